@@ -1,0 +1,124 @@
+"""The names and shapes that every room of ganjax shares. No logic, no jax at run time.
+
+Arrays have a leading batch axis `B`. Images are float32 in [-1, 1], NHWC; points of a
+mixture are `[B, D]`; "example" stands for either. A score rises with realness.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import jax
+    import optax
+
+    Array = jax.Array
+
+Tree = Any  # a pytree of arrays
+Variables = Mapping[str, Tree]  # flax's {"params": ..., collection: ...} of one player
+Terms = dict[str, "Array"]  # the weighted scalars whose sum a player minimises
+ScoreFn = Callable[["Array", "Array | None"], "Array"]  # (examples, label) -> [B]
+
+
+class Outcome(NamedTuple):
+    """What one round of play produced; `None` where a game makes no such array."""
+
+    real: Array | None = None  # [B, ...]
+    fake: Array | None = None  # [B, ...]
+    real_score: Array | None = None  # [B]
+    fake_score: Array | None = None  # [B]
+    real_logits: Array | None = None  # [B, K]
+    fake_logits: Array | None = None  # [B, K]
+    real_features: tuple[Array, ...] | None = None  # layers, first to last
+    fake_features: tuple[Array, ...] | None = None
+    real_label: Array | None = None  # int32 [B]
+    fake_label: Array | None = None  # int32 [B]
+    is_labelled: Array | None = None  # bool [B]
+    mean: Array | None = None  # [B, Z], of the encoder's posterior
+    log_var: Array | None = None  # [B, Z]
+    reconstruction: Array | None = None  # [B, ...]
+    reconstruction_logits: Array | None = None  # [B, ...]
+    reconstruction_score: Array | None = None  # [B]
+    reconstruction_features: tuple[Array, ...] | None = None
+
+
+class Batch(NamedTuple):
+    """Real examples and what is known of them."""
+
+    real: Array  # [B, ...]
+    label: Array | None = None  # int32 [B]
+    is_labelled: Array | None = None  # bool [B]
+
+
+class Objective(NamedTuple):
+    """What each player minimises, as named terms of an outcome.
+
+    `threshold` is the score above which the discriminator says "real"; `None` where
+    only differences of scores mean anything.
+    """
+
+    losses: Mapping[str, Callable[[Outcome], Terms]]
+    threshold: Array | float | None
+
+
+class Penalty(NamedTuple):
+    """A term of `player`'s loss that needs the discriminator as a function.
+
+    `value(score_fn, outcome, keys) -> scalar`; taken every `every` steps only, and then
+    multiplied by `every`.
+    """
+
+    value: Callable[[ScoreFn, Outcome, Array], Array]
+    player: str = "discriminator"
+    every: int = 1
+
+
+class Network(NamedTuple):
+    """A pair of pure functions.
+
+    `init(key, *inputs) -> variables`;
+    `apply(variables, inputs, label, keys, *, train) -> (output, mutable)`, where `keys`
+    is `[B]` and `mutable` holds every collection of `variables` but `params`.
+    A discriminator's output is `(score [B], logits [B, K] | None, features)`.
+    """
+
+    init: Callable[..., Variables]
+    apply: Callable[..., tuple[Any, dict[str, Tree]]]
+
+
+class Source(NamedTuple):
+    """Where batches come from.
+
+    `batch(arrays, key, step, round, index) -> Batch`, `index` being the global example
+    indices `[B]`. `arrays` is passed at each call, so that it can be replaced.
+    """
+
+    arrays: Tree
+    batch: Callable[..., Batch]
+
+
+class Game(NamedTuple):
+    """Who plays whom.
+
+    `init(key) -> {player: variables}`;
+    `play(variables, batch, keys) -> (Outcome, {player: mutable})`, in training mode;
+    `score(variables, examples, label, keys) -> [B]`, the discriminator as `play` calls
+    it; `probes`: `{name: (variables, batch, keys) -> arrays}` in evaluation mode.
+    """
+
+    init: Callable[[Array], dict[str, Variables]]
+    play: Callable[..., tuple[Outcome, dict[str, dict[str, Tree]]]]
+    score: Callable[..., Array]
+    probes: Mapping[str, Callable[..., Array]]
+
+
+class Parts(NamedTuple):
+    """All that a training step needs, made inside its trace from the run's numbers."""
+
+    game: Game
+    objective: Objective
+    optimizers: Mapping[str, optax.GradientTransformation]
+    penalties: Mapping[str, Penalty]
+    average: Mapping[str, Array]  # decay of the moving average, per averaged player
+    monitors: Mapping[str, Callable[[Outcome], Terms]]  # logged when that player moves
