@@ -1,0 +1,136 @@
+"""The adversarial game: a generator against a discriminator."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from ganjax.keys import fold
+from ganjax.types import Batch, Game, Network, Outcome, Tree, Variables
+
+PRIORS = {
+    "normal": lambda key, size: jax.random.normal(key, (size,)),
+    "uniform": lambda key, size: jax.random.uniform(key, (size,), minval=-1.0),
+}
+
+# What a round's keys are used for; no two draws share one.
+_LATENTS, _GENERATOR, _REAL, _FAKE, _END = range(5)
+
+_INTERPOLATION_STEPS = 10
+
+
+def adversarial(
+    networks: Mapping[str, Network],
+    example_shape: tuple[int, ...],
+    *,
+    latent_size: int,
+    prior: str,
+) -> Game:
+    """A generator maps latents to examples; a discriminator scores both kinds.
+
+    Args:
+      networks: "generator" and "discriminator".
+      example_shape: of one example, for initialisation.
+      latent_size: dimension Z of the latents.
+      prior: their distribution, "normal" N(0, 1) or "uniform" U(-1, 1) per component.
+
+    The outcome holds real and fake, their scores, logits, features and labels; a fake
+    has the label of the real example of its index. Probes: `sample [B, ...]`;
+    `interpolation [B, 10, ...]`, along the straight line between two latents; `score
+    [B]` of the given batch.
+    """
+    generator, discriminator = networks["generator"], networks["discriminator"]
+
+    def draw(keys: Array, purpose: int = _LATENTS) -> Array:
+        draw_one = lambda key: PRIORS[prior](key, latent_size)  # noqa: E731
+        return jax.vmap(draw_one)(fold(keys, purpose))
+
+    def init(key: Array) -> dict[str, Variables]:
+        latents = jnp.zeros((2, latent_size))
+        examples = jnp.zeros((2, *example_shape))
+        return {
+            "generator": generator.init(jax.random.fold_in(key, 0), latents),
+            "discriminator": discriminator.init(jax.random.fold_in(key, 1), examples),
+        }
+
+    def play(
+        variables: Mapping[str, Variables], batch: Batch, keys: Array
+    ) -> tuple[Outcome, dict[str, dict[str, Tree]]]:
+        fake, generator_state = generator.apply(
+            variables["generator"],
+            draw(keys),
+            batch.label,
+            fold(keys, _GENERATOR),
+            train=True,
+        )
+        opponent = variables["discriminator"]
+        real_output, state = discriminator.apply(
+            opponent, batch.real, batch.label, fold(keys, _REAL), train=True
+        )
+        # Batch statistics see the real batch, then the generated one.
+        fake_output, state = discriminator.apply(
+            {**opponent, **state}, fake, batch.label, fold(keys, _FAKE), train=True
+        )
+        outcome = Outcome(
+            real=batch.real,
+            fake=fake,
+            real_score=real_output[0],
+            fake_score=fake_output[0],
+            real_logits=real_output[1],
+            fake_logits=fake_output[1],
+            real_features=real_output[2],
+            fake_features=fake_output[2],
+            real_label=batch.label,
+            fake_label=batch.label,
+            is_labelled=batch.is_labelled,
+        )
+        return outcome, {"generator": generator_state, "discriminator": state}
+
+    def score(
+        variables: Mapping[str, Variables],
+        examples: Array,
+        label: Array | None,
+        keys: Array,
+    ) -> Array:
+        output, _ = discriminator.apply(
+            variables["discriminator"],
+            examples,
+            label,
+            fold(keys, _REAL),
+            train=True,
+        )
+        return output[0]
+
+    def generate(
+        variables: Mapping[str, Variables], latents: Array, batch: Batch, keys: Array
+    ) -> Array:
+        examples, _ = generator.apply(
+            variables["generator"],
+            latents,
+            batch.label,
+            fold(keys, _GENERATOR),
+            train=False,
+        )
+        return examples
+
+    def sample(variables: Any, batch: Batch, keys: Array) -> Array:
+        return generate(variables, draw(keys), batch, keys)
+
+    def interpolation(variables: Any, batch: Batch, keys: Array) -> Array:
+        start, end = draw(keys), draw(keys, _END)
+        between = [
+            generate(variables, start + (end - start) * part, batch, keys)
+            for part in jnp.linspace(0, 1, _INTERPOLATION_STEPS)
+        ]
+        return jnp.stack(between, axis=1)
+
+    def probe_score(variables: Any, batch: Batch, keys: Array) -> Array:
+        output, _ = discriminator.apply(
+            variables["discriminator"], batch.real, batch.label, keys, train=False
+        )
+        return output[0]
+
+    probes = {"sample": sample, "interpolation": interpolation, "score": probe_score}
+    return Game(init, play, score, probes)

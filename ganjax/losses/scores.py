@@ -1,0 +1,193 @@
+"""Adversarial losses on discriminator scores.
+
+The contract of every loss in this file:
+
+- a score is any real number per example (or per patch) and rises with realness; `r_i`
+  is the score of a real example, `s_i` of a generated one, `E` the mean over all axes;
+- arrays are positional, of any shape `[...]` and any float dtype; numbers are
+  keyword-only and may be traced;
+- the result is one scalar, float32 (float64 for float64 scores), to be minimised;
+- unpaired losses take any two shapes, paired ones compare `r_i` with `s_i` and raise
+  `ValueError` when the shapes differ.
+"""
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.nn import relu, softplus
+
+
+def _mean(values: Array) -> Array:
+    # A mean of many half-precision numbers must not be summed in half precision.
+    return jnp.mean(values, dtype=jnp.promote_types(values.dtype, jnp.float32))
+
+
+def _check_paired(real_score: Array, fake_score: Array) -> None:
+    # [B] against [B, 1] would broadcast to [B, B] and compare all with all, silently.
+    if jnp.shape(real_score) != jnp.shape(fake_score):
+        raise ValueError(
+            "a paired loss compares scores by index: real_score has shape "
+            f"{jnp.shape(real_score)}, fake_score {jnp.shape(fake_score)}"
+        )
+
+
+def minimax_discriminator(real_score: Array, fake_score: Array) -> Array:
+    """E softplus(-r) + E softplus(s): cross-entropy of real against generated.
+
+    The negative of the value function V(D, G) with D = sigmoid(score); it is least,
+    log 4, at p = q, where D* = p / (p + q) = 1/2. Many implementations halve the sum;
+    the paper and this function add the two terms.
+
+    Goodfellow et al. 2014, "Generative Adversarial Nets", eq. 1.
+    """
+    return _mean(softplus(-real_score)) + _mean(softplus(fake_score))
+
+
+def minimax_generator(fake_score: Array) -> Array:
+    """-E softplus(s) = E log(1 - D(G(z))): the saturating generator loss.
+
+    Goodfellow et al. 2014, "Generative Adversarial Nets", eq. 1.
+    """
+    return -_mean(softplus(fake_score))
+
+
+def non_saturating_discriminator(
+    real_score: Array, fake_score: Array, *, real_target: float | Array = 1.0
+) -> Array:
+    """E[t softplus(-r) + (1 - t) softplus(r)] + E softplus(s).
+
+    `real_target` t in (0, 1] is the probability that the discriminator is asked to give
+    to real examples; below 1 it is one-sided label smoothing (Salimans et al. 2016,
+    "Improved Techniques for Training GANs", section 3.4). At t = 1 this is
+    `minimax_discriminator`.
+
+    Goodfellow et al. 2014, "Generative Adversarial Nets", section 3.
+    """
+    real = real_target * softplus(-real_score) + (1 - real_target) * softplus(
+        real_score
+    )
+    return _mean(real) + _mean(softplus(fake_score))
+
+
+def non_saturating_generator(fake_score: Array) -> Array:
+    """E softplus(-s) = -E log D(G(z)).
+
+    Goodfellow et al. 2014, "Generative Adversarial Nets", section 3.
+    """
+    return _mean(softplus(-fake_score))
+
+
+def least_squares_discriminator(
+    real_score: Array,
+    fake_score: Array,
+    *,
+    real_target: float | Array = 1.0,
+    fake_target: float | Array = 0.0,
+) -> Array:
+    """1/2 E (r - b)^2 + 1/2 E (s - a)^2 with b = real_target, a = fake_target.
+
+    On raw scores; some implementations put a sigmoid before it. Not the loss-sensitive
+    GAN of Qi, which is also abbreviated LS-GAN.
+
+    Mao et al. 2017, "Least Squares Generative Adversarial Networks", eq. 2.
+    """
+    real = 0.5 * _mean(jnp.square(real_score - real_target))
+    return real + 0.5 * _mean(jnp.square(fake_score - fake_target))
+
+
+def least_squares_generator(
+    fake_score: Array, *, generator_target: float | Array = 1.0
+) -> Array:
+    """1/2 E (s - c)^2 with c = generator_target.
+
+    Mao et al. 2017, "Least Squares Generative Adversarial Networks", eq. 2.
+    """
+    return 0.5 * _mean(jnp.square(fake_score - generator_target))
+
+
+def hinge_discriminator(real_score: Array, fake_score: Array) -> Array:
+    """E relu(1 - r) + E relu(1 + s).
+
+    Lim and Ye 2017, "Geometric GAN", eq. 11-12; Miyato et al. 2018, "Spectral
+    Normalization for Generative Adversarial Networks", eq. 16.
+    """
+    return _mean(relu(1 - real_score)) + _mean(relu(1 + fake_score))
+
+
+def hinge_generator(fake_score: Array) -> Array:
+    """-E s.
+
+    Miyato et al. 2018, "Spectral Normalization for GANs", eq. 17.
+    """
+    return -_mean(fake_score)
+
+
+def wasserstein_discriminator(real_score: Array, fake_score: Array) -> Array:
+    """E s - E r: minus the estimate of the Wasserstein-1 distance.
+
+    An estimate only while the score is 1-Lipschitz, which the caller sees to by weight
+    clipping or a gradient penalty.
+
+    Arjovsky et al. 2017, "Wasserstein GAN", eq. 2-3.
+    """
+    return _mean(fake_score) - _mean(real_score)
+
+
+def wasserstein_generator(fake_score: Array) -> Array:
+    """-E s.
+
+    Arjovsky et al. 2017, "Wasserstein GAN", theorem 3.
+    """
+    return -_mean(fake_score)
+
+
+def relativistic_discriminator(real_score: Array, fake_score: Array) -> Array:
+    """E softplus(-(r_i - s_i)): each real example against the fake of its index.
+
+    Without the factor 2 that some implementations carry. With zero-centred gradient
+    penalties on both sides it is the objective of R3GAN.
+
+    Jolicoeur-Martineau 2018, "The relativistic discriminator", eq. 10; Huang et al.
+    2024, "The GAN is dead; long live the GAN!", eq. 2.
+    """
+    _check_paired(real_score, fake_score)
+    return _mean(softplus(fake_score - real_score))
+
+
+def relativistic_generator(real_score: Array, fake_score: Array) -> Array:
+    """E softplus(-(s_i - r_i)): the discriminator's loss with the roles exchanged.
+
+    Jolicoeur-Martineau 2018, "The relativistic discriminator", eq. 11.
+    """
+    return relativistic_discriminator(fake_score, real_score)
+
+
+def relativistic_average_discriminator(
+    real_score: Array, fake_score: Array, *, axis_name: str | None = None
+) -> Array:
+    """E softplus(-(r - E s)) + E softplus(s - E r).
+
+    The inner means are over the whole batch, so over the devices of `axis_name` too.
+    Not halved, as many implementations do.
+
+    Jolicoeur-Martineau 2018, "The relativistic discriminator", section 4.2.
+    """
+
+    def centre(score: Array) -> Array:
+        mean = _mean(score)
+        return mean if axis_name is None else jax.lax.pmean(mean, axis_name)
+
+    real = _mean(softplus(centre(fake_score) - real_score))
+    return real + _mean(softplus(fake_score - centre(real_score)))
+
+
+def relativistic_average_generator(
+    real_score: Array, fake_score: Array, *, axis_name: str | None = None
+) -> Array:
+    """The relativistic average discriminator's loss with the roles exchanged.
+
+    Jolicoeur-Martineau 2018, "The relativistic discriminator", section 4.2.
+    """
+    return relativistic_average_discriminator(
+        fake_score, real_score, axis_name=axis_name
+    )

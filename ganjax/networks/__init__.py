@@ -1,0 +1,15 @@
+"""Networks, as pairs of pure functions. The only folder that imports flax.
+
+`dense` is `mlp` with the sizes, the batch norm and the tanh of the dense image GAN as
+its defaults; see `ganjax.schema.NETWORKS`.
+"""
+
+from collections.abc import Callable
+
+from ganjax.networks import mlp
+from ganjax.types import Network
+
+NETWORKS: dict[str, dict[str, Callable[..., Network]]] = {
+    "mlp": {"generator": mlp.generator, "discriminator": mlp.discriminator},
+    "dense": {"generator": mlp.generator, "discriminator": mlp.discriminator},
+}

@@ -1,0 +1,123 @@
+"""Per-player optimizers, and schedules of numbers.
+
+A builder takes the keywords of its row in `ganjax.schema.OPTIMIZERS`; its floats may be
+traced, so the chains hold no schedules of their own: whatever number changes over a
+run is resolved by `resolve_schedules` before the builder sees it.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+
+Number = float | Array
+
+SHAPES: dict[str, Callable[[Array, Number], Array]] = {
+    "linear": lambda progress, final: 1 + (final - 1) * progress,
+    "cosine": lambda progress, final: (
+        final + (1 - final) * 0.5 * (1 + jnp.cos(jnp.pi * progress))
+    ),
+    "exponential": lambda progress, final: final**progress,
+}
+
+
+def resolve_schedules(numbers: dict[str, Any], progress: Array) -> dict[str, Any]:
+    """Multiplies each number that has a schedule by the schedule's present factor.
+
+    Args:
+      numbers: nested dict of scalars, in which `x` may have a sibling
+        `x_schedule: {shape: final}`, the factor of x at the end of the run.
+      progress: the part of the run that is over, 0 to 1.
+
+    Returns:
+      `numbers` without the schedules.
+    """
+    resolved = {}
+    for key, value in numbers.items():
+        if key.endswith("_schedule"):
+            continue
+        if isinstance(value, dict):
+            resolved[key] = resolve_schedules(value, progress)
+            continue
+        for shape, final in numbers.get(f"{key}_schedule", {}).items():
+            value = value * SHAPES[shape](progress, final)
+        resolved[key] = value
+    return resolved
+
+
+def clip_weights(limit: Number) -> optax.GradientTransformation:
+    """Changes an update so that the weights it leads to lie within [-limit, limit].
+
+    Arjovsky et al. 2017, "Wasserstein GAN", algorithm 1. Must be the last of a chain.
+    """
+
+    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
+        clipped = jax.tree.map(
+            lambda u, p: jnp.clip(p + u, -limit, limit) - p, updates, params
+        )
+        return clipped, state
+
+    return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
+
+
+def _chain(
+    core: optax.GradientTransformation,
+    learning_rate: Number,
+    clip_gradient_norm: Number | None,
+    clip_weights_to: Number | None,
+) -> optax.GradientTransformation:
+    links = [core, optax.scale_by_learning_rate(learning_rate)]
+    if clip_gradient_norm is not None:
+        links.insert(0, optax.clip_by_global_norm(clip_gradient_norm))
+    if clip_weights_to is not None:
+        links.append(clip_weights(clip_weights_to))
+    return optax.chain(*links)
+
+
+def sgd(
+    *,
+    learning_rate: Number,
+    momentum: Number,
+    clip_gradient_norm: Number | None = None,
+    clip_weights: Number | None = None,
+) -> optax.GradientTransformation:
+    """Stochastic gradient descent with heavy-ball momentum."""
+    core = optax.trace(decay=momentum)
+    return _chain(core, learning_rate, clip_gradient_norm, clip_weights)
+
+
+def rmsprop(
+    *,
+    learning_rate: Number,
+    decay: Number,
+    eps: Number,
+    clip_gradient_norm: Number | None = None,
+    clip_weights: Number | None = None,
+) -> optax.GradientTransformation:
+    """RMSProp (Hinton 2012, lecture 6e), eps outside the square root."""
+    core = optax.scale_by_rms(decay=decay, eps=eps, eps_in_sqrt=False)
+    return _chain(core, learning_rate, clip_gradient_norm, clip_weights)
+
+
+def adam(
+    *,
+    learning_rate: Number,
+    b1: Number,
+    b2: Number,
+    eps: Number,
+    clip_gradient_norm: Number | None = None,
+    clip_weights: Number | None = None,
+) -> optax.GradientTransformation:
+    """Adam (Kingma and Ba 2015, algorithm 1)."""
+    core = optax.scale_by_adam(b1=b1, b2=b2, eps=eps)
+    return _chain(core, learning_rate, clip_gradient_norm, clip_weights)
+
+
+OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
+    "sgd": sgd,
+    "rmsprop": rmsprop,
+    "adam": adam,
+}

@@ -1,0 +1,122 @@
+"""The same step under jit, pmap and shard_map, many steps per dispatch."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from ganjax.state import TrainState
+from ganjax.step import Step
+from ganjax.types import Terms, Tree
+
+AXIS = "devices"
+
+Advance = Callable[[TrainState, Tree, Tree, int], tuple[TrainState, Terms]]
+
+
+class Layout(NamedTuple):
+    """How a run lies over devices.
+
+    `axis_name` is what the step must be made with. `compile(step) -> advance`, where
+    `advance(state, numbers, data, count)` takes `count` steps in one dispatch, donates
+    the state, and returns the metrics' means over those steps. `place` puts a host
+    state on the devices, `place_data` the arrays that all of them read, and `fetch`
+    brings a state back to the host.
+    """
+
+    axis_name: str | None
+    compile: Callable[[Step], Advance]
+    place: Callable[[TrainState], TrainState]
+    place_data: Callable[[Tree], Tree]
+    fetch: Callable[[TrainState], TrainState]
+
+
+def _scan(step: Step) -> Advance:
+    # A jitted step is traced once, whatever the lengths of the scans around it.
+    step = jax.jit(step)
+
+    def advance(
+        state: TrainState, numbers: Tree, data: Tree, count: int
+    ) -> tuple[TrainState, Terms]:
+        state, metrics = jax.lax.scan(
+            lambda state, _: step(state, numbers, data), state, length=count
+        )
+        return state, jax.tree.map(lambda values: jnp.mean(values, axis=0), metrics)
+
+    return advance
+
+
+def jit_layout(device: jax.Device) -> Layout:
+    """One device."""
+
+    def place(tree: Tree) -> Any:
+        return jax.device_put(tree, device)
+
+    return Layout(
+        axis_name=None,
+        compile=lambda step: jax.jit(_scan(step), static_argnums=3, donate_argnums=0),
+        place=place,
+        place_data=place,
+        fetch=jax.device_get,
+    )
+
+
+def pmap_layout(devices: Sequence[jax.Device]) -> Layout:
+    """One replica of the state per device, as a leading axis."""
+    local = [
+        device for device in devices if device.process_index == jax.process_index()
+    ]
+    mesh = Mesh(np.array(devices), (AXIS,))
+
+    def compile(step: Step) -> Advance:
+        return jax.pmap(
+            _scan(step),
+            axis_name=AXIS,
+            in_axes=(0, None, None),
+            out_axes=(0, None),
+            static_broadcasted_argnums=3,
+            donate_argnums=0,
+            devices=devices,
+        )
+
+    def place(state: TrainState) -> Any:
+        return jax.tree.map(lambda x: np.stack([x] * len(local)), state)
+
+    return Layout(
+        axis_name=AXIS,
+        compile=compile,
+        place=place,
+        place_data=lambda data: jax.device_put(
+            data, NamedSharding(mesh, PartitionSpec())
+        ),
+        fetch=lambda state: jax.device_get(jax.tree.map(lambda x: x[0], state)),
+    )
+
+
+def shard_map_layout(devices: Sequence[jax.Device]) -> Layout:
+    """One global program over a mesh, state and data replicated."""
+    mesh = Mesh(np.array(devices), (AXIS,))
+    replicated = NamedSharding(mesh, PartitionSpec())
+
+    def compile(step: Step) -> Advance:
+        advance = _scan(step)
+
+        def mapped(
+            state: TrainState, numbers: Tree, data: Tree, count: int
+        ) -> tuple[TrainState, Terms]:
+            return jax.shard_map(
+                lambda *args: advance(*args, count),
+                mesh=mesh,
+                in_specs=PartitionSpec(),
+                out_specs=PartitionSpec(),
+            )(state, numbers, data)
+
+        return jax.jit(mapped, static_argnums=3, donate_argnums=0)
+
+    def place(tree: Tree) -> Any:
+        return jax.device_put(tree, replicated)
+
+    return Layout(AXIS, compile, place, place, jax.device_get)

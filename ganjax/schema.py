@@ -1,0 +1,200 @@
+"""What a config may say: every section, name, key, default and range. No jax.
+
+A section is `{name, **keys}`; the keys of a name are exactly the keyword arguments of
+the builder of that name, so a key that nothing reads cannot exist. Floats of the
+sections in `TRACED` are arguments of the compiled step: changing one recompiles
+nothing, and each may have a schedule. Everything else is structure.
+"""
+
+from typing import Any, NamedTuple
+
+
+class Key(NamedTuple):
+    """One key of a section.
+
+    `default` gives the type too; where it is None the key is off unless set, and
+    `kind` gives the type. `range` is an interval such as "(0, inf)" for numbers;
+    `choices` lists the legal strings.
+    """
+
+    default: Any
+    range: str = ""
+    choices: tuple[str, ...] = ()
+    kind: type | None = None
+
+
+class Row(NamedTuple):
+    """An objective or a game: its keys, and the outcome's fields it reads or makes."""
+
+    keys: dict[str, Key]
+    fields: tuple[str, ...]
+
+
+RUN = {
+    "seed": Key(0, "[0, 4294967295]"),
+    "steps": Key(10_000, "[1, inf)"),
+    "batch_size": Key(256, "[1, inf)"),
+    # What to do when a loss, gradient or update is not finite: stop the run, or leave
+    # that player as it was for the step and go on.
+    "non_finite": Key("stop", choices=("stop", "skip")),
+}
+
+SOURCES: dict[str, dict[str, Key]] = {
+    "ring": {
+        "modes": Key(8, "[1, inf)"),
+        "radius": Key(1.0, "(0, inf)"),
+        "sd": Key(0.01, "[0, inf)"),
+    },
+    "grid": {
+        "side": Key(5, "[1, inf)"),
+        "spacing": Key(2.0, "(0, inf)"),
+        "sd": Key(0.05, "[0, inf)"),
+    },
+    "mixture": {
+        "means": Key(((-1.0,), (1.0,))),
+        "sds": Key((0.1, 0.1), "[0, inf)"),
+        "weights": Key((0.5, 0.5), "(0, inf)"),
+    },
+    "digits": {},
+}
+
+# Sources whose examples carry a label, and sources of images.
+LABELLED = frozenset({"digits"})
+IMAGES = frozenset({"digits"})
+
+GAMES: dict[str, Row] = {
+    "adversarial": Row(
+        {
+            "latent_size": Key(2, "[1, inf)"),
+            "prior": Key("normal", choices=("normal", "uniform")),
+        },
+        (
+            *("real", "fake", "real_score", "fake_score"),
+            *("real_logits", "fake_logits", "real_features", "fake_features"),
+            *("real_label", "fake_label", "is_labelled"),
+        ),
+    ),
+}
+
+# Fields of an outcome that only a labelled source can fill.
+LABEL_FIELDS = frozenset({"real_label", "fake_label", "is_labelled"})
+
+PLAYERS: dict[str, tuple[str, ...]] = {"adversarial": ("discriminator", "generator")}
+
+_STACK = {
+    "widths": Key((128, 128, 128), "[1, inf)"),
+    "slope": Key(0.2, "[0, 1)"),
+    "normalization": Key("none", choices=("none", "batch")),
+}
+
+NETWORKS: dict[str, dict[str, dict[str, Key]]] = {
+    "mlp": {
+        "generator": _STACK | {"output": Key("linear", choices=("linear", "tanh"))},
+        "discriminator": _STACK,
+    },
+    "dense": {
+        "generator": _STACK
+        | {
+            "widths": Key((256, 512, 1024), "[1, inf)"),
+            "normalization": Key("batch", choices=("none", "batch")),
+            "output": Key("tanh", choices=("linear", "tanh")),
+        },
+        "discriminator": _STACK | {"widths": Key((512, 256), "[1, inf)")},
+    },
+}
+
+_SCORES = ("real_score", "fake_score")
+
+OBJECTIVES: dict[str, Row] = {
+    "minimax": Row({}, _SCORES),
+    "non_saturating": Row({"real_target": Key(1.0, "(0, 1]")}, _SCORES),
+    "least_squares": Row(
+        {
+            "real_target": Key(1.0, "(-inf, inf)"),
+            "fake_target": Key(0.0, "(-inf, inf)"),
+            "generator_target": Key(1.0, "(-inf, inf)"),
+        },
+        _SCORES,
+    ),
+    "hinge": Row({}, _SCORES),
+    "wasserstein": Row({}, _SCORES),
+    "relativistic": Row({}, _SCORES),
+    "relativistic_average": Row({}, _SCORES),
+}
+
+_LAZY = {"every": Key(1, "[1, inf)")}
+
+PENALTIES: dict[str, dict[str, Key]] = {
+    "interpolated_gradient": _LAZY
+    | {"weight": Key(10.0, "[0, inf)"), "target": Key(1.0, "[0, inf)")},
+    "one_sided_interpolated_gradient": _LAZY
+    | {"weight": Key(10.0, "[0, inf)"), "target": Key(1.0, "[0, inf)")},
+    "real_gradient": _LAZY | {"weight": Key(1.0, "[0, inf)")},
+    "fake_gradient": _LAZY | {"weight": Key(1.0, "[0, inf)")},
+}
+
+_CLIPS = {
+    "clip_gradient_norm": Key(None, "(0, inf)", kind=float),
+    "clip_weights": Key(None, "(0, inf)", kind=float),
+}
+
+OPTIMIZERS: dict[str, dict[str, Key]] = {
+    "sgd": {
+        "learning_rate": Key(0.01, "(0, inf)"),
+        "momentum": Key(0.0, "[0, 1)"),
+        **_CLIPS,
+    },
+    "rmsprop": {
+        "learning_rate": Key(2e-4, "(0, inf)"),
+        "decay": Key(0.9, "[0, 1)"),
+        "eps": Key(1e-8, "(0, inf)"),
+        **_CLIPS,
+    },
+    "adam": {
+        "learning_rate": Key(2e-4, "(0, inf)"),
+        "b1": Key(0.5, "[0, 1)"),
+        "b2": Key(0.999, "[0, 1)"),
+        "eps": Key(1e-8, "(0, inf)"),
+        **_CLIPS,
+    },
+}
+
+AVERAGE = {"decay": Key(0.999, "[0, 1)")}
+
+SCHEDULES: dict[str, dict[str, Key]] = {
+    "alternating": {
+        "discriminator_rounds": Key(1, "[1, inf)"),
+        "generator_rounds": Key(1, "[1, inf)"),
+    },
+    "simultaneous": {},
+}
+
+# How a number x may change over a run: x_schedule = {shape, final}, `final` being the
+# factor of x at the end.
+NUMBER_SCHEDULE = {
+    "shape": Key("linear", choices=("linear", "cosine", "exponential")),
+    "final": Key(1.0, "[0, inf)"),
+}
+
+PARALLEL = {
+    # auto: jit on one device, pmap over several.
+    "mode": Key("auto", choices=("auto", "jit", "pmap", "shard_map")),
+}
+
+RECORD = {
+    "every": Key(100, "[1, inf)"),  # steps per dispatch and per record of metrics
+    "pictures_every": Key(2_500, "[1, inf)"),
+    "checkpoint_every": Key(2_500, "[1, inf)"),
+    "keep": Key(3, "[1, inf)"),  # newest checkpoints
+    "examples": Key(64, "[1, inf)"),  # in a grid of samples
+}
+
+EVALUATION = {
+    "every": Key(0, "[0, inf)"),  # steps; 0 is at the end only
+    "samples": Key(2_500, "[2, inf)"),
+}
+
+TRACED = ("game", "objective", "penalties", "optimizers", "average")
+
+# What a resumed run may change: it does not change what is computed.
+RESUMABLE = ("record", "evaluation", "parallel", "data.directory")

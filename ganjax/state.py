@@ -1,0 +1,55 @@
+"""The state of a run: arrays only, so that it donates, saves, scans and vmaps."""
+
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from jax import Array
+
+from ganjax.keys import Purpose, purpose_key
+from ganjax.types import Parts, Tree
+
+
+class TrainState(NamedTuple):
+    """All that a run needs to go on, and all that a checkpoint holds.
+
+    Dictionaries are keyed by player. `step` belongs to a whole population of runs,
+    every other field to one member.
+    """
+
+    step: Array  # int32 []
+    seed: Array  # uint32 []
+    params: dict[str, Tree]
+    mutable: dict[str, Tree]  # every collection that no gradient moves
+    optimizer: dict[str, Any]
+    average: dict[str, Tree]  # moving averages of params, for the averaged players
+    skipped: dict[str, Array]  # int32 [], updates refused as not finite
+
+
+def init_state(parts: Parts, seed: Array | int) -> TrainState:
+    """A run's state before its first step."""
+    variables = parts.game.init(purpose_key(seed, Purpose.INIT))
+    params = {player: tree["params"] for player, tree in variables.items()}
+    mutable = {
+        player: {name: tree for name, tree in trees.items() if name != "params"}
+        for player, trees in variables.items()
+    }
+    return TrainState(
+        step=jnp.zeros((), jnp.int32),
+        seed=jnp.asarray(seed, jnp.uint32),
+        params=params,
+        mutable=mutable,
+        optimizer={
+            player: optimizer.init(params[player])
+            for player, optimizer in parts.optimizers.items()
+        },
+        average={player: params[player] for player in parts.average},
+        skipped={player: jnp.zeros((), jnp.int32) for player in parts.optimizers},
+    )
+
+
+def averaged_variables(state: TrainState) -> dict[str, dict[str, Tree]]:
+    """Every player's variables with averaged parameters where there are any."""
+    return {
+        player: {"params": state.average.get(player, params), **state.mutable[player]}
+        for player, params in state.params.items()
+    }

@@ -1,0 +1,210 @@
+"""The training step: the one place where gradients of parameters are taken.
+
+A step plays the rounds of its schedule in order. A round draws a batch, plays the game
+once, pulls each moving player's loss back through that player's own parameters, and
+writes the movers' slices of the state and nothing else.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+
+from ganjax.keys import Purpose, example_keys, purpose_key
+from ganjax.state import TrainState
+from ganjax.types import Batch, Outcome, Parts, Penalty, Terms, Tree
+
+Schedule = tuple[tuple[tuple[str, ...], int], ...]  # ((players, repeats), ...)
+Step = Callable[[TrainState, Tree, Tree], tuple[TrainState, Terms]]
+
+
+def make_train_step(
+    build: Callable[[Tree, Array], Parts],
+    draw: Callable[..., Batch],
+    schedule: Schedule,
+    *,
+    batch_size: int,
+    axis_name: str | None = None,
+) -> Step:
+    """Makes `step(state, numbers, data) -> (state, metrics)`.
+
+    Args:
+      build: `(numbers, step) -> Parts`, called inside the trace, so that a changed
+        number recompiles nothing.
+      draw: a source's `batch`; `data` is that source's arrays.
+      schedule: `(players, repeats)` in playing order. The players of one entry move
+        from the same forward pass; an entry with repeats plays that many rounds, each
+        with a fresh batch. A player in no entry is frozen.
+      batch_size: over all devices.
+      axis_name: the mapped device axis, if any; its size must divide `batch_size`.
+
+    Metrics are scalars named `player/quantity`, of the player's last round.
+    """
+
+    def step(state: TrainState, numbers: Tree, data: Tree) -> tuple[TrainState, Terms]:
+        parts = build(numbers, state.step)
+        metrics: Terms = {}
+        first = 0
+        for players, repeats in schedule:
+
+            def play(
+                state: TrainState, round: Array | int, players: tuple = players
+            ) -> tuple[TrainState, Terms]:
+                index = _example_index(batch_size, axis_name)
+                batch = draw(
+                    data,
+                    purpose_key(state.seed, Purpose.DATA),
+                    state.step,
+                    round,
+                    index,
+                )
+                return _play_round(
+                    parts, players, state, batch, round, index, axis_name
+                )
+
+            if repeats == 1:
+                state, measured = play(state, first)
+            else:
+                state, measured = jax.lax.scan(play, state, first + jnp.arange(repeats))
+                measured = jax.tree.map(lambda values: values[-1], measured)
+            metrics.update(measured)
+            first += repeats
+        return state._replace(step=state.step + 1), metrics
+
+    return step
+
+
+def _example_index(batch_size: int, axis_name: str | None) -> Array:
+    """Global indices of this device's examples: layouts must agree on every key."""
+    if axis_name is None:
+        return jnp.arange(batch_size)
+    local = batch_size // jax.lax.axis_size(axis_name)
+    return jax.lax.axis_index(axis_name) * local + jnp.arange(local)
+
+
+def _mean(tree: Tree, axis_name: str | None) -> Tree:
+    return tree if axis_name is None else jax.lax.pmean(tree, axis_name)
+
+
+def _play_round(
+    parts: Parts,
+    players: tuple[str, ...],
+    state: TrainState,
+    batch: Batch,
+    round: Array | int,
+    index: Array,
+    axis_name: str | None,
+) -> tuple[TrainState, Terms]:
+    def keys(purpose: Purpose) -> Array:
+        return example_keys(purpose_key(state.seed, purpose), state.step, round, index)
+
+    def forward(moving: dict[str, Tree]) -> tuple[dict[str, Array], Any]:
+        variables = {
+            player: {"params": params, **state.mutable[player]}
+            for player, params in {**state.params, **moving}.items()
+        }
+        outcome, mutable = parts.game.play(variables, batch, keys(Purpose.PLAY))
+
+        def score_fn(examples: Array, label: Array | None) -> Array:
+            return parts.game.score(variables, examples, label, keys(Purpose.PLAY))
+
+        terms = {
+            player: parts.objective.losses[player](outcome)
+            | {
+                name: _penalty(
+                    penalty, state.step, score_fn, outcome, keys(Purpose.PENALTY)
+                )
+                for name, penalty in parts.penalties.items()
+                if penalty.player == player
+            }
+            for player in players
+        }
+        # The loss is meaned here and the gradient below: with only one of the two,
+        # pmap or shard_map is wrong by a factor of the number of devices.
+        terms = _mean(terms, axis_name)
+        losses = {player: sum(terms[player].values()) for player in players}
+        monitored = {
+            player: parts.monitors[player](outcome)
+            for player in players
+            if player in parts.monitors
+        }
+        return losses, (mutable, terms, _mean(monitored, axis_name))
+
+    moving = {player: state.params[player] for player in players}
+    losses, pullback, (mutable, terms, monitored) = jax.vjp(
+        forward, moving, has_aux=True
+    )
+    metrics: Terms = {}
+    for player in players:
+        seeds = {
+            name: jnp.ones_like(loss) if name == player else jnp.zeros_like(loss)
+            for name, loss in losses.items()
+        }
+        gradient = _mean(pullback(seeds)[0][player], axis_name)
+        state = _update(parts, player, state, losses[player], gradient, mutable[player])
+        measured = {
+            "loss": losses[player],
+            **terms[player],
+            "gradient_norm": optax.global_norm(gradient),
+            **monitored.get(player, {}),
+        }
+        metrics.update({f"{player}/{name}": x for name, x in measured.items()})
+    return state, metrics
+
+
+def _penalty(
+    penalty: Penalty,
+    step: Array,
+    score_fn: Callable[..., Array],
+    outcome: Outcome,
+    keys: Array,
+) -> Array:
+    def value() -> Array:
+        return penalty.every * penalty.value(score_fn, outcome, keys)
+
+    if penalty.every == 1:
+        return value()
+    nothing = jnp.zeros((), jax.eval_shape(value).dtype)
+    # A cond on the step, which all members of a population share, stays a branch
+    # under vmap and so saves the penalty's cost.
+    return jax.lax.cond(step % penalty.every == 0, value, lambda: nothing)
+
+
+def _update(
+    parts: Parts,
+    player: str,
+    state: TrainState,
+    loss: Array,
+    gradient: Tree,
+    mutable: Tree,
+) -> TrainState:
+    """Writes `player`'s slices, unless its loss, gradient or update is not finite."""
+    params = state.params[player]
+    updates, optimizer = parts.optimizers[player].update(
+        gradient, state.optimizer[player], params
+    )
+    moved = {
+        "params": optax.apply_updates(params, updates),
+        "mutable": mutable,
+        "optimizer": optimizer,
+    }
+    if player in parts.average:
+        moved["average"] = optax.incremental_update(
+            moved["params"], state.average[player], 1 - parts.average[player]
+        )
+    finite = jnp.stack(
+        [
+            jnp.all(jnp.isfinite(leaf))
+            for leaf in jax.tree.leaves((loss, gradient, moved["params"], mutable))
+        ]
+    ).all()
+    changes = {}
+    for field, new in moved.items():
+        slices = getattr(state, field)
+        kept = jax.tree.map(lambda n, o: jnp.where(finite, n, o), new, slices[player])
+        changes[field] = {**slices, player: kept}
+    skipped = state.skipped[player] + jnp.where(finite, 0, 1)
+    return state._replace(**changes, skipped={**state.skipped, player: skipped})
