@@ -1,6 +1,7 @@
 """The same step under jit, pmap and shard_map, many steps per dispatch."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -24,14 +25,14 @@ class Layout(NamedTuple):
     `advance(state, numbers, data, count)` takes `count` steps in one dispatch, donates
     the state, and returns the metrics' means over those steps. `place` puts a host
     state on the devices, `place_data` the arrays that all of them read, and `fetch`
-    brings a state back to the host.
+    brings a state, or a part of one, back to the host.
     """
 
     axis_name: str | None
     compile: Callable[[Step], Advance]
     place: Callable[[TrainState], TrainState]
     place_data: Callable[[Tree], Tree]
-    fetch: Callable[[TrainState], TrainState]
+    fetch: Callable[[Tree], Any]
 
 
 def _scan(step: Step) -> Advance:
@@ -108,7 +109,7 @@ def shard_map_layout(devices: Sequence[jax.Device]) -> Layout:
             state: TrainState, numbers: Tree, data: Tree, count: int
         ) -> tuple[TrainState, Terms]:
             return jax.shard_map(
-                lambda *args: advance(*args, count),
+                partial(advance, count=count),
                 mesh=mesh,
                 in_specs=PartitionSpec(),
                 out_specs=PartitionSpec(),

@@ -58,9 +58,8 @@ SOURCES: dict[str, dict[str, Key]] = {
     "digits": {},
 }
 
-# Sources whose examples carry a label, and sources of images.
+# Sources whose examples carry a label.
 LABELLED = frozenset({"digits"})
-IMAGES = frozenset({"digits"})
 
 GAMES: dict[str, Row] = {
     "adversarial": Row(

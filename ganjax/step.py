@@ -201,7 +201,7 @@ def _update(
             for leaf in jax.tree.leaves((loss, gradient, moved["params"], mutable))
         ]
     ).all()
-    changes = {}
+    changes: dict[str, Any] = {}
     for field, new in moved.items():
         slices = getattr(state, field)
         kept = jax.tree.map(lambda n, o: jnp.where(finite, n, o), new, slices[player])

@@ -21,26 +21,30 @@ Terms = dict[str, "Array"]  # the weighted scalars whose sum a player minimises
 ScoreFn = Callable[["Array", "Array | None"], "Array"]  # (examples, label) -> [B]
 
 
-class Outcome(NamedTuple):
-    """What one round of play produced; `None` where a game makes no such array."""
+# A field of an outcome: an array, or `None` where a game makes no such array.
+Field = Any
 
-    real: Array | None = None  # [B, ...]
-    fake: Array | None = None  # [B, ...]
-    real_score: Array | None = None  # [B]
-    fake_score: Array | None = None  # [B]
-    real_logits: Array | None = None  # [B, K]
-    fake_logits: Array | None = None  # [B, K]
-    real_features: tuple[Array, ...] | None = None  # layers, first to last
-    fake_features: tuple[Array, ...] | None = None
-    real_label: Array | None = None  # int32 [B]
-    fake_label: Array | None = None  # int32 [B]
-    is_labelled: Array | None = None  # bool [B]
-    mean: Array | None = None  # [B, Z], of the encoder's posterior
-    log_var: Array | None = None  # [B, Z]
-    reconstruction: Array | None = None  # [B, ...]
-    reconstruction_logits: Array | None = None  # [B, ...]
-    reconstruction_score: Array | None = None  # [B]
-    reconstruction_features: tuple[Array, ...] | None = None
+
+class Outcome(NamedTuple):
+    """What one round of play produced."""
+
+    real: Field = None  # [B, ...]
+    fake: Field = None  # [B, ...]
+    real_score: Field = None  # [B]
+    fake_score: Field = None  # [B]
+    real_logits: Field = None  # [B, K]
+    fake_logits: Field = None  # [B, K]
+    real_features: Field = None  # a tuple of layers [B, ...], first to last
+    fake_features: Field = None
+    real_label: Field = None  # int32 [B]
+    fake_label: Field = None  # int32 [B]
+    is_labelled: Field = None  # bool [B]
+    mean: Field = None  # [B, Z], of the encoder's posterior
+    log_var: Field = None  # [B, Z]
+    reconstruction: Field = None  # [B, ...]
+    reconstruction_logits: Field = None  # [B, ...]
+    reconstruction_score: Field = None  # [B]
+    reconstruction_features: Field = None
 
 
 class Batch(NamedTuple):

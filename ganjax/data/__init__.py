@@ -12,3 +12,6 @@ SOURCES: dict[str, Callable[..., Source]] = {
     "mixture": mixture,
     "digits": digits,
 }
+
+# Sources whose density is known, as Gaussian components in their arrays.
+MIXTURES = frozenset({"ring", "grid", "mixture"})

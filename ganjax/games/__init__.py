@@ -3,6 +3,9 @@
 from collections.abc import Callable
 
 from ganjax.games.adversarial import adversarial
+from ganjax.games.schedules import SCHEDULES
 from ganjax.types import Game
+
+__all__ = ["GAMES", "SCHEDULES"]
 
 GAMES: dict[str, Callable[..., Game]] = {"adversarial": adversarial}

@@ -1,0 +1,172 @@
+"""Where all rooms meet: a validated config becomes the parts of a run.
+
+No config goes below this file; everything under it takes plain values.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from ganjax.config import ConfigError
+from ganjax.data import MIXTURES, SOURCES
+from ganjax.games import GAMES, SCHEDULES
+from ganjax.metrics import mixture_quality, score_statistics
+from ganjax.networks import NETWORKS
+from ganjax.objectives import BATCH_COUPLED, OBJECTIVES
+from ganjax.optim import OPTIMIZERS, resolve_schedules
+from ganjax.parallel import Layout, jit_layout, pmap_layout, shard_map_layout
+from ganjax.penalties import PENALTIES
+from ganjax.state import TrainState, init_state
+from ganjax.step import Schedule, Step, make_train_step
+from ganjax.types import Parts, Penalty, Source, Tree
+from ganjax.validation import numbers
+
+Config = Mapping[str, Any]
+Build = Callable[[Tree, Array | int], Parts]
+
+
+class Experiment(NamedTuple):
+    """What a config describes, ready to run.
+
+    `make_build(axis_name)` returns `build(numbers, step) -> Parts`; `quality(samples)`
+    measures samples `[N, ...]` against what is known of the data.
+    """
+
+    make_build: Callable[[str | None], Build]
+    numbers: dict[str, Any]
+    source: Source
+    schedule: Schedule
+    batch_size: int
+    seed: int
+    quality: Callable[[np.ndarray], dict[str, float]]
+
+    @property
+    def parts(self) -> Parts:
+        """The parts as they are at step 0, for use outside a step."""
+        return self.make_build(None)(self.numbers, 0)
+
+    def init(self) -> TrainState:
+        """The state before the first step."""
+        return jax.jit(partial(init_state, self.parts))(self.seed)
+
+    def make_step(self, axis_name: str | None) -> Step:
+        """The training step."""
+        return make_train_step(
+            self.make_build(axis_name),
+            self.source.batch,
+            self.schedule,
+            batch_size=self.batch_size,
+            axis_name=axis_name,
+        )
+
+
+def build_experiment(config: Config) -> Experiment:
+    """Builds a run from a validated config."""
+    source = SOURCES[config["data"]["name"]](**_keywords(config["data"]))
+    batch = jax.eval_shape(
+        source.batch, source.arrays, jax.random.key(0), 0, 0, jnp.arange(1)
+    )
+    example_shape = batch.real.shape[1:]
+    return Experiment(
+        make_build=lambda axis_name: _make_build(config, example_shape, axis_name),
+        numbers=numbers(config),
+        source=source,
+        schedule=SCHEDULES[config["schedule"]["name"]](**_keywords(config["schedule"])),
+        batch_size=config["batch_size"],
+        seed=config["seed"],
+        quality=_quality(config, source),
+    )
+
+
+def _quality(config: Config, source: Source) -> Callable[..., dict[str, float]]:
+    if config["data"]["name"] in MIXTURES:
+        return lambda samples: mixture_quality(samples, **source.arrays)
+    return lambda samples: {}
+
+
+def _keywords(section: Config) -> dict[str, Any]:
+    return {
+        key: value
+        for key, value in section.items()
+        if key != "name" and not key.endswith("_schedule")
+    }
+
+
+def _make_build(
+    config: Config, example_shape: tuple[int, ...], axis_name: str | None
+) -> Build:
+    def networks() -> dict[str, Any]:
+        made = {}
+        for player, section in config["networks"].items():
+            shape = (example_shape,) if player == "generator" else ()
+            made[player] = NETWORKS[section["name"]][player](
+                *shape, axis_name=axis_name, **_keywords(section)
+            )
+        return made
+
+    def objective(values: dict[str, Any]) -> Any:
+        name = config["objective"]["name"]
+        axis = {"axis_name": axis_name} if name in BATCH_COUPLED else {}
+        keywords = _keywords(config["objective"]) | values
+        return OBJECTIVES[name](**keywords, **axis)
+
+    def penalty(name: str, values: Config) -> Penalty:
+        def value(score_fn: Any, outcome: Any, keys: Array) -> Array:
+            return PENALTIES[name](score_fn, outcome, keys, **values)
+
+        return Penalty(value, every=config["penalties"][name]["every"])
+
+    def build(numbers: Tree, step: Array | int) -> Parts:
+        progress = jnp.clip(step / numbers["steps"], 0, 1)
+        values = resolve_schedules(numbers, progress)
+        game = config["game"]
+        made = objective(values["objective"])
+        return Parts(
+            game=GAMES[game["name"]](
+                networks(), example_shape, **_keywords(game) | values["game"]
+            ),
+            objective=made,
+            optimizers={
+                player: OPTIMIZERS[section["name"]](
+                    **_keywords(section) | values["optimizers"][player]
+                )
+                for player, section in config["optimizers"].items()
+            },
+            penalties={
+                name: penalty(name, values["penalties"][name])
+                for name in config["penalties"]
+            },
+            average={p: values["average"][p]["decay"] for p in config["average"]},
+            monitors={
+                "discriminator": lambda outcome: score_statistics(
+                    outcome, made.threshold
+                )
+            },
+        )
+
+    return build
+
+
+def build_layout(config: Config) -> Layout:
+    """The layout over the devices there are.
+
+    Raises:
+      ConfigError: the batch cannot be shared out evenly.
+    """
+    devices = jax.devices()
+    mode = config["parallel"]["mode"]
+    if mode == "auto":
+        mode = "jit" if len(devices) == 1 else "pmap"
+    if mode == "jit":
+        return jit_layout(devices[0])
+    if config["batch_size"] % len(devices):
+        raise ConfigError(
+            f"config.batch_size: {config['batch_size']} examples cannot be shared "
+            f"evenly by {len(devices)} devices"
+        )
+    return {"pmap": pmap_layout, "shard_map": shard_map_layout}[mode](devices)

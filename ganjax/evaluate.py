@@ -1,0 +1,105 @@
+"""What a state is worth: its probes, pictures and metrics, drawn with fixed keys."""
+
+from typing import Any
+
+import jax
+import numpy as np
+from jax import Array
+
+from ganjax import draw
+from ganjax.build import Experiment
+from ganjax.keys import Purpose, example_keys, purpose_key
+from ganjax.state import TrainState, averaged_variables
+from ganjax.types import Batch, Outcome, Tree, Variables
+
+_CHUNK = 500  # examples per call of a probe, so that memory does not grow with N
+_POINTS = 1_000  # of each kind in a scatter plot or histogram
+_FIELD = 128  # points per axis of the discriminator's field
+_INTERPOLATIONS = 8  # rows
+
+
+class Evaluator:
+    """Looks at states of an experiment, with averaged parameters where there are any.
+
+    Every look uses the same latents and the same real examples, so that two pictures
+    differ by their states alone.
+    """
+
+    def __init__(self, experiment: Experiment) -> None:
+        self._experiment = experiment
+        self._parts = experiment.parts
+        self._arrays = jax.device_put(experiment.source.arrays)
+        self._real = jax.jit(self._draw)
+        self._probe = jax.jit(self._run, static_argnums=0)
+        example = jax.eval_shape(self._draw, self._arrays, np.arange(1)).real
+        self._example_shape = example.shape[1:]
+
+    def _draw(self, arrays: Tree, index: Array) -> Batch:
+        key = purpose_key(self._experiment.seed, Purpose.PROBE)
+        return self._experiment.source.batch(arrays, key, 0, 1, index)
+
+    def _run(
+        self,
+        name: str,
+        variables: dict[str, Variables],
+        arrays: Tree,
+        index: Array,
+        examples: Array | None,
+    ) -> Array:
+        batch = self._draw(arrays, index)
+        if examples is not None:
+            batch = batch._replace(real=examples)
+        key = purpose_key(self._experiment.seed, Purpose.PROBE)
+        return self._parts.game.probes[name](
+            variables, batch, example_keys(key, 0, 0, index)
+        )
+
+    def real(self, count: int) -> np.ndarray:
+        """Real examples `[count, ...]`."""
+        return np.asarray(self._real(self._arrays, np.arange(count)).real)
+
+    def probe(
+        self,
+        name: str,
+        state: TrainState,
+        count: int,
+        examples: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """A probe's output `[count, ...]`, of `examples` in place of real ones."""
+        variables = averaged_variables(state)
+        outputs = []
+        for start in range(0, count, _CHUNK):
+            # The last chunk is filled up: another length would compile once more.
+            index = np.arange(start, start + min(_CHUNK, count)).clip(max=count - 1)
+            rows = None if examples is None else examples[index]
+            outputs.append(self._probe(name, variables, self._arrays, index, rows))
+        return np.concatenate(jax.device_get(outputs))[:count]
+
+    def metrics(self, state: TrainState, count: int) -> dict[str, float]:
+        """Metrics of `count` samples against as many real examples."""
+        samples = self.probe("sample", state, count)
+        outcome = Outcome(
+            real_score=self.probe("score", state, count, self.real(count)),
+            fake_score=self.probe("score", state, count, samples),
+        )
+        measured: dict[str, Any] = dict(self._experiment.quality(samples))
+        for monitor in self._parts.monitors.values():
+            measured |= monitor(outcome)
+        return {name: float(value) for name, value in measured.items()}
+
+    def pictures(self, state: TrainState, examples: int) -> dict[str, np.ndarray]:
+        """Pictures uint8 `[H, W, 3]` by name: grids of images, or a plot of points."""
+        if len(self._example_shape) == 3:
+            rows = self.probe("interpolation", state, _INTERPOLATIONS)
+            return {
+                "sample": draw.image_grid(self.probe("sample", state, examples)),
+                "interpolation": draw.image_rows(rows),
+            }
+        real, fake = self.real(_POINTS), self.probe("sample", state, _POINTS)
+        reach = 1.25 * float(np.abs(real).max())
+        bounds = (-reach, reach)
+        if self._example_shape == (1,):
+            return {"histogram": draw.histogram(real, fake, bounds=bounds)}
+        axes = draw.field_axes(bounds, _FIELD)
+        field = self.probe("score", state, len(axes), axes).reshape(_FIELD, _FIELD)
+        return {"scatter": draw.scatter(real, fake, field, bounds=bounds)}

@@ -1,0 +1,95 @@
+"""What stands around a plot: a frame, ticks and a legend."""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+Bounds = tuple[float, float]
+Colour = tuple[int, int, int]
+
+_LEFT, _TOP, _RIGHT, _BOTTOM = 46, 38, 16, 28  # margins in pixels
+_INK = (64, 68, 76)
+
+
+def blend(plot: np.ndarray, alpha: np.ndarray, colour: Colour) -> np.ndarray:
+    """Lays `colour` over `plot` `[H, W, 3]`, as thick as `alpha` `[H, W]` in [0, 1]."""
+    return plot + alpha[..., None] * (np.array(colour) - plot)
+
+
+def framed(
+    plot: np.ndarray,
+    *,
+    x_bounds: Bounds,
+    y_bounds: Bounds,
+    entries: Mapping[str, Colour],
+    scale: tuple[Bounds, np.ndarray] | None = None,
+) -> np.ndarray:
+    """Puts a frame with ticks around `plot`, float `[H, W, 3]` of 0 to 255.
+
+    `entries` is the legend: texts and the colours of their dots. `scale` explains the
+    background: the lowest and highest score, and the shades `[S, 3]` between them.
+    """
+    height, width, _ = plot.shape
+    size = (_LEFT + width + _RIGHT, _TOP + height + _BOTTOM)
+    picture = Image.new("RGB", size, "white")
+    picture.paste(_image(plot), (_LEFT, _TOP))
+    pen = ImageDraw.Draw(picture)
+    right, bottom = _LEFT + width, _TOP + height
+    pen.rectangle((_LEFT - 1, _TOP - 1, right, bottom), outline=_INK)
+    font = ImageFont.load_default(13)
+    for part, text in _ticks(x_bounds):
+        x = _LEFT + part * width
+        pen.line((x, bottom, x, bottom + 4), fill=_INK)
+        pen.text((x, bottom + 8), text, _INK, font, anchor="mt")
+    for part, text in _ticks(y_bounds):
+        y = bottom - part * height
+        pen.line((_LEFT - 5, y, _LEFT - 1, y), fill=_INK)
+        pen.text((_LEFT - 9, y), text, _INK, font, anchor="rm")
+    _draw_entries(pen, entries)
+    if scale is not None:
+        _draw_scale(picture, pen, right, *scale)
+    return np.asarray(picture)
+
+
+def _draw_entries(pen: ImageDraw.ImageDraw, entries: Mapping[str, Colour]) -> None:
+    font = ImageFont.load_default(15)
+    x, y = _LEFT, _TOP // 2
+    for text, colour in entries.items():
+        pen.ellipse((x, y - 5, x + 10, y + 5), fill=colour)
+        pen.text((x + 17, y), text, _INK, font, anchor="lm")
+        x += round(font.getlength(text)) + 40
+
+
+def _draw_scale(
+    picture: Image.Image,
+    pen: ImageDraw.ImageDraw,
+    right: int,
+    bounds: Bounds,
+    shades: np.ndarray,
+) -> None:
+    font = ImageFont.load_default(13)
+    low, high = (f"{bound:.3g}" for bound in bounds)
+    y, width = _TOP // 2, 72
+    pen.text((right, y), high, _INK, font, anchor="rm")
+    x = right - round(font.getlength(high)) - 8 - width
+    ramp = _image(shades[None].astype(np.float64)).resize((width, 12))
+    picture.paste(ramp, (x, y - 6))
+    pen.rectangle((x - 1, y - 7, x + width, y + 6), outline=_INK)
+    pen.text((x - 8, y), f"score  {low}", _INK, font, anchor="rm")
+
+
+def _ticks(bounds: Bounds) -> list[tuple[float, str]]:
+    """Round numbers within `bounds`, each with its place between them in [0, 1]."""
+    low, high = bounds
+    rough = (high - low) / 5
+    unit = 10.0 ** math.floor(math.log10(rough))
+    step = min((unit, 2 * unit, 5 * unit, 10 * unit), key=lambda s: abs(s - rough))
+    first, last = math.ceil(low / step), math.floor(high / step)
+    values = [step * k for k in range(first, last + 1)]
+    return [((value - low) / (high - low), f"{value:g}") for value in values]
+
+
+def _image(plot: np.ndarray) -> Image.Image:
+    return Image.fromarray((plot + 0.5).astype(np.uint8))

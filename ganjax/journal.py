@@ -1,0 +1,128 @@
+"""Writes a run folder as its run goes on: metrics, pictures, evaluation, status."""
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import jax
+import numpy as np
+
+from ganjax import report
+from ganjax.draw import png_bytes
+from ganjax.evaluate import Evaluator
+from ganjax.progress import Progress
+from ganjax.record import (
+    Recorder,
+    environment,
+    write_bytes,
+    write_json,
+    write_status,
+)
+from ganjax.state import TrainState
+
+
+class Journal:
+    """The record of one run from `step` on; a context manager.
+
+    Training time counts the steps alone, compilation of the first included, and goes on
+    where the last process left off.
+    """
+
+    def __init__(
+        self, config: Mapping[str, Any], folder: Path, evaluator: Evaluator, step: int
+    ) -> None:
+        self._config, self._folder, self._evaluator = config, folder, evaluator
+        self._step = step
+        devices = [str(device.device_kind) for device in jax.devices()]
+        write_json(folder / "environment.json", environment(devices))
+        self.status("running")
+        self._recorder = Recorder(folder, step=step)
+        self._seconds = self._recorder.seconds
+        self._progress = Progress(config["steps"], start=step)
+
+    def __enter__(self) -> Self:
+        """Shows the progress bar."""
+        self._progress.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Closes the files; an error is the run's last status."""
+        self._progress.__exit__(kind, error, trace)
+        self._recorder.close()
+        if error is not None:
+            self.status("failed", f"{type(error).__name__}: {error}")
+
+    def status(self, state: str, message: str = "") -> None:
+        """Writes where the run stands."""
+        steps = self._config["steps"]
+        write_status(
+            self._folder, state=state, step=self._step, steps=steps, message=message
+        )
+
+    def record(self, step: int, seconds: float, metrics: Mapping[str, float]) -> None:
+        """Records the metrics of the steps up to `step`, which took `seconds`."""
+        self._step = step
+        self._seconds += seconds
+        self._recorder.scalars(step, self._seconds, metrics)
+        losses = {name: x for name, x in metrics.items() if name.endswith("/loss")}
+        self._progress.update(step, losses)
+
+    def draw(self, state: TrainState) -> None:
+        """Draws the pictures of a state on the host."""
+        examples = self._config["record"]["examples"]
+        for name, pixels in self._evaluator.pictures(state, examples).items():
+            self._recorder.image(self._step, name, pixels)
+        self.status("running")
+
+    def evaluate(self, state: TrainState) -> None:
+        """Records the evaluation of a state on the host among the metrics."""
+        count = self._config["evaluation"]["samples"]
+        metrics = self._evaluator.metrics(state, count)
+        named = {f"evaluation/{name}": value for name, value in metrics.items()}
+        self._recorder.scalars(self._step, self._seconds, named)
+
+
+def write_evaluation(
+    config: Mapping[str, Any],
+    folder: Path,
+    evaluator: Evaluator,
+    step: int,
+    state: TrainState,
+) -> None:
+    """Writes `evaluation.json`."""
+    count = config["evaluation"]["samples"]
+    metrics = evaluator.metrics(state, count)
+    path = folder / "evaluation.json"
+    write_json(path, {"step": step, "samples": count, "metrics": metrics})
+    print(f"{path}: {', '.join(f'{name} {x:.4g}' for name, x in metrics.items())}")
+
+
+def write_samples(
+    config: Mapping[str, Any],
+    folder: Path,
+    evaluator: Evaluator,
+    step: int,
+    state: TrainState,
+) -> None:
+    """Writes `samples/final.npz`: `samples [N, ...]` and `step`; and pictures."""
+    buffer = io.BytesIO()
+    samples = evaluator.probe("sample", state, config["evaluation"]["samples"])
+    np.savez_compressed(buffer, samples=samples, step=step)
+    path = folder / "samples" / "final.npz"
+    write_bytes(path, buffer.getvalue())
+    pictures = evaluator.pictures(state, config["record"]["examples"])
+    for name, pixels in pictures.items():
+        write_bytes(folder / "samples" / f"{name}_final.png", png_bytes(pixels))
+    print(f"{path}: samples {list(samples.shape)}")
+
+
+def write_report(folder: Path) -> None:
+    """Writes `report.html`."""
+    print(report.write(folder))

@@ -1,0 +1,6 @@
+"""Measures of scores and samples."""
+
+from ganjax.metrics.mixture import mixture_quality
+from ganjax.metrics.scores import score_statistics
+
+__all__ = ["mixture_quality", "score_statistics"]

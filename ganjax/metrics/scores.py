@@ -1,0 +1,29 @@
+"""How the discriminator's scores separate real from generated examples."""
+
+import jax.numpy as jnp
+from jax import Array
+
+from ganjax.types import Outcome, Terms
+
+
+def score_statistics(outcome: Outcome, threshold: Array | float | None) -> Terms:
+    """Mean scores and accuracies of one batch, each apart for its side.
+
+    Args:
+      outcome: of which `real_score [B]` and `fake_score [B]` are read.
+      threshold: the score above which the discriminator says "real"; `None` where only
+        differences mean anything.
+
+    Returns:
+      `real_score` and `fake_score`, the means, and with a threshold `real_accuracy`
+      P(r > threshold) and `fake_accuracy` P(s <= threshold), else `pair_accuracy`
+      P(r_i > s_i).
+    """
+    real, fake = outcome.real_score, outcome.fake_score
+    means = {"real_score": jnp.mean(real), "fake_score": jnp.mean(fake)}
+    if threshold is None:
+        return means | {"pair_accuracy": jnp.mean(real > fake)}
+    return means | {
+        "real_accuracy": jnp.mean(real > threshold),
+        "fake_accuracy": jnp.mean(fake <= threshold),
+    }

@@ -1,0 +1,103 @@
+"""The numbers behind a drawn curve: its trend, fewer points, a range worth showing."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+MAX_POINTS = 600
+MAX_HALF_WINDOW = 200
+RECORDS_PER_HALF_WINDOW = 50
+
+
+class Series(NamedTuple):
+    """One named curve. `kind` picks its colour (a CSS class), `dash` its line style."""
+
+    label: str
+    kind: str
+    dash: int
+    steps: Floats
+    values: Floats  # NaN where the record is non-finite
+
+
+class Curve(NamedTuple):
+    """A series ready to be drawn: at most `MAX_POINTS` of its records.
+
+    `trend` is `None` where the series is too short for one.
+    """
+
+    series: Series
+    steps: Floats
+    values: Floats
+    trend: Floats | None
+
+
+def make_curve(series: Series) -> Curve:
+    """Thins a series and finds its trend."""
+    kept = thin(series.values)
+    half = min(len(series.values) // RECORDS_PER_HALF_WINDOW, MAX_HALF_WINDOW)
+    trend = find_trend(series.values, kept, half) if half else None
+    return Curve(series, series.steps[kept], series.values[kept], trend)
+
+
+def find_trend(values: Floats, places: NDArray[np.intp], half: int) -> Floats:
+    """The interquartile mean of `2 * half + 1` values centred at each of `places`.
+
+    It is nearly as smooth as a mean, and a spike moves it no more than a median.
+    Missing values stay missing and do not count in their neighbours' trend.
+    """
+    trend = np.full(len(places), np.nan)
+    for index, place in enumerate(places.tolist()):
+        if np.isfinite(values[place]):
+            window = values[max(0, place - half) : place + half + 1]
+            ordered = np.sort(window[np.isfinite(window)])
+            cut = (len(ordered) + 1) // 4
+            trend[index] = ordered[cut : len(ordered) - cut].mean()
+    return trend
+
+
+def thin(values: Floats) -> NDArray[np.intp]:
+    """The indices of at most `MAX_POINTS` values, spikes and gaps among them.
+
+    Of each bucket of neighbours it keeps the smallest, the largest and one missing.
+    """
+    if len(values) <= MAX_POINTS:
+        return np.arange(len(values))
+    kept = {0, len(values) - 1}
+    # Three of each bucket, and the two ends.
+    buckets = (MAX_POINTS - 2) // 3
+    for bucket in np.array_split(np.arange(len(values)), buckets):
+        finite = bucket[np.isfinite(values[bucket])]
+        missing = bucket[~np.isfinite(values[bucket])]
+        kept.update(missing[:1].tolist())
+        if len(finite):
+            kept.add(int(finite[np.argmin(values[finite])]))
+            kept.add(int(finite[np.argmax(values[finite])]))
+    return np.array(sorted(kept))
+
+
+def visible_range(series: list[Series], *, is_log: bool) -> tuple[float, float] | None:
+    """The values that an axis should cover; `None` where there is none to show.
+
+    A linear axis leaves out rare values that would flatten everything else.
+    """
+    lows, highs = [], []
+    for one in series:
+        finite = one.values[np.isfinite(one.values)]
+        if is_log:
+            finite = finite[finite > 0]
+        if len(finite) == 0:
+            continue
+        low, high = float(finite.min()), float(finite.max())
+        common_low, common_high = np.quantile(finite, [0.01, 0.99]).tolist()
+        common = common_high - common_low
+        if not is_log and high - low > 4 * common > 0:
+            low = max(low, common_low - common / 2)
+            high = min(high, common_high + common / 2)
+        lows.append(low)
+        highs.append(high)
+    return (min(lows), max(highs)) if lows else None

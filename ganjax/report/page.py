@@ -1,0 +1,209 @@
+"""The page: a run as one HTML document that needs nothing from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib import resources
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+import ganjax
+from ganjax.report import text
+from ganjax.report.charts import draw
+from ganjax.report.curves import MAX_HALF_WINDOW, RECORDS_PER_HALF_WINDOW
+from ganjax.report.film import draw_films
+from ganjax.report.groups import make_charts
+from ganjax.report.markup import Markup, element, join
+from ganjax.report.runs import Run, last_step
+
+_BADGES = ("running", "done", "preempted", "diverged", "failed")  # coloured in page.css
+
+
+def render(run: Run) -> str:
+    """The whole page of one run."""
+    head = element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("title", f"{run.workdir.name} · ganjax"),
+        element("style", _resource("page.css")),
+    )
+    body = element(
+        "body",
+        _header(run),
+        element(
+            "main",
+            _section("Evaluation", *_evaluation(run.evaluation)),
+            _section("Samples", *_samples(run)),
+            _section("Training", *_training(run)),
+            _section("Settings", *_settings(run)),
+        ),
+        element("footer", f"ganjax {ganjax.__version__} · {run.workdir}"),
+        element("script", _resource("page.js")),
+    )
+    return f"<!DOCTYPE html>\n{element('html', head, body, lang='en')}\n"
+
+
+def _resource(name: str) -> Markup:
+    path = resources.files("ganjax.report") / name
+    return Markup(path.read_text(encoding="utf-8"))
+
+
+def _section(title: str, *children: Markup) -> Markup:
+    return element("section", element("h2", title), *children)
+
+
+def _missing(sentence: str) -> Markup:
+    return element("p", sentence, class_="missing")
+
+
+def _header(run: Run) -> Markup:
+    state = str(run.status.get("state", "unknown"))
+    badge = state if state in _BADGES else "unknown"
+    message = str(run.status.get("message") or "")
+    facts = (
+        element("div", element("dt", name), element("dd", value))
+        for name, value in _facts(run)
+    )
+    return element(
+        "header",
+        element("p", "Run report", class_="overline"),
+        element("button", "Theme", type="button", id="theme", hidden=True),
+        element(
+            "h1", run.workdir.name, " ", element("span", state, class_=f"badge {badge}")
+        ),
+        _about(run.config),
+        element("p", message, class_=f"message {badge}") if message else "",
+        element("dl", *facts, class_="facts"),
+    )
+
+
+def _about(config: Mapping[str, Any]) -> Markup:
+    """Who learned what from which data, as far as the config names them."""
+    parts = [element("strong", _name(config.get("objective")) or "unnamed objective")]
+    penalties = config.get("penalties")
+    if isinstance(penalties, Mapping) and penalties:
+        parts.append(join(" with ", ", ".join(penalties)))
+    if data := _name(config.get("data")):
+        parts.append(join(" on ", element("strong", data)))
+    if game := _name(config.get("game")):
+        parts.append(join(" · ", game, " game"))
+    networks = config.get("networks")
+    if isinstance(networks, Mapping):
+        names = (f"{player} {_name(entry)}" for player, entry in networks.items())
+        parts.append(join(" · ", ", ".join(names)))
+    return element("p", *parts, class_="about")
+
+
+def _name(section: Any) -> str:
+    """The name that a config section selects."""
+    name = section.get("name") if isinstance(section, Mapping) else section
+    return name if isinstance(name, str) else ""
+
+
+def _facts(run: Run) -> Iterator[tuple[str, str]]:
+    step = int(run.status.get("step", last_step(run)))
+    steps = run.status.get("steps", run.config.get("steps"))
+    planned = f" of {text.count(steps)}" if isinstance(steps, int) else ""
+    yield "Step", text.count(step) + planned
+    if "seconds" in run.metrics:
+        yield "Training time", text.duration(float(run.metrics["seconds"][1][-1]))
+    if "steps_per_second" in run.metrics:
+        speed = run.metrics["steps_per_second"][1]
+        finite = speed[np.isfinite(speed)]
+        if len(finite):
+            yield "Median speed", f"{text.number(float(np.median(finite)))} steps/s"
+    for key in ("seed", "batch_size"):
+        if key in run.config:
+            yield text.heading(key), text.value(run.config[key])
+    if "updated" in run.status:
+        yield "Updated", text.moment(str(run.status["updated"]))
+
+
+def _evaluation(evaluation: Mapping[str, Any]) -> Iterator[Markup]:
+    metrics = evaluation.get("metrics")
+    if not isinstance(metrics, Mapping) or not metrics:
+        yield _missing("No evaluation yet: run with --mode=evaluate.")
+        return
+    cards = (
+        element(
+            "div", element("dt", text.words(name)), element("dd", text.measure(value))
+        )
+        for name, value in text.flatten(metrics)
+    )
+    yield element("dl", *cards, class_="cards")
+    facts = (
+        f"{text.words(key)} {text.measure(value)}"
+        for key, value in text.flatten(evaluation)
+        if not key.startswith("metrics.")
+    )
+    yield element("p", " · ".join(facts), class_="remark")
+
+
+def _samples(run: Run) -> Iterator[Markup]:
+    films = draw_films(run)
+    if films:
+        yield element("div", *films, class_="films")
+    else:
+        yield _missing("No pictures yet: the folder samples/ holds none.")
+
+
+def _training(run: Run) -> Iterator[Markup]:
+    percent = 2 * 100 // RECORDS_PER_HALF_WINDOW
+    yield element(
+        "p",
+        "Faint lines show what was recorded, bold lines its trend: at each point the "
+        "mean of the middle half of the values in a centred window, which spans "
+        f"{percent} % of the curve's records (at most {2 * MAX_HALF_WINDOW + 1}). "
+        f"Curves of fewer than {RECORDS_PER_HALF_WINDOW} records are drawn bold as "
+        "recorded. Legends give the newest record and, in brackets, its trend.",
+        class_="note",
+    )
+    step = last_step(run)
+    charts = (draw(chart, step) for chart in make_charts(run.metrics))
+    yield element("div", *charts, class_="charts")
+
+
+def _settings(run: Run) -> Iterator[Markup]:
+    environment = dict(run.environment)
+    command = environment.pop("command", None)
+    if command:
+        yield element("h3", "Command")
+        yield element("pre", element("code", text.shell(text.value(command))))
+    yield _table("Configuration", run.config)
+    if environment:
+        yield _table("Environment", environment)
+    else:
+        yield _missing("The environment is unknown: environment.json is missing.")
+
+
+def _table(title: str, tree: Mapping[str, Any]) -> Markup:
+    """A foldable table of dotted keys; those of one section stand together."""
+    leaves = list(text.flatten(tree))
+    bodies = (
+        element(
+            "tbody",
+            *(
+                element(
+                    "tr",
+                    element("th", key, scope="row"),
+                    element("td", text.value(value)),
+                )
+                for key, value in rows
+            ),
+        )
+        for _, rows in groupby(leaves, key=_section_of)
+    )
+    return element(
+        "details",
+        element("summary", title, " ", element("span", f"{len(leaves)} keys")),
+        element("table", *bodies),
+    )
+
+
+def _section_of(leaf: tuple[str, Any]) -> str:
+    """The first part of a dotted key; keys without a section share one."""
+    section, dot, _ = leaf[0].partition(".")
+    return section if dot else ""

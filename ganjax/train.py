@@ -1,0 +1,202 @@
+"""Runs a config in a run folder: trains or resumes, evaluates, samples. Wiring only."""
+
+import math
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+
+from ganjax.build import Experiment, build_experiment, build_layout
+from ganjax.checkpoint import CheckpointError, Checkpoints
+from ganjax.config import ConfigError
+from ganjax.evaluate import Evaluator
+from ganjax.journal import Journal, write_evaluation, write_report, write_samples
+from ganjax.record import read_json, write_json, write_status
+from ganjax.report import RunError
+from ganjax.state import TrainState
+from ganjax.stopping import StopRequest
+from ganjax.validation import check_resumable
+
+Config = Mapping[str, Any]
+
+_WRITERS = {"evaluate": write_evaluation, "sample": write_samples}
+
+EXIT_CODES = {"done": 0, "diverged": 3, "preempted": 75}
+
+
+def join(coordinator_address: str | None, num_processes: int, process_id: int) -> None:
+    """Joins several processes into one run; to be called before any other use of jax.
+
+    Raises:
+      ConfigError: no coordinator, or a process number out of range.
+    """
+    if coordinator_address is None:
+        raise ConfigError("--coordinator_address is missing; write HOST:PORT")
+    if process_id >= num_processes:
+        raise ConfigError(f"--process_id: must be below {num_processes}")
+    jax.distributed.initialize(coordinator_address, num_processes, process_id)
+
+
+def run(config: Config, folder: Path, mode: str) -> int:
+    """Trains, evaluates or samples a run, and returns the exit code.
+
+    Args:
+      config: validated.
+      folder: of the run; training makes it, or resumes what it finds there.
+      mode: "train", "evaluate" or "sample".
+
+    Raises:
+      ConfigError: the folder belongs to another run, has nothing to look at, or cannot
+        be read or written.
+    """
+    _keep_compiled_programs()
+    try:
+        if jax.process_index() == 0:
+            _check_folder(config, folder, mode)
+            if mode == "train":
+                write_json(folder / "config.json", config)
+        if mode == "train":
+            return _train(config, folder)
+        _look(config, folder, (_WRITERS[mode],))
+        write_report(folder)
+        return EXIT_CODES["done"]
+    except (CheckpointError, OSError, RunError) as error:
+        raise ConfigError(f"--workdir: {error}") from error
+
+
+def _keep_compiled_programs() -> None:
+    if jax.config.jax_compilation_cache_dir is None:
+        caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        jax.config.update("jax_compilation_cache_dir", str(Path(caches, "ganjax/xla")))
+
+
+def _check_folder(config: Config, folder: Path, mode: str) -> None:
+    written = folder / "config.json"
+    if not written.exists():
+        if mode != "train":
+            raise ConfigError(f"--workdir: {folder} is not a run folder; train first")
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise ConfigError(f"--workdir: {folder} exists and is not a run folder")
+        return
+    try:
+        check_resumable(read_json(written), config)
+    except ConfigError as error:
+        raise ConfigError(
+            f"--workdir: {folder} holds another run: {error}; choose another folder"
+        ) from error
+    except ValueError as error:
+        raise ConfigError(f"--workdir: {written} is damaged: {error}") from error
+
+
+def _look(config: Config, folder: Path, writers: tuple[Callable, ...]) -> None:
+    """Restores the newest state and lets each writer write what it makes of it."""
+    experiment = build_experiment(config)
+    with Checkpoints(folder / "checkpoints", keep=config["record"]["keep"]) as saved:
+        restored = saved.restore(jax.eval_shape(experiment.init))
+    if restored is None:
+        raise ConfigError(f"--workdir: {folder} has no checkpoint yet; train first")
+    if jax.process_index() == 0:
+        evaluator = Evaluator(experiment)
+        for write in writers:
+            write(config, folder, evaluator, *restored)
+
+
+class _Chunk(NamedTuple):
+    """What one dispatch of several steps did."""
+
+    before: int
+    step: int
+    seconds: float
+    metrics: dict[str, float]  # means over the steps
+    skipped: dict[str, int]  # updates refused since the run began, by player
+    fetch: Callable[[], TrainState]
+
+
+def _chunks(
+    config: Config, experiment: Experiment, step: int, state: TrainState
+) -> Iterator[_Chunk]:
+    """Takes the steps that are left, up to `record.every` of them at a time."""
+    every, steps = config["record"]["every"], config["steps"]
+    layout = build_layout(config)
+    advance = layout.compile(experiment.make_step(layout.axis_name))
+    data = layout.place_data(experiment.source.arrays)
+    placed = layout.place(state)
+    while step < steps:
+        count = min(every - step % every, steps - step)
+        began = time.perf_counter()
+        placed, metrics = advance(placed, experiment.numbers, data, count)
+        metrics, skipped = jax.device_get(metrics), layout.fetch(placed.skipped)
+        seconds = time.perf_counter() - began
+        before, step = step, step + count
+        fetch = partial(layout.fetch, placed)
+        yield _Chunk(before, step, seconds, metrics, skipped, fetch)
+
+
+def _advance(config: Config, folder: Path) -> tuple[str, int, str]:
+    """Trains or resumes; returns how it ended, the last step and a message."""
+    experiment = build_experiment(config)
+    record, steps = config["record"], config["steps"]
+    with (
+        Checkpoints(folder / "checkpoints", keep=record["keep"]) as saved,
+        StopRequest(processes=jax.process_count()) as stop,
+    ):
+        fresh = jax.device_get(experiment.init())
+        step, state = saved.restore(fresh) or (0, fresh)
+        with _open_journal(config, folder, experiment, step) as journal:
+            for chunk in _chunks(config, experiment, step, state):
+                if config["non_finite"] == "stop" and any(chunk.skipped.values()):
+                    return "diverged", step, _what_diverged(chunk)
+                step = chunk.step
+                due = partial(_is_due, chunk, steps)
+                stopping = stop.requested or saved.reached_preemption(step)
+                if journal is not None:
+                    journal.record(step, chunk.seconds, chunk.metrics)
+                    if due(record["pictures_every"]):
+                        journal.draw(chunk.fetch())
+                    if due(config["evaluation"]["every"]):
+                        journal.evaluate(chunk.fetch())
+                if stopping or due(record["checkpoint_every"]):
+                    saved.save(step, chunk.fetch())
+                if stopping and step < steps:
+                    return "preempted", step, "run the same command again to resume"
+    return "done", step, ""
+
+
+def _open_journal(
+    config: Config, folder: Path, experiment: Experiment, step: int
+) -> AbstractContextManager[Journal | None]:
+    """Of several processes one writes."""
+    if jax.process_index() > 0:
+        return nullcontext()
+    return Journal(config, folder, Evaluator(experiment), step)
+
+
+def _is_due(chunk: _Chunk, steps: int, cadence: int) -> bool:
+    """Whether the chunk crossed a multiple of `cadence`, or is the last; 0 is never."""
+    crossed = cadence > 0 and chunk.step // cadence > chunk.before // cadence
+    return crossed or (cadence > 0 and chunk.step == steps)
+
+
+def _what_diverged(chunk: _Chunk) -> str:
+    names = [name for name, value in chunk.metrics.items() if not math.isfinite(value)]
+    if not names:
+        names = [f"{player}'s update" for player, n in chunk.skipped.items() if n]
+    steps = f"between steps {chunk.before} and {chunk.step}"
+    return f"{', '.join(names)} not finite {steps}; the last good checkpoint is kept"
+
+
+def _train(config: Config, folder: Path) -> int:
+    ending, step, message = _advance(config, folder)
+    if ending == "done":
+        _look(config, folder, (write_evaluation, write_samples))
+    if jax.process_index() == 0:
+        steps = config["steps"]
+        write_status(folder, state=ending, step=step, steps=steps, message=message)
+        print(f"{ending} at step {step}" + (message and f": {message}"))
+        write_report(folder)
+    return EXIT_CODES[ending]

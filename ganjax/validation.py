@@ -1,0 +1,235 @@
+"""Checks a config against the schema, and takes it apart. No jax."""
+
+import math
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from ganjax import schema
+from ganjax.config import ConfigError, flatten, keys_of
+from ganjax.schema import Key
+
+_SECTIONS = (
+    *("data", "game", "networks", "objective", "penalties", "optimizers", "average"),
+    *("schedule", "parallel", "record", "evaluation"),
+)
+
+
+def validate(config: ConfigDict) -> dict[str, Any]:
+    """Checks every key and returns the config as plain nested dicts.
+
+    Raises:
+      ConfigError: unknown or missing key, wrong type, value outside its range, name
+        that is in no table, or an objective that needs what the game or the data does
+        not make; in one line that names the key.
+    """
+    given = config.to_dict()
+    _check_keys("config", given, (*schema.RUN, *_SECTIONS))
+    game = _named("config.game", given["game"], schema.GAMES)
+    players = schema.PLAYERS[game["name"]]
+    networks = {
+        player: {name: row[player] for name, row in schema.NETWORKS.items()}
+        for player in players
+    }
+    _check_keys("config.networks", given["networks"], players)
+    _check_keys("config.optimizers", given["optimizers"], players)
+    _check_keys("config.average", given["average"], players, required=False)
+    penalties = given["penalties"]
+    _check_keys("config.penalties", penalties, schema.PENALTIES, required=False)
+    checked = {
+        **_checked("config", {key: given[key] for key in schema.RUN}, schema.RUN),
+        "data": _named("config.data", given["data"], schema.SOURCES),
+        "game": game,
+        "networks": {
+            player: _named(f"config.networks.{player}", section, networks[player])
+            for player, section in given["networks"].items()
+        },
+        "objective": _named("config.objective", given["objective"], schema.OBJECTIVES),
+        "penalties": {
+            name: _checked(f"config.penalties.{name}", section, schema.PENALTIES[name])
+            for name, section in penalties.items()
+        },
+        "optimizers": {
+            player: _named(f"config.optimizers.{player}", section, schema.OPTIMIZERS)
+            for player, section in given["optimizers"].items()
+        },
+        "average": {
+            player: _checked(f"config.average.{player}", section, schema.AVERAGE)
+            for player, section in given["average"].items()
+        },
+        "schedule": _named("config.schedule", given["schedule"], schema.SCHEDULES),
+        "parallel": _checked("config.parallel", given["parallel"], schema.PARALLEL),
+        "record": _checked("config.record", given["record"], schema.RECORD),
+        "evaluation": _checked(
+            "config.evaluation", given["evaluation"], schema.EVALUATION
+        ),
+    }
+    _check_mixture(checked["data"])
+    _check_fields(checked)
+    return checked
+
+
+def _check_mixture(data: Mapping[str, Any]) -> None:
+    if data["name"] != "mixture":
+        return
+    counts = {key: len(data[key]) for key in ("means", "sds", "weights")}
+    if len(set(counts.values())) > 1 or not counts["means"]:
+        raise ConfigError(f"config.data: one of each per component, not {counts}")
+    if len({len(mean) for mean in data["means"]}) > 1 or not data["means"][0]:
+        raise ConfigError("config.data.means: points must have the same dimension")
+
+
+def _check_fields(config: Mapping[str, Any]) -> None:
+    data, game, objective = (config[key]["name"] for key in _NAMED_FIELDS)
+    needed = set(schema.OBJECTIVES[objective].fields)
+    unmade = needed - set(schema.GAMES[game].fields)
+    if unmade:
+        raise ConfigError(
+            f"config.objective: {objective} reads {', '.join(sorted(unmade))}, which "
+            f"the game {game} does not make"
+        )
+    if needed & schema.LABEL_FIELDS and data not in schema.LABELLED:
+        raise ConfigError(
+            f"config.objective: {objective} needs labels, which the data {data} has "
+            f"not; labelled are {', '.join(sorted(schema.LABELLED))}"
+        )
+
+
+_NAMED_FIELDS = ("data", "game", "objective")
+
+
+def _check_keys(
+    at: str, values: Any, names: Iterable[str], *, required: bool = True
+) -> None:
+    """Checks that `values` has no key but `names`, and each of them if required."""
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{at}: must be a section, not {values!r}")
+    names = tuple(names)
+    for key in values:
+        if key not in names:
+            close = get_close_matches(str(key), names, n=1)
+            hint = f"did you mean {close[0]}" if close else f"known: {', '.join(names)}"
+            raise ConfigError(f"{at}.{key}: unknown key; {hint}")
+    for name in names:
+        if required and name not in values:
+            raise ConfigError(f"{at}.{name}: missing")
+
+
+def _named(at: str, values: Any, rows: Mapping[str, Any]) -> dict[str, Any]:
+    """A checked section `{name, **keys}` of a table of the schema."""
+    name = values.get("name", "") if isinstance(values, Mapping) else ""
+    if name not in rows:
+        raise ConfigError(f"{at}.name: {name!r} is none of {', '.join(rows)}")
+    rest = {key: value for key, value in values.items() if key != "name"}
+    return {"name": name} | _checked(at, rest, keys_of(rows[name]))
+
+
+def _checked(at: str, values: Any, keys: Mapping[str, Key]) -> dict[str, Any]:
+    """`values`, each checked and made its key's type, in the schema's order."""
+    schedules = _schedules_of(at, keys)
+    plain, scheduled = dict(values), {}
+    for name in schedules:
+        if name in plain:
+            scheduled[name] = plain.pop(name)
+    _check_keys(at, plain, keys)
+    checked = {name: _value(f"{at}.{name}", plain[name], keys[name]) for name in keys}
+    for name, section in scheduled.items():
+        where = f"{at}.{name}"
+        checked[name] = _checked(where, section, schema.NUMBER_SCHEDULE)
+        if checked[schedules[name]] is None:
+            raise ConfigError(f"{where}: {schedules[name]} is not set")
+        if checked[name]["shape"] == "exponential" and checked[name]["final"] == 0:
+            raise ConfigError(f"{where}.final: must lie in (0, inf), not 0")
+    return checked
+
+
+def _schedules_of(at: str, keys: Mapping[str, Key]) -> dict[str, str]:
+    """The schedules that a section may hold, each with its number."""
+    if not any(f"{at}.".startswith(f"config.{name}.") for name in schema.TRACED):
+        return {}
+    return {
+        f"{name}_schedule": name
+        for name, key in keys.items()
+        if float in (type(key.default), key.kind)
+    }
+
+
+def _value(at: str, value: Any, key: Key) -> Any:
+    if key.kind is not None:
+        return None if value is None else _like(at, value, key.kind(), key)
+    return _like(at, value, key.default, key)
+
+
+_KINDS = {int: "a whole number", float: "a number", str: "a string"}
+
+
+def _like(at: str, value: Any, default: Any, key: Key) -> Any:
+    """`value` as the type of `default`, element by element for tuples."""
+    if isinstance(default, tuple):
+        if not isinstance(value, tuple | list):
+            raise ConfigError(f"{at}: must be a tuple such as {default}, not {value!r}")
+        return tuple(_like(at, item, default[0], key) for item in value)
+    if isinstance(default, float) and type(value) is int:
+        value = float(value)
+    if type(value) is not type(default):
+        raise ConfigError(f"{at}: must be {_KINDS[type(default)]}, not {value!r}")
+    if key.choices and value not in key.choices:
+        raise ConfigError(f"{at}: {value!r} is none of {', '.join(key.choices)}")
+    if key.range and not _within(value, key.range):
+        raise ConfigError(f"{at}: must lie in {key.range}, not {value}")
+    return value
+
+
+def _within(value: float, interval: str) -> bool:
+    low, high = map(float, interval[1:-1].split(","))
+    above = value >= low if interval[0] == "[" else value > low
+    below = value <= high if interval[-1] == "]" else value < high
+    return above and below and not math.isnan(value)
+
+
+def numbers(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The floats of the traced sections, nested as in a validated config.
+
+    A schedule becomes `{shape: final}`: the shape is structure, so it is a key of the
+    tree. `steps` rides along, as schedules read it.
+    """
+
+    def floats(tree: Mapping[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key, value in tree.items():
+            if key.endswith("_schedule"):
+                found[key] = {value["shape"]: value["final"]}
+            elif isinstance(value, Mapping):
+                found[key] = floats(value)
+            elif isinstance(value, float):
+                found[key] = value
+        return found
+
+    traced = {name: floats(config[name]) for name in schema.TRACED}
+    return traced | {"steps": float(config["steps"])}
+
+
+def check_resumable(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    """Checks that a run begun with config `old` may go on with `new`.
+
+    Raises:
+      ConfigError: names the keys whose change would make it another run.
+    """
+    before, after = flatten(old), flatten(new)
+    scheduled = any("_schedule." in key for key in after)
+    changed = []
+    for key in sorted(before.keys() | after.keys()):
+        # JSON knows no tuples.
+        was, now = _listed(before.get(key)), _listed(after.get(key))
+        longer = key == "steps" and not scheduled and now >= was
+        free = any(f"{key}.".startswith(f"{name}.") for name in schema.RESUMABLE)
+        if was != now and not longer and not free:
+            changed.append(f"{key} was {was}, is {now}")
+    if changed:
+        raise ConfigError("; ".join(changed))
+
+
+def _listed(value: Any) -> Any:
+    return list(map(_listed, value)) if isinstance(value, tuple | list) else value
