@@ -1,11 +1,11 @@
 """Checkpoints: saved in the background, verified when they are read.
 
-A checkpoint is a folder named by its step. Orbax writes it under a temporary name and
-renames it when it is whole, so that a killed save leaves none. But it neither sees a
-flipped bit in an array nor minds a wrong dtype; hence each leaf's dtype, shape and CRC
-are stored beside the arrays. These are stored as one array of bytes: it comes back bit
-for bit, and a damaged one fails once, where many would each print a traceback.
-Of several processes the first alone writes, and decides what all of them do.
+A checkpoint is a folder named by its step, renamed to that when it is whole: a killed
+save leaves none. But Orbax neither sees a flipped bit in an array nor minds a wrong
+dtype; hence the dtype, shape and CRC of each leaf are stored beside the arrays. These
+are stored as one array of bytes: it comes back bit for bit, and a damaged one fails
+once, where many would each print a traceback. Of several processes the first alone
+writes, and decides what all do.
 """
 
 from __future__ import annotations
@@ -100,14 +100,11 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
         return step, jax.tree.unflatten(structure, [leaves[path] for path in expected])
 
     def reached_preemption(self, step: int) -> bool:
-        """Returns whether all processes must save now, as one of several got SIGTERM.
-
-        `step` rises from call to call.
-        """
+        """Returns whether to save now, as one of several processes got SIGTERM."""
         first = step if self._asked is None else self._asked + 1
         self._asked = step
         # After a signal the processes agree on the number after the highest that any
-        # has asked for, and only that very number is answered by true: leave none out.
+        # has asked for, and only that very number is answered by true: ask for each.
         return any(ocp.multihost.reached_preemption(n) for n in range(first, step + 1))
 
     def close(self) -> None:
@@ -121,7 +118,7 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
         self._writer.shutdown()
 
     def _decide(self, decide: Callable[[], Any]) -> Any:
-        """Runs `decide` in the first process, after its save; all get what comes of it."""
+        """Runs `decide` in the first process, after its save; all get its result."""
         result, failure, cause = None, "", None
         if jax.process_index() == 0:
             pending, self._pending = self._pending, None
@@ -155,18 +152,18 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
         return not newer
 
     def _write(self, step: int, data: np.ndarray, table: Table) -> None:
+        folder = self._directory / str(step)
         items = ocp.args.Composite(
             arrays=ocp.args.PyTreeSave({"bytes": data}), leaves=ocp.args.JsonSave(table)
         )
         try:
             for torn in self._directory.glob(f"*{ocp.utils.TMP_DIR_SUFFIX}*"):
                 shutil.rmtree(torn)
-            self._orbax.save(self._directory / str(step), args=items)
+            self._orbax.save(folder, args=items)
             for old in self.steps()[: -self._keep]:
                 shutil.rmtree(self._directory / str(old))
-        except Exception as error:  # an OSError may come as any other of TensorStore
-            message = f"cannot save step {step} in {self._directory}: {_reason(error)}"
-            raise CheckpointError(message) from error
+        except Exception as error:  # what is an OSError is often disguised as another
+            raise CheckpointError(f"cannot save {folder}: {_reason(error)}") from error
 
     def _find_newest(self, read: dict[int, Leaves]) -> int | None:
         """Returns the newest good step, whose leaves go into `read`."""
@@ -250,4 +247,4 @@ def _check_fit(folder: Path, stored: Leaves, expected: Leaves) -> None:
 def _reason(error: BaseException) -> str:
     """Returns the last part of an error's first line, after the paths it came by."""
     line = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return line.rpartition('": ')[2][:200]
+    return line.rpartition('": ')[2].partition(" [tensorstore_spec=")[0][:200]

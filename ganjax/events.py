@@ -18,18 +18,15 @@ class EventFiles:
 
     def __init__(self, folder: Path, *, step: int) -> None:
         # Imported late: who only reads records need not wait for it.
-        from tensorboardX import event_file_writer  # type: ignore[import-untyped]
-        from tensorboardX.proto import (  # type: ignore[import-untyped]
-            event_pb2,
-            summary_pb2,
-        )
+        from tensorboardX import event_file_writer
+        from tensorboardX.proto import event_pb2, summary_pb2
 
         self._event, self._summary = event_pb2.Event, summary_pb2.Summary
         folder.mkdir(parents=True, exist_ok=True)
         # Names hold the second only: two files of one second need something more.
         suffix = f".{sum(1 for _ in folder.iterdir()):04d}"
         self._writer = event_file_writer.EventsWriter(str(folder / "events"), suffix)
-        # Readers forget what earlier files say of this step and of later ones.
+        # At this mark readers forget what earlier files say of any later step.
         start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
         self._write(step=step + 1, session_log=start)
         self.flush()

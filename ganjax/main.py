@@ -63,7 +63,7 @@ def _fail(error: object) -> NoReturn:
 
 def _main(argv: Sequence[str]) -> None:
     del argv
-    if flags.FLAGS["verbosity"].using_default_value:
+    if not flags.FLAGS["verbosity"].present:
         logging.set_verbosity(logging.WARNING)  # orbax tells of every file
     if _CONFIG.value is None:
         _fail("--config is missing; write --config=experiments/ring.py")

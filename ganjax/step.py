@@ -6,6 +6,7 @@ writes the movers' slices of the state and nothing else.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -15,7 +16,7 @@ from jax import Array
 
 from ganjax.keys import Purpose, example_keys, purpose_key
 from ganjax.state import TrainState
-from ganjax.types import Batch, Outcome, Parts, Penalty, Terms, Tree
+from ganjax.types import Batch, Parts, Penalty, Terms, Tree
 
 Schedule = tuple[tuple[tuple[str, ...], int], ...]  # ((players, repeats), ...)
 Step = Callable[[TrainState, Tree, Tree], tuple[TrainState, Terms]]
@@ -115,7 +116,10 @@ def _play_round(
             player: parts.objective.losses[player](outcome)
             | {
                 name: _penalty(
-                    penalty, state.step, score_fn, outcome, keys(Purpose.PENALTY)
+                    penalty,
+                    state.step,
+                    partial(penalty.value, score_fn, outcome, keys(Purpose.PENALTY)),
+                    axis_name,
                 )
                 for name, penalty in parts.penalties.items()
                 if penalty.player == player
@@ -148,7 +152,7 @@ def _play_round(
         measured = {
             "loss": losses[player],
             **terms[player],
-            "gradient_norm": optax.global_norm(gradient),
+            "gradient_norm": optax.tree.norm(gradient),
             **monitored.get(player, {}),
         }
         metrics.update({f"{player}/{name}": x for name, x in measured.items()})
@@ -156,21 +160,19 @@ def _play_round(
 
 
 def _penalty(
-    penalty: Penalty,
-    step: Array,
-    score_fn: Callable[..., Array],
-    outcome: Outcome,
-    keys: Array,
+    penalty: Penalty, step: Array, value: Callable[[], Array], axis_name: str | None
 ) -> Array:
-    def value() -> Array:
-        return penalty.every * penalty.value(score_fn, outcome, keys)
-
     if penalty.every == 1:
         return value()
-    nothing = jnp.zeros((), jax.eval_shape(value).dtype)
+
+    def weighted() -> Array:
+        # Meaned already here, as both branches must be the same on all devices.
+        return _mean(penalty.every * value(), axis_name)
+
+    nothing = jnp.zeros((), jax.eval_shape(weighted).dtype)
     # A cond on the step, which all members of a population share, stays a branch
     # under vmap and so saves the penalty's cost.
-    return jax.lax.cond(step % penalty.every == 0, value, lambda: nothing)
+    return jax.lax.cond(step % penalty.every == 0, weighted, lambda: nothing)
 
 
 def _update(

@@ -11,7 +11,7 @@ from ganjax.types import Network, Tree
 
 
 class _Layers(nn.Module):
-    """Dense layers, each leaky-rectified, then normalised over the batch if asked.
+    """Dense layers, each normalised over the batch if asked, then leaky-rectified.
 
     Returns the activations of all layers, first to last.
     """
@@ -26,13 +26,16 @@ class _Layers(nn.Module):
         features = []
         hidden = inputs.reshape(inputs.shape[0], -1)
         for width in self.widths:
-            hidden = nn.leaky_relu(nn.Dense(width)(hidden), self.slope)
+            hidden = nn.Dense(width, use_bias=not self.batch_norm)(hidden)
+            # Normalised after the last activation, a discriminator would have the same
+            # mean score on every batch, and a loss linear in the score no gradient.
             if self.batch_norm:
                 hidden = nn.BatchNorm(
                     use_running_average=not train,
                     momentum=0.9,
                     axis_name=self.axis_name,
                 )(hidden)
+            hidden = nn.leaky_relu(hidden, self.slope)
             features.append(hidden)
         return tuple(features)
 
@@ -97,7 +100,7 @@ def generator(
       axis_name: the device axis over which batch statistics are taken, if any.
       widths: of the hidden layers.
       slope: of the leaky rectifier below zero.
-      normalization: "none" or "batch", after each activation.
+      normalization: "none" or "batch", before each activation.
       output: "linear", or "tanh" for images in [-1, 1].
     """
     layers = _Layers(widths, slope, normalization == "batch", axis_name)

@@ -78,7 +78,7 @@ def _nice_step(rough: float) -> float:
 def _linear_labels(ticks: tuple[float, ...], step: float) -> tuple[str, ...]:
     largest = max(map(abs, ticks), default=0.0)
     if largest >= 1e12 or step < 1e-4:
-        return tuple(text.signed(f"{tick:.3g}") for tick in ticks)
+        return tuple(text.number(tick) for tick in ticks)
     suffixes = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
     # 5 000 reads "5k", but 900 and 1 000 on one axis are clearer in full.
     unit, suffix = next(

@@ -15,7 +15,7 @@ from ganjax.report.markup import Markup, element, join
 
 WIDTH, HEIGHT = 420, 210
 LEFT, RIGHT, TOP, BOTTOM = 46, 10, 8, 24
-_MAX_DOTS = 40  # beyond that many records a line shows them well enough
+_MAX_DOTS = 25  # beyond that many records a line shows them well enough
 
 
 class Chart(NamedTuple):
@@ -76,7 +76,8 @@ def _legend(curves: list[Curve]) -> Markup:
         )
         for curve in curves
     )
-    return element("ul", *items, class_="legend")
+    has_trend = any(curve.trend is not None for curve in curves)
+    return element("ul", *items, class_="legend trended" if has_trend else "legend")
 
 
 def _newest(curve: Curve) -> str:

@@ -35,10 +35,8 @@ def load(found: list[tuple[int, Path]], budget: int) -> list[Picture]:
         return []
     *earlier, newest = readable
     spaced = np.linspace(0, len(earlier) - 1, min(MAX_EARLIER, len(earlier)))
-    small = budget * 2 // (3 * MAX_EARLIER)
-    pictures = [
-        _encode(earlier[index], small) for index in spaced.round().astype(int).tolist()
-    ]
+    chosen = [earlier[index] for index in spaced.round().astype(int).tolist()]
+    pictures = [_encode(one, budget * 2 // (3 * len(chosen))) for one in chosen]
     return [*pictures, _encode(newest, budget // 3)]
 
 

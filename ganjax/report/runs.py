@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ganjax import record
 from ganjax.report.groups import Metrics
 
@@ -49,7 +51,7 @@ def read_run(workdir: Path) -> Run:
         environment=_read_object(workdir / "environment.json"),
         status=_read_object(workdir / "status.json"),
         evaluation=_read_object(workdir / "evaluation.json"),
-        metrics=metrics,
+        metrics=_with_speed(metrics),
         samples=_find_samples(workdir / "samples"),
     )
 
@@ -57,6 +59,19 @@ def read_run(workdir: Path) -> Run:
 def last_step(run: Run) -> int:
     """The newest step of which the run has a metric."""
     return max(int(steps[-1]) for steps, _ in run.metrics.values())
+
+
+def _with_speed(metrics: Metrics) -> Metrics:
+    """Adds the speed between records to a run that recorded only its time."""
+    if "steps_per_second" in metrics or "seconds" not in metrics:
+        return metrics
+    steps, seconds = metrics["seconds"]
+    if len(steps) < 2:
+        return metrics
+    # The first record's time is mostly compilation: its speed is left out.
+    passed = np.diff(seconds)
+    speed = np.diff(steps) / np.where(passed > 0, passed, np.nan)
+    return {**metrics, "steps_per_second": (steps[1:], speed)}
 
 
 def _read_object(path: Path) -> Mapping[str, Any]:

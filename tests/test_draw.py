@@ -1,0 +1,330 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ganjax import draw
+
+NONE = np.zeros((0, 2))
+WIDE = (-1.5, 1.5)
+
+
+def flat(*values, shape=(8, 8, 1)):
+    """Images of one value each."""
+    return np.stack([np.full(shape, value, np.float32) for value in values])
+
+
+def far_from_grey(picture):
+    """Where a picture has a strong colour: points, areas and outlines, not text."""
+    picture = picture.astype(int)
+    return picture.max(-1) - picture.min(-1) > 60
+
+
+def blue(picture):
+    return far_from_grey(picture) & (picture[..., 2] > picture[..., 0])
+
+
+def orange(picture):
+    return far_from_grey(picture) & (picture[..., 0] > picture[..., 2])
+
+
+def plot_of(picture):
+    """What the frame surrounds: the legend above it has colours of its own."""
+    dark = (picture.max(-1) < 100).mean(1) > 0.8
+    top, bottom = np.flatnonzero(dark)[[0, -1]]
+    dark = (picture[top:bottom].max(-1) < 100).mean(0) > 0.8
+    left, right = np.flatnonzero(dark)[[0, -1]]
+    return picture[top + 1 : bottom, left + 1 : right]
+
+
+def place(mask):
+    """The middle of a mask: (x, y) in parts of its width and height, y upward."""
+    rows, columns = np.nonzero(mask)
+    height, width = mask.shape
+    return np.array([(columns.mean() + 0.5) / width, 1 - (rows.mean() + 0.5) / height])
+
+
+@pytest.mark.parametrize("shape", [(5, 7, 3), (5, 7, 1), (5, 7)])
+def test_png_holds_the_same_pixels(shape):
+    pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    back = np.asarray(Image.open(io.BytesIO(draw.png_bytes(pixels))))
+    np.testing.assert_array_equal(back, pixels.squeeze())
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        np.zeros((5, 7, 3)),
+        np.zeros((5, 7, 2), np.uint8),
+        np.zeros((5, 7, 4), np.uint8),
+        np.zeros(5, np.uint8),
+        np.zeros((1, 5, 7, 3), np.uint8),
+    ],
+)
+def test_png_refuses_what_is_not_a_picture(pixels):
+    with pytest.raises(ValueError, match=r"uint8 \[H, W, 3\]"):
+        draw.png_bytes(pixels)
+
+
+def test_grid_goes_row_by_row_with_white_lines_between():
+    # 8 pixels are enlarged 6 times to 48; with a line of 2 a cell takes 50.
+    grid = draw.image_grid(flat(-1, 0, 1, -0.5, 0.5), columns=3)
+    assert (grid.shape, grid.dtype) == ((102, 152, 3), np.uint8)
+    np.testing.assert_array_equal(
+        grid[27::50, 27::50],
+        np.array([[0, 128, 255], [64, 191, 255]])[..., None].repeat(3, -1),
+    )
+    assert (grid[2:50, 2:50] == 0).all()
+    for line in (0, 1, 50, 51, 100, 101):
+        assert (grid[line] == 255).all()
+        assert (grid[:, line] == 255).all()
+
+
+def test_grid_enlarges_pixels_without_mixing_them():
+    image = np.random.default_rng(0).uniform(-1, 1, (1, 8, 8, 3))
+    grid = draw.image_grid(image)
+    for offset in (0, 5):
+        small = grid[2 + offset : 50 : 6, 2 + offset : 50 : 6]
+        np.testing.assert_allclose(small / 127.5 - 1, image[0], atol=0.005)
+
+
+def test_grid_clips_and_marks_what_is_not_finite():
+    images = flat(-7.0, 1e38, shape=(8, 8, 3))
+    images[0, 1, 2, 0] = np.nan
+    images[1, 0, 0] = np.inf
+    grid = draw.image_grid(images, columns=2)
+    left, right = grid[2:50, 2:50], grid[2:50, 52:100]
+    magenta = (left == (255, 0, 255)).all(-1)
+    assert magenta[6:12, 12:18].all()
+    assert magenta.sum() == 36
+    assert (left[~magenta] == 0).all()
+    magenta = (right == (255, 0, 255)).all(-1)
+    assert magenta[:6, :6].all()
+    assert magenta.sum() == 36
+    assert (right[~magenta] == 255).all()
+
+
+@pytest.mark.parametrize(
+    ("channels", "colour"),
+    [(1, (0, 0, 0)), (2, (0, 0, 0)), (3, (0, 128, 255)), (5, (0, 128, 255))],
+)
+def test_grid_shows_any_number_of_channels(channels, colour):
+    pixel = np.array([-1.0, 0.0, 1.0, 0.3, 0.6])[:channels]
+    grid = draw.image_grid(np.broadcast_to(pixel, (1, 8, 8, channels)))
+    assert (grid[2:-2, 2:-2] == colour).all()
+
+
+@pytest.mark.parametrize(
+    ("number", "size", "across", "down"),
+    [
+        (64, (8, 8), 8, 8),
+        (1, (8, 8), 1, 1),
+        (10, (8, 8), 4, 3),
+        (16, (8, 32), 2, 8),
+        (3, (64, 8), 3, 1),
+    ],
+)
+def test_grid_is_nearly_square(number, size, across, down):
+    grid = draw.image_grid(np.zeros((number, *size, 1)), min_size=1)
+    assert grid.shape == (down * (size[0] + 2) + 2, across * (size[1] + 2) + 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("size", "least", "shown"),
+    [(8, 48, 48), (28, 48, 56), (64, 48, 64), (8, 20, 24), (8, 8, 8)],
+)
+def test_grid_enlarges_small_images_by_a_whole_factor(size, least, shown):
+    grid = draw.image_grid(np.zeros((1, size, size, 1)), min_size=least)
+    assert grid.shape == (shown + 4, shown + 4, 3)
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 1), (0, 8, 8, 1), (2, 8, 8, 0)])
+def test_grid_refuses_other_shapes(shape):
+    with pytest.raises(ValueError, match=r"\[N, H, W, C\], not"):
+        draw.image_grid(np.zeros(shape))
+
+
+def test_rows_are_the_first_axis():
+    images = flat(-1, 0, 1, 1, 0, -1).reshape(2, 3, 8, 8, 1)
+    picture = draw.image_rows(images)
+    np.testing.assert_array_equal(
+        picture[27::50, 27::50, 0], [[0, 128, 255], [255, 128, 0]]
+    )
+    assert draw.image_rows(images, min_size=8).shape == (22, 32, 3)
+
+
+@pytest.mark.parametrize("shape", [(2, 8, 8, 1), (2, 0, 8, 8, 1)])
+def test_rows_refuse_other_shapes(shape):
+    with pytest.raises(ValueError, match=r"\[R, S, H, W, C\], not"):
+        draw.image_rows(np.zeros(shape))
+
+
+def test_field_axes_are_the_centres_of_cells_with_x_running_first():
+    axes = draw.field_axes((-1.0, 3.0), 2)
+    assert axes.dtype == np.float32
+    np.testing.assert_array_equal(axes, [[0, 0], [2, 0], [0, 2], [2, 2]])
+
+
+@pytest.mark.parametrize("point", [(0.0, 0.0), (0.6, 0.9), (-1.2, 0.3), (1.1, -1.3)])
+def test_points_lie_where_they_are(point):
+    plot = plot_of(draw.scatter(np.array([point]), NONE, bounds=WIDE))
+    np.testing.assert_allclose(
+        place(blue(plot)), (np.array(point) + 1.5) / 3, atol=0.002
+    )
+    assert not orange(plot).any()
+
+
+@pytest.mark.parametrize("index", [0, 19, 137, 399])
+def test_the_field_lies_where_its_axes_say(index):
+    field = np.zeros(400)
+    field[index] = 1.0
+    at_score = draw.field_axes(WIDE, 20)[index]
+    background = plot_of(draw.scatter(NONE, NONE, field.reshape(20, 20), bounds=WIDE))
+    lightest = background.sum(-1, dtype=int)
+    peak = place(lightest >= lightest.max() - 6)
+    np.testing.assert_allclose(peak, (at_score + 1.5) / 3, atol=0.01)
+
+
+def test_real_points_are_blue_and_generated_ones_orange():
+    real, fake = np.array([[-0.5, 0.0]]), np.array([[0.5, 0.0]])
+    plot = plot_of(draw.scatter(real, fake, bounds=WIDE))
+    for mask, colour in ((blue(plot), draw.REAL), (orange(plot), draw.FAKE)):
+        strongest = plot[mask][np.argmin(plot[mask].sum(-1))]
+        np.testing.assert_allclose(strongest, colour, atol=26)
+    tinted = plot[(plot < 255).any(-1)]
+    assert len(np.unique(tinted, axis=0)) >= 8  # the edges are smooth
+
+
+def test_blue_and_orange_differ_in_lightness_too():
+    weights = np.array([0.2126, 0.7152, 0.0722])
+    real, fake = weights @ draw.REAL, weights @ draw.FAKE
+    assert fake - real > 40
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_neither_set_hides_the_other(order):
+    # Mode by mode, and the two sets in opposite orders: the last one drawn would win.
+    rng = np.random.default_rng(1)
+    modes = np.repeat([[-1.0, 0.0], [1.0, 0.0]], 1000, axis=0)
+    real = modes + 0.02 * rng.standard_normal((2000, 2))
+    fake = modes[::order] + 0.02 * rng.standard_normal((2000, 2))
+    plot = plot_of(draw.scatter(real, fake, bounds=WIDE))
+    for half in (plot[:, :290], plot[:, 290:]):
+        share = blue(half).sum() / (blue(half) | orange(half)).sum()
+        assert 0.3 < share < 0.7
+
+
+def test_points_outside_are_counted_and_not_drawn():
+    outside = np.array([[9.0, 0.0], [0.0, -2.0]])
+    lost = np.array([[np.nan, 0.0], [0.0, np.inf]])
+    drawn = draw.scatter(NONE, outside, bounds=WIDE)
+    np.testing.assert_array_equal(drawn, draw.scatter(NONE, lost, bounds=WIDE))
+    empty = draw.scatter(NONE, NONE, bounds=WIDE)
+    np.testing.assert_array_equal(plot_of(drawn), plot_of(empty))
+    assert (drawn[:36] != empty[:36]).any()  # the legend tells
+    one = draw.scatter(NONE, outside[:1], bounds=WIDE)
+    assert (drawn[:36] != one[:36]).any()
+
+
+def test_a_slope_has_even_contours_and_rises_to_light():
+    field = draw.field_axes(WIDE, 64)[:, 0].reshape(64, 64)
+    row = plot_of(draw.scatter(NONE, NONE, field, bounds=WIDE))[290].sum(-1, dtype=int)
+    dips = 1 + np.flatnonzero((row[1:-1] < row[:-2] - 20) & (row[1:-1] <= row[2:]))
+    assert len(dips) == 7
+    np.testing.assert_allclose(np.diff(dips), 580 / 8, atol=3)
+    assert row[570] > row[300] > row[10]
+
+
+@pytest.mark.parametrize("level", [-3.0, 0.0, 5.0])
+def test_a_constant_field_is_one_shade(level):
+    field = np.full((8, 8), level)
+    plot = plot_of(draw.scatter(NONE, NONE, field, bounds=WIDE))
+    assert len(np.unique(plot.reshape(-1, 3), axis=0)) == 1
+
+
+def test_a_field_of_scores_far_from_zero_uses_all_shades():
+    field = draw.field_axes(WIDE, 16)[:, 0].reshape(16, 16)
+    near, far = (
+        plot_of(draw.scatter(NONE, NONE, field + shift, bounds=WIDE)).astype(int)
+        for shift in (0.0, 1000.0)
+    )
+    assert np.abs(near - far).mean() < 0.5
+
+
+def test_a_field_that_is_not_finite_is_magenta_there():
+    field = np.zeros((10, 10))
+    field[7:, :2] = np.nan  # top left, for rows rise with y
+    field[0, 9] = np.inf
+    plot = plot_of(draw.scatter(NONE, NONE, field, bounds=WIDE))
+    magenta = (plot == draw.BROKEN).all(-1)
+    assert magenta[:174, :116].all()
+    assert magenta[522:, 522:].all()
+    assert magenta.sum() == 174 * 116 + 58 * 58
+    lost = draw.scatter(NONE, NONE, np.full((4, 4), np.nan), bounds=WIDE)
+    assert (plot_of(lost) == draw.BROKEN).all()
+
+
+def test_ticks_are_at_round_numbers():
+    picture = draw.scatter(NONE, NONE, bounds=(0.2, 10.0))
+    dark = picture.max(-1) < 100
+    below = np.flatnonzero(dark[620])  # the frame is from 37 to 618 and 45 to 626
+    beside = np.flatnonzero(dark[:, 42])
+    expected = (np.array([2, 4, 6, 8, 10]) - 0.2) / 9.8 * 580
+    np.testing.assert_allclose(below - 46, expected, atol=1)
+    np.testing.assert_allclose(618 - beside, expected[::-1], atol=1)
+
+
+def test_pictures_have_the_promised_size():
+    assert draw.scatter(NONE, NONE, bounds=WIDE).shape == (646, 642, 3)
+    assert draw.scatter(NONE, NONE, bounds=WIDE).dtype == np.uint8
+    assert draw.histogram(NONE[:, 0], NONE[:, 0], bounds=WIDE).dtype == np.uint8
+
+
+@pytest.mark.parametrize("points", [np.zeros(3), np.zeros((3, 1)), np.zeros((3, 3))])
+def test_scatter_refuses_other_points(points):
+    with pytest.raises(ValueError, match=r"\[N, 2\], not"):
+        draw.scatter(NONE, points, bounds=WIDE)
+
+
+def test_scatter_refuses_a_field_that_was_not_reshaped():
+    with pytest.raises(ValueError, match=r"a field must be \[F, F\], not \[9\]"):
+        draw.scatter(NONE, NONE, np.zeros(9), bounds=WIDE)
+
+
+def test_histograms_lie_where_the_numbers_are():
+    rng = np.random.default_rng(0)
+    real, fake = rng.uniform(-3, -2, 5000), rng.uniform(1, 2, (5000, 1))
+    plot = plot_of(draw.histogram(real, fake, bounds=(-4, 4)))
+    for mask, ends in ((blue(plot), (-3, -2)), (orange(plot), (1, 2))):
+        columns = np.flatnonzero(mask.any(0))[[0, -1]]
+        np.testing.assert_allclose(columns / 580 * 8 - 4, ends, atol=0.03)
+    tinted = (plot < 250).any(-1).mean(0) > 0.8
+    assert tinted.mean() == pytest.approx(2 / 8, abs=0.02)
+
+
+def test_histograms_are_densities_of_all_numbers():
+    def heights(real):
+        """Of a real uniform half and of a generated uniform quarter of the bins."""
+        fake = np.linspace(0.0, 0.5, 16, endpoint=False).repeat(100) + 0.01
+        plot = plot_of(draw.histogram(real, fake, bounds=(-1.0, 1.0)))
+        tops = [np.nonzero(mask)[0].min() for mask in (blue(plot), orange(plot))]
+        return plot.shape[0] - np.array(tops)
+
+    within = np.linspace(-1.0, 0.0, 32, endpoint=False).repeat(100) + 0.01
+    real, fake = heights(within)
+    assert real == pytest.approx(fake / 2, abs=2)
+    assert fake == pytest.approx(326 / 1.08, abs=2)
+    lost = np.concatenate([within, np.full(1600, 7.0), np.full(1600, np.nan)])
+    real, fake = heights(lost)
+    assert real == pytest.approx(fake / 4, abs=2)
+
+
+def test_empty_histograms_are_drawn():
+    empty = draw.histogram(NONE[:, 0], NONE[:, :1], bounds=(0.0, 0.01))
+    assert (plot_of(empty) == 255).all()
+
+
+def test_histogram_refuses_points():
+    with pytest.raises(ValueError, match=r"\[N, 1\], not \[3, 2\]"):
+        draw.histogram(np.zeros((3, 2)), np.zeros(3), bounds=WIDE)

@@ -1,0 +1,170 @@
+"""The suite that every objective passes; one joins by its row in `conformance.py`."""
+
+import inspect
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from conformance import (
+    FAKE,
+    PLAYERS,
+    REAL,
+    ROWS,
+    make_loss,
+    make_outcome,
+    random_scores,
+)
+from jax.test_util import check_grads
+from numpy.testing import assert_allclose
+
+from ganjax import schema
+from ganjax.metrics import score_statistics
+from ganjax.objectives import BATCH_COUPLED, OBJECTIVES
+
+close = partial(assert_allclose, rtol=1e-6, atol=1e-6)
+each_objective = pytest.mark.parametrize("name", ROWS)
+each_loss = pytest.mark.parametrize(
+    ("name", "player"), [(name, player) for name in ROWS for player in PLAYERS]
+)
+
+
+def reference(name, player, real, fake):
+    return ROWS[name].reference(real, fake)[PLAYERS.index(player)]
+
+
+def test_each_objective_has_a_row():
+    assert set(ROWS) == set(OBJECTIVES) == set(schema.OBJECTIVES)
+
+
+@each_objective
+def test_numbers_are_those_of_the_schema(name):
+    keywords = set(inspect.signature(OBJECTIVES[name]).parameters)
+    if name in BATCH_COUPLED:
+        keywords.remove("axis_name")
+    assert set(ROWS[name].numbers) == set(schema.OBJECTIVES[name].keys) == keywords
+
+
+@each_loss
+def test_hand_value(name, player):
+    expected = {"discriminator": ROWS[name].discriminator}
+    expected["generator"] = ROWS[name].generator
+    close(make_loss(name, player)(REAL, FAKE), expected[player])
+
+
+@each_loss
+def test_equals_float64_reference(name, player):
+    real, fake = random_scores(64)
+    with jax.enable_x64(True):
+        loss = make_loss(name, player)(real, fake)
+    assert loss.dtype == jnp.float64
+    assert_allclose(loss, reference(name, player, real, fake), rtol=1e-13)
+
+
+@each_loss
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float32])
+def test_is_a_float32_scalar(name, player, dtype):
+    # These scores are exact in bfloat16, whose 8 bits leave an error of 2^-8.
+    loss = make_loss(name, player)(REAL.astype(dtype), FAKE.astype(dtype))
+    assert (loss.shape, loss.dtype) == ((), jnp.float32)
+    assert_allclose(loss, reference(name, player, REAL, FAKE), rtol=2**-7)
+
+
+@each_loss
+def test_scores_of_patches_are_scores(name, player):
+    loss, patches = make_loss(name, player), (2, 2)
+    close(loss(REAL.reshape(patches), FAKE.reshape(patches)), loss(REAL, FAKE))
+
+
+@each_loss
+def test_compiled_and_mapped_values_are_the_eager_ones(name, player):
+    loss = make_loss(name, player)
+    scores = random_scores(3, 4)
+    eager = [loss(real, fake) for real, fake in zip(*scores, strict=True)]
+    close(jax.jit(loss)(scores[0][0], scores[1][0]), eager[0])
+    close(jax.vmap(loss)(*scores), eager)
+
+
+@each_loss
+def test_gradient(name, player):
+    with jax.enable_x64(True):
+        check_grads(make_loss(name, player), random_scores(8), order=1)
+
+
+@each_loss
+@pytest.mark.parametrize("size", [50.0, 1e4])
+def test_large_scores(name, player, size):
+    real = size * np.array([1.0, 1.0, -1.0, -1.0])
+    fake = size * np.array([1.0, -1.0, 1.0, -1.0])
+    value, gradients = jax.value_and_grad(make_loss(name, player), (0, 1))(real, fake)
+    assert_allclose(value, reference(name, player, real, fake), rtol=1e-6)
+    assert np.isfinite(gradients).all()
+
+
+@each_objective
+def test_scores_rise_with_realness(name):
+    zeros = np.zeros(4)
+    of_real, of_fake = jax.grad(make_loss(name, "discriminator"), (0, 1))(zeros, zeros)
+    assert (of_real < 0).all()
+    assert (of_fake > 0).all()
+    of_fake = jax.grad(make_loss(name, "generator"), 1)(zeros, zeros)
+    assert (of_fake < 0).all()
+
+
+@each_loss
+def test_order_of_examples(name, player):
+    loss = make_loss(name, player)
+    real, fake = random_scores(8)
+    one, other = np.roll(np.arange(8), 3), np.arange(8)[::-1]
+    close(loss(real[one], fake[one]), loss(real, fake))
+    apart = loss(real[one], fake[other])
+    assert np.allclose(apart, loss(real, fake), rtol=1e-6) != ROWS[name].paired
+
+
+@each_loss
+def test_mean_over_devices_is_the_loss_of_the_batch(name, player):
+    axis = {"axis_name": "device"} if name in BATCH_COUPLED else {}
+    real, fake = random_scores(8)
+    shards = real.reshape(2, 4), fake.reshape(2, 4)
+    parts = jax.vmap(make_loss(name, player, **axis), axis_name="device")(*shards)
+    close(parts.mean(), make_loss(name, player)(real, fake))
+
+
+@each_objective
+def test_declared_fields_are_those_it_reads(name):
+    # That it reads no others is seen by every test: they are None.
+    objective = OBJECTIVES[name](**ROWS[name].numbers)
+    outcome = make_outcome(name, REAL, FAKE)
+    for field in schema.OBJECTIVES[name].fields:
+        with pytest.raises((TypeError, AttributeError)):
+            for player in PLAYERS:
+                objective.losses[player](outcome._replace(**{field: None}))
+
+
+@pytest.mark.parametrize("name", [name for name in ROWS if ROWS[name].numbers])
+def test_numbers_may_be_traced(name):
+    outcome = make_outcome(name, REAL, FAKE)
+
+    def values(numbers):
+        objective = OBJECTIVES[name](**numbers)
+        losses = [objective.losses[player](outcome) for player in PLAYERS]
+        return losses, objective.threshold
+
+    traces = []
+    compiled = jax.jit(lambda numbers: traces.append(name) or values(numbers))
+    before = jax.tree.leaves(compiled(ROWS[name].numbers))
+    for key, number in ROWS[name].numbers.items():
+        changed = ROWS[name].numbers | {key: 0.5 * number}
+        after = jax.tree.leaves(compiled(changed))
+        close(after, jax.tree.leaves(values(changed)))
+        assert not np.array_equal(after, before)
+    assert len(traces) == 1
+
+
+@each_objective
+def test_threshold_tells_real_from_fake(name):
+    threshold = OBJECTIVES[name](**ROWS[name].numbers).threshold
+    measured = score_statistics(make_outcome(name, REAL, FAKE), threshold)
+    accuracies = {k: v for k, v in measured.items() if k.endswith("accuracy")}
+    assert accuracies == ROWS[name].accuracies

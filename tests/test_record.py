@@ -1,0 +1,415 @@
+import errno
+import importlib.metadata
+import io
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+import ganjax
+from ganjax import record
+
+
+def child(script, *arguments):
+    return [sys.executable, "-W", "error", "-c", script, *map(str, arguments)]
+
+
+def events_of(workdir):
+    events = EventAccumulator(str(workdir / "events"))
+    events.Reload()
+    return events
+
+
+def curve(workdir, name):
+    return [(event.step, event.value) for event in events_of(workdir).Scalars(name)]
+
+
+def record_steps(workdir, steps, *, start=0):
+    with closing(record.Recorder(workdir, step=start)) as recorder:
+        for step in steps:
+            recorder.scalars(step, step / 10, {"loss": step / 4})
+            recorder.image(step, "sample", np.full((4, 4, 3), step % 256, np.uint8))
+
+
+def test_json_is_strict_and_keeps_the_order(tmp_path):
+    value = {
+        "z": np.float32(0.5),
+        "a": (1, np.int64(2), np.bool_(True)),
+        "lost": [float("nan"), np.float64("inf"), {"deep": -float("inf")}],
+        "array": np.arange(4.0).reshape(2, 2),
+        "text": "é",
+    }
+    record.write_json(tmp_path / "deep" / "x.json", value)
+    assert "NaN" not in (tmp_path / "deep" / "x.json").read_text()
+    back = record.read_json(tmp_path / "deep" / "x.json")
+    assert list(back) == ["z", "a", "lost", "array", "text"]
+    assert back == {
+        "z": 0.5,
+        "a": [1, 2, True],
+        "lost": [None, None, {"deep": None}],
+        "array": [[0.0, 1.0], [2.0, 3.0]],
+        "text": "é",
+    }
+    assert type(back["a"][1]) is int
+
+
+def test_json_is_indented_by_two(tmp_path):
+    record.write_json(tmp_path / "x.json", {"a": [1]})
+    assert (tmp_path / "x.json").read_text() == '{\n  "a": [\n    1\n  ]\n}\n'
+
+
+def test_json_refuses_what_it_cannot_hold_and_leaves_the_file(tmp_path):
+    record.write_json(tmp_path / "x.json", 1)
+    with pytest.raises(TypeError):
+        record.write_json(tmp_path / "x.json", {"a": object()})
+    assert record.read_json(tmp_path / "x.json") == 1
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+def test_failing_write_keeps_the_old_file_and_nothing_else(tmp_path, monkeypatch, call):
+    def fail(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    record.write_bytes(tmp_path / "x", b"old")
+    monkeypatch.setattr(os, call, fail)
+    with pytest.raises(OSError, match="No space"):
+        record.write_bytes(tmp_path / "x", b"new")
+    assert (tmp_path / "x").read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["x"]
+
+
+def test_kill_in_the_middle_of_a_write_keeps_the_old_file(tmp_path):
+    record.write_bytes(tmp_path / "x", b"old")
+    script = """if True:
+        import os, sys
+        from ganjax import record
+        os.fsync = lambda _: os.kill(os.getpid(), 9)
+        record.write_bytes(sys.argv[1], b"new")
+    """
+    done = subprocess.run(child(script, tmp_path / "x"), check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert (tmp_path / "x").read_bytes() == b"old"
+
+
+def test_full_disk_leaves_whole_lines_and_no_half_image(tmp_path):
+    # A limit on the size of a file cuts a write short, as a full disk does.
+    script = """if True:
+        import resource, sys
+        import numpy as np
+        from ganjax import record
+        recorder = record.Recorder(sys.argv[1])
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+        noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+        for failing in (
+            lambda step: recorder.scalars(step, 1.0, {"loss": 0.123456789}),
+            lambda step: recorder.image(step, "sample", noise),
+        ):
+            try:
+                for step in range(1000):
+                    failing(step)
+                raise AssertionError("the disk was never full")
+            except OSError as error:
+                print(type(error).__name__, step)
+    """
+    done = subprocess.run(
+        child(script, tmp_path), capture_output=True, text=True, check=False
+    )
+    scalars, image = done.stdout.splitlines()
+    lines = (tmp_path / "metrics.jsonl").read_bytes().splitlines(keepends=True)
+    assert scalars == f"OSError {len(lines)}"
+    assert [json.loads(line)["step"] for line in lines] == list(range(len(lines)))
+    assert lines[-1].endswith(b"\n")
+    assert image == "OSError 0"
+    assert list((tmp_path / "samples").iterdir()) == []
+
+
+def test_kill_tears_at_most_the_last_line(tmp_path):
+    script = """if True:
+        import itertools, sys
+        from ganjax import record
+        recorder = record.Recorder(sys.argv[1])
+        for step in itertools.count(1):
+            recorder.scalars(step, step / 10, {"loss": 1 / step})
+            if step % 10 == 0:
+                record.write_status(
+                    sys.argv[1], state="running", step=step, steps=10**9,
+                    message="x" * 100_000,
+                )
+    """
+    writer = subprocess.Popen(child(script, tmp_path))
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "status.json").exists():
+        assert time.monotonic() < deadline
+        assert writer.poll() is None
+        time.sleep(0.01)
+    time.sleep(0.3)
+    writer.kill()
+    writer.wait()
+
+    status = record.read_json(tmp_path / "status.json")
+    assert (status["step"] % 10, len(status["message"])) == (0, 100_000)
+    *lines, last = (tmp_path / "metrics.jsonl").read_bytes().split(b"\n")
+    assert [json.loads(line)["step"] for line in lines] == [*range(1, len(lines) + 1)]
+    assert len(lines) >= status["step"]
+    assert len(last) < 100
+    steps, values = record.read_metrics(tmp_path)["loss"]
+    np.testing.assert_array_equal(steps, np.arange(1, len(lines) + 1))
+    np.testing.assert_array_equal(values, 1 / steps)
+    with closing(record.Recorder(tmp_path, step=7)) as recorder:
+        recorder.scalars(8, 0.8, {"loss": 5.0})
+    assert [step for step, _ in curve(tmp_path, "loss")] == [*range(1, 9)]
+
+
+def test_a_record_is_one_line_of_strict_json(tmp_path):
+    with closing(record.Recorder(tmp_path)) as recorder:
+        assert recorder.seconds == 0.0
+        values = {"d/loss": np.float32(0.5), "g/loss": np.nan, "x": np.inf, "n": 3}
+        recorder.scalars(100, 1.50004, values)
+        text = (tmp_path / "metrics.jsonl").read_text()  # there before close()
+    assert text == (
+        '{"step": 100, "seconds": 1.5, "d/loss": 0.5, "g/loss": null, "x": null, '
+        '"n": 3.0}\n'
+    )
+
+
+def test_tensorboard_shows_what_the_file_holds_and_what_it_cannot(tmp_path):
+    with closing(record.Recorder(tmp_path)) as recorder:
+        recorder.scalars(1, 0.1, {"d/loss": 0.25, "g/loss": float("nan")})
+        recorder.scalars(2, 0.2, {"d/loss": 0.5, "g/loss": float("inf")})
+    assert curve(tmp_path, "d/loss") == [(1, 0.25), (2, 0.5)]
+    (_, first), second = curve(tmp_path, "g/loss")
+    assert np.isnan(first)
+    assert second == (2, np.inf)
+
+
+def test_tensorboard_can_be_watched_while_the_run_goes_on(tmp_path, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    with closing(record.Recorder(tmp_path)) as recorder:
+        now[0] = 3.0
+        recorder.scalars(1, 0.1, {"loss": 1.0})
+        assert events_of(tmp_path).Tags()["scalars"] == []
+        now[0] = 6.0
+        recorder.scalars(2, 0.1, {"loss": 2.0})
+        assert curve(tmp_path, "loss") == [(1, 1.0), (2, 2.0)]
+
+
+@pytest.mark.parametrize("shape", [(5, 7, 3), (5, 7, 1), (5, 7)])
+def test_an_image_is_a_file_and_a_tensorboard_image(tmp_path, shape):
+    pixels = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
+    with closing(record.Recorder(tmp_path)) as recorder:
+        recorder.image(30, "interpolation", pixels)
+        (shown,) = events_of(tmp_path).Images("interpolation")
+    png = (tmp_path / "samples" / "interpolation_00000030.png").read_bytes()
+    assert (shown.step, shown.encoded_image_string) == (30, png)
+    assert (shown.height, shown.width) == (5, 7)
+    np.testing.assert_array_equal(Image.open(io.BytesIO(png)), pixels.squeeze())
+
+
+def test_an_image_whose_name_is_a_path_is_refused(tmp_path):
+    with (
+        closing(record.Recorder(tmp_path)) as recorder,
+        pytest.raises(ValueError, match=r"'\.\./sample'"),
+    ):
+        recorder.image(1, "../sample", np.zeros((2, 2, 3), np.uint8))
+
+
+def test_resume_keeps_the_past_byte_for_byte_and_drops_the_future(tmp_path):
+    past = (
+        b'{"step":1,"seconds":0.25,"loss":0.1000000000000000055}\n'
+        b'{"loss": null, "step": 2, "seconds": 0.75}\n'
+    )
+    future = b'{"step": 3, "seconds": 9.0, "loss": 1.0}\n'
+    (tmp_path / "metrics.jsonl").write_bytes(past + future + b'{"step": 4, "sec')
+    samples = tmp_path / "samples"
+    samples.mkdir()
+    for name in (
+        "sample_00000002.png",
+        "sample_00000003.png",
+        "more_123456789.png",
+        "final.npz",
+        "notes.png",
+    ):
+        (samples / name).touch()
+    with closing(record.Recorder(tmp_path, step=2)) as recorder:
+        assert recorder.seconds == 0.75
+        assert (tmp_path / "metrics.jsonl").read_bytes() == past
+        recorder.scalars(3, 1.0, {"loss": 2.0})
+    text = (tmp_path / "metrics.jsonl").read_bytes()
+    assert text == past + b'{"step": 3, "seconds": 1.0, "loss": 2.0}\n'
+    assert sorted(os.listdir(samples)) == [
+        "final.npz",
+        "notes.png",
+        "sample_00000002.png",
+    ]
+
+
+@pytest.mark.parametrize(
+    "torn", [b'{"step": 2, "se', b'{"step": 2, "seconds": 1.0}', b"\0\0\0", b"7"]
+)
+def test_a_torn_last_line_is_dropped(tmp_path, torn):
+    whole = b'{"step": 1, "seconds": 0.5, "loss": 1.0}\n'
+    (tmp_path / "metrics.jsonl").write_bytes(whole + torn)
+    assert [*record.read_metrics(tmp_path)["seconds"][0]] == [1]
+    with closing(record.Recorder(tmp_path, step=9)) as recorder:
+        assert recorder.seconds == 0.5
+    assert (tmp_path / "metrics.jsonl").read_bytes() == whole
+
+
+def test_tensorboard_curves_do_not_zigzag_after_a_resume(tmp_path):
+    record_steps(tmp_path, [100, 200, 300])
+    record_steps(tmp_path, [250], start=200)
+    assert curve(tmp_path, "loss") == [(100, 25.0), (200, 50.0), (250, 62.5)]
+    images = events_of(tmp_path).Images("sample")
+    assert [image.step for image in images] == [100, 200, 250]
+    # All within a second or so, by which tensorboardX names its files.
+    record_steps(tmp_path, [50])
+    assert curve(tmp_path, "loss") == [(50, 12.5)]
+    assert len(list((tmp_path / "events").iterdir())) == 3
+
+
+def test_a_torn_event_file_does_not_hide_the_next_one(tmp_path):
+    record_steps(tmp_path, [100, 200])
+    (first,) = (tmp_path / "events").iterdir()
+    os.truncate(first, first.stat().st_size - 5)
+    record_steps(tmp_path, [150], start=100)
+    assert curve(tmp_path, "loss") == [(100, 25.0), (150, 37.5)]
+
+
+def test_metrics_are_read_by_name(tmp_path):
+    with closing(record.Recorder(tmp_path)) as recorder:
+        recorder.scalars(10, 1.0, {"loss": 1.0})
+        recorder.scalars(20, 2.0, {"loss": float("nan")})
+        recorder.scalars(20, 2.5, {"fid": 7.0})
+        recorder.scalars(15, 2.5, {"fid": 8.0})  # an earlier checkpoint, measured late
+    metrics = record.read_metrics(tmp_path)
+    assert list(metrics) == ["seconds", "loss", "fid"]
+    for name, steps, values in (
+        ("seconds", [10, 15, 20], [1.0, 2.5, 2.5]),
+        ("loss", [10, 20], [1.0, np.nan]),
+        ("fid", [15, 20], [8.0, 7.0]),
+    ):
+        np.testing.assert_array_equal(metrics[name][0], steps)
+        np.testing.assert_array_equal(metrics[name][1], values)
+        assert (metrics[name][0].dtype, metrics[name][1].dtype) == (np.int64, float)
+    assert record.read_metrics(tmp_path / "nowhere") == {}
+
+
+def test_status(tmp_path):
+    record.write_status(
+        tmp_path / "run", state="failed", step=3, steps=9, message="no disk"
+    )
+    status = record.read_json(tmp_path / "run" / "status.json")
+    updated = datetime.fromisoformat(status.pop("updated"))
+    assert abs((datetime.now(UTC) - updated).total_seconds()) < 60
+    assert status.pop("hostname")
+    assert status == {
+        "state": "failed",
+        "step": 3,
+        "steps": 9,
+        "message": "no disk",
+        "process": os.getpid(),
+    }
+
+
+def test_status_refuses_an_unknown_state(tmp_path):
+    with pytest.raises(ValueError, match="preempted, diverged, failed, not 'paused'"):
+        record.write_status(tmp_path, state="paused", step=0, steps=1)
+    assert os.listdir(tmp_path) == []
+
+
+def test_environment_names_versions_devices_and_command(monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "argv", ["main.py", "--workdir=runs/my ring"])
+    found = record.environment(["cpu:0", "cpu:1"])
+    assert found["devices"] == ["cpu:0", "cpu:1"]
+    assert shlex.split(found["command"]) == ["main.py", "--workdir=runs/my ring"]
+    assert found["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert found["ganjax"] == ganjax.__version__
+    assert list(found["versions"]) == [
+        *("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "ml-collections"),
+        *("numpy", "scipy"),
+    ]
+    assert found["versions"]["numpy"] == np.__version__
+    assert found["versions"]["jax"] == importlib.metadata.version("jax")
+    assert found["cpu_count"] == os.cpu_count()
+    assert datetime.fromisoformat(found["started"]).tzinfo is UTC
+    record.write_json(tmp_path / "environment.json", found)
+    assert record.read_json(tmp_path / "environment.json") == found
+    del found["command"], found["hostname"]
+    assert str(Path(ganjax.__file__).parent) not in json.dumps(found)
+
+
+def test_environment_has_no_version_of_what_is_not_installed(monkeypatch):
+    monkeypatch.setattr(record, "_PACKAGES", ("numpy", "no-such-package"))
+    assert record.environment([])["versions"] == {
+        "numpy": np.__version__,
+        "no-such-package": None,
+    }
+
+
+def test_environment_knows_the_commit_of_a_checkout_only(monkeypatch, tmp_path, capfd):
+    def git(*arguments):
+        variables = {"PATH": os.environ["PATH"], "GIT_CONFIG_GLOBAL": os.devnull}
+        identity = ("-c", "user.name=a", "-c", "user.email=a@b.c")
+        return subprocess.run(
+            ["git", "-C", str(tmp_path), *identity, *arguments],
+            env=variables,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.strip()
+
+    def commit_and_dirty():
+        found = record.environment([])
+        return found["commit"], found["dirty"]
+
+    package = tmp_path / "ganjax"
+    package.mkdir()
+    (package / "__init__.py").write_text("1\n")
+    monkeypatch.setattr(record, "__file__", str(package / "record.py"))
+    assert commit_and_dirty() == (None, None)  # no repository
+
+    git("init", "--quiet")
+    git("commit", "--allow-empty", "--quiet", "--message=one")
+    assert commit_and_dirty() == (None, None)  # the repository of something else
+
+    git("add", ".")
+    git("commit", "--quiet", "--message=two")
+    commit = git("rev-parse", "HEAD")
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "status.json").write_text("{}")
+    assert commit_and_dirty() == (commit, False)
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))  # as in a hook
+    assert commit_and_dirty() == (commit, False)
+
+    (package / "__init__.py").write_text("2\n")
+    assert commit_and_dirty() == (commit, True)
+    monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
+    assert commit_and_dirty() == (None, None)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_importing_is_light(tmp_path):
+    script = """if True:
+        import sys
+        import ganjax.record, ganjax.draw, ganjax.progress
+        heavy = ("jax", "matplotlib", "tensorflow", "tensorboardX", "rich")
+        print(*(name for name in heavy if name in sys.modules))
+        ganjax.record.Recorder(sys.argv[1]).close()
+        print(*(name for name in heavy if name in sys.modules))
+    """
+    done = subprocess.run(
+        child(script, tmp_path), capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "\ntensorboardX\n"

@@ -1,0 +1,99 @@
+"""A small game with every objective and penalty at once, each with its own weight.
+
+Weights are numbers of the step, so a test may compile once and then try one objective
+after the other.
+"""
+
+from functools import partial
+
+import numpy as np
+import optax
+
+from ganjax.data import SOURCES
+from ganjax.games import GAMES
+from ganjax.metrics import score_statistics
+from ganjax.networks import NETWORKS
+from ganjax.objectives import BATCH_COUPLED, OBJECTIVES
+from ganjax.penalties import PENALTIES
+from ganjax.schema import OBJECTIVES as ROWS
+from ganjax.types import Objective, Parts, Penalty
+
+SOURCE = SOURCES["ring"](modes=3, radius=1.0, sd=0.1)
+ALTERNATING = ((("discriminator",), 2), (("generator",), 1))
+SIMULTANEOUS = ((("discriminator", "generator"), 1),)
+LAZY = "lazy_real_gradient"  # a penalty at every second step only
+
+
+def numbers(objective=None, penalty=None, learning_rate=0.05):
+    """One objective and one penalty; all others weigh nothing."""
+    return {
+        "objective": {name: np.float32(name == objective) for name in OBJECTIVES},
+        "penalty": {name: np.float32(name == penalty) for name in [*PENALTIES, LAZY]},
+        "learning_rate": {
+            player: np.float32(learning_rate)
+            for player in ("discriminator", "generator")
+        },
+        "decay": np.float32(0.9),
+    }
+
+
+def make_build(
+    *,
+    axis_name=None,
+    normalization="batch",
+    optimizer=optax.sgd,
+    objective_names=tuple(OBJECTIVES),
+    penalty_names=(*PENALTIES, LAZY),
+):
+    def build(numbers, step):
+        networks = {
+            "generator": NETWORKS["mlp"]["generator"](
+                (2,),
+                axis_name=axis_name,
+                widths=(8,),
+                slope=0.2,
+                normalization=normalization,
+                output="linear",
+            ),
+            "discriminator": NETWORKS["mlp"]["discriminator"](
+                axis_name=axis_name,
+                widths=(8,),
+                slope=0.2,
+                normalization=normalization,
+            ),
+        }
+        objectives = {}
+        for name in objective_names:
+            axis = {"axis_name": axis_name} if name in BATCH_COUPLED else {}
+            keys = {key: row.default for key, row in ROWS[name].keys.items()}
+            objectives[name] = OBJECTIVES[name](**keys, **axis)
+
+        def losses(player, outcome):
+            return {
+                name: numbers["objective"][name]
+                * sum(objective.losses[player](outcome).values())
+                for name, objective in objectives.items()
+            }
+
+        def penalty(name):
+            value = PENALTIES["real_gradient" if name == LAZY else name]
+            weight = numbers["penalty"][name]
+            return Penalty(
+                partial(value, weight=weight), every=2 if name == LAZY else 1
+            )
+
+        return Parts(
+            game=GAMES["adversarial"](networks, (2,), latent_size=3, prior="normal"),
+            objective=Objective(
+                {p: partial(losses, p) for p in ("discriminator", "generator")}, 0.0
+            ),
+            optimizers={
+                player: optimizer(rate)
+                for player, rate in numbers["learning_rate"].items()
+            },
+            penalties={name: penalty(name) for name in penalty_names},
+            average={"generator": numbers["decay"]},
+            monitors={"discriminator": lambda o: score_statistics(o, 0.0)},
+        )
+
+    return build
