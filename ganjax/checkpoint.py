@@ -60,7 +60,7 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
         items = ocp.CompositeOptions(multiprocessing_options=alone)
         handler = ocp.CompositeCheckpointHandler(composite_options=items)
         self._orbax = ocp.Checkpointer(handler, multiprocessing_options=alone)
-        self._decide(lambda: self._directory.mkdir(parents=True, exist_ok=True))
+        self._on_first(lambda: self._directory.mkdir(parents=True, exist_ok=True))
 
     def steps(self) -> list[int]:
         """Returns the steps whose saves have finished, damaged ones too, ascending."""
@@ -77,7 +77,7 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
         another one is, as `step` or a later step, or if the save before failed.
         """
         data, table = _pack(_by_path(state))
-        is_new = self._decide(lambda: self._make_way(step, table))
+        is_new = self._on_first(lambda: self._make_way(step, table))
         if is_new and jax.process_index() == 0:
             self._pending = self._writer.submit(self._write, step, data, table)
 
@@ -90,7 +90,7 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
         are, if the newest good one does not fit `target`, or if a save failed.
         """
         read: dict[int, Leaves] = {}
-        step = self._decide(lambda: self._find_newest(read))
+        step = self._on_first(lambda: self._find_newest(read))
         if step is None:
             return None
         leaves = read[step] if step in read else self._read(step)
@@ -100,7 +100,7 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
         return step, jax.tree.unflatten(structure, [leaves[path] for path in expected])
 
     def reached_preemption(self, step: int) -> bool:
-        """Returns whether to save now, as one of several processes got SIGTERM."""
+        """Returns whether all must save now, as one got SIGTERM; `step` rises."""
         first = step if self._asked is None else self._asked + 1
         self._asked = step
         # After a signal the processes agree on the number after the highest that any
@@ -109,15 +109,15 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
 
     def close(self) -> None:
         """Waits for the save under way; raises `CheckpointError` if it failed."""
-        self._decide(self._writer.shutdown)
+        self._on_first(self._writer.shutdown)
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         """Closes; after an error without the other processes, which may never come."""
+        self._writer.shutdown()
         if error is None:
             self.close()
-        self._writer.shutdown()
 
-    def _decide(self, decide: Callable[[], Any]) -> Any:
+    def _on_first(self, decide: Callable[[], Any]) -> Any:
         """Runs `decide` in the first process, after its save; all get its result."""
         result, failure, cause = None, "", None
         if jax.process_index() == 0:
@@ -129,7 +129,7 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
             except (CheckpointError, OSError) as error:
                 failure, cause = str(error), error
         if jax.process_count() > 1:
-            text = json.dumps([result, failure[:1000]]).encode().ljust(10_000)
+            text = json.dumps([result, failure[:1000]]).encode().ljust(13_000)
             text = multihost_utils.broadcast_one_to_all(np.frombuffer(text, np.uint8))
             result, failure = json.loads(bytes(text))
         if failure:
@@ -148,7 +148,7 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
         newer = [stored for stored in self.steps() if stored >= step]
         if newer and (newer != [step] or _pack(self._read(step))[1] != table):
             folder = self._directory / str(newer[-1])
-            raise CheckpointError(f"cannot save step {step}: {folder} is another state")
+            raise CheckpointError(f"cannot save step {step}: {folder} exists already")
         return not newer
 
     def _write(self, step: int, data: np.ndarray, table: Table) -> None:

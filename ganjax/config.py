@@ -1,17 +1,25 @@
 """Configs: how experiment files write them, and how they are loaded. No jax."""
 
+import ast
+import runpy
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from absl import flags
-from ml_collections import ConfigDict, config_dict, config_flags
+from ml_collections import ConfigDict, config_dict
 
 from ganjax import schema
 from ganjax.schema import Key
+
+KINDS = {
+    int: "a whole number",
+    float: "a number",
+    str: "a string",
+    tuple: "a tuple such as (64, 64)",
+}
 
 
 class ConfigError(Exception):
@@ -48,74 +56,108 @@ def load(location: str, overrides: Sequence[str] = ()) -> ConfigDict:
 
     Args:
       location: the file, whose `get_config(argument)` is called.
-      overrides: "dotted.key=value", in order.
+      overrides: "dotted.key=value", in order; "None" unsets an optional number.
 
     Raises:
       ConfigError: no such file, an error in the file, or an override that names no key
         of the config or cannot be read as that key's type.
     """
-    base = flatten(_parse_flags(location).to_dict())
-    readable = []
+    config = _get_config(location)
+    values = flatten(config.to_dict())
     for override in overrides:
-        key, equals, value = override.partition("=")
+        key, equals, text = override.partition("=")
         if not equals:
             raise ConfigError(f"--config.{key}: write --config.{key}=VALUE")
-        if key not in base:
-            close = get_close_matches(key, base, n=1)
-            hint = f"; did you mean {close[0]}?" if close else ""
-            raise ConfigError(f"--config.{key}: {location} has no such key{hint}")
-        if key.rpartition(".")[2] == "name":
+        at, _, last = key.rpartition(".")
+        if last == "name" or f"{key}.name" in values:
             path = location.partition(":")[0]
             raise ConfigError(
                 f"--config.{key}: names choose the program, not a value; give them as "
-                f"the experiment's argument, such as --config={path}:{value}"
+                f"the experiment's argument, such as --config={path}:{text}"
             )
-        readable.append(f"{key}={_readable(key, value, base[key])}")
-    return _parse_flags(location, readable)
+        if key not in values:
+            raise ConfigError(f"--config.{key}: {_no_such_key(key, values, location)}")
+        holder = config[at] if at else config
+        holder[last] = _read(f"--config.{key}", text, holder.get_type(last))
+    return config
 
 
-def _parse_flags(location: str, overrides: Sequence[str] = ()) -> ConfigDict:
-    path = location.partition(":")[0]
+def _get_config(location: str) -> ConfigDict:
+    path, colon, argument = location.partition(":")
     if not Path(path).is_file():
         raise ConfigError(f"--config: there is no file {path}")
-    argv = ["", f"--config={location}", *(f"--config.{text}" for text in overrides)]
-    holder = flags.FlagValues()
-    config_flags.DEFINE_config_file("config", flag_values=holder, sys_argv=argv)
     try:
-        holder(argv)
-    except flags.Error as error:
-        raise ConfigError(str(error)) from error
+        found = runpy.run_path(path, run_name="experiment")
+        if "get_config" not in found:
+            raise ConfigError("has no function get_config(argument)")
+        config = found["get_config"](*[argument] if colon else [])
+        if not isinstance(config, ConfigDict):
+            raise ConfigError(f"get_config returns {config!r}, not a ConfigDict")
+        return config
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         lines = [
             frame.lineno
             for frame in traceback.extract_tb(error.__traceback__)
             if Path(frame.filename).resolve() == Path(path).resolve()
         ]
         where = f"{path}:{lines[-1]}" if lines else path
-        raise ConfigError(f"{where}: {type(error).__name__}: {error}") from error
-    return holder.config
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"{where}: {type(error).__name__}: {reason}") from error
 
 
-def _readable(key: str, text: str, default: Any) -> str:
-    """`text` as the flag parser reads it; 1e3 is a common way to write a count."""
-    if type(default) not in (int, float):
-        return text
+def _no_such_key(key: str, keys: Iterable[str], location: str) -> str:
+    last = key.rpartition(".")[2]
+    alike = [other for other in keys if other.rpartition(".")[2] == last]
+    alike = alike or get_close_matches(key, keys, n=1)
+    hint = f"; did you mean {' or '.join(alike[:3])}?" if alike else ""
+    return f"{location} has no such key{hint}"
+
+
+def _read(at: str, text: str, kind: type) -> Any:
+    if text == "None":
+        return None
     try:
-        number = float(text)
+        return _READERS.get(kind, ast.literal_eval)(text)
+    except (ValueError, SyntaxError):
+        what = KINDS.get(kind, "a value")
+        raise ConfigError(f"{at}: must be {what}, not {text!r}") from None
+
+
+def _count(text: str) -> int:
+    try:
+        return int(text)
     except ValueError:
-        raise ConfigError(f"--config.{key}: must be a number, not {text!r}") from None
-    if type(default) is float:
-        return text
+        number = float(text)  # 1e3 is a common way to write a count
     if not number.is_integer():
-        raise ConfigError(f"--config.{key}: must be a whole number, not {text}")
-    return str(int(number))
+        raise ValueError
+    return int(number)
+
+
+def _tuple(text: str) -> tuple:
+    value = ast.literal_eval(text)
+    return tuple(value) if isinstance(value, tuple | list) else (value,)
+
+
+_READERS: dict[type, Callable[[str], Any]] = {
+    int: _count,
+    float: float,
+    str: str,
+    tuple: _tuple,
+    list: _tuple,
+}
 
 
 def section(rows: Mapping[str, Any], name: str, **values: Any) -> ConfigDict:
     """The section `{name, **keys}` of a table of the schema, defaults filled in."""
-    return ConfigDict({"name": name} | _defaults(keys_of(rows[name])) | values)
+    return ConfigDict({"name": name} | _defaults(keys_of(_row(rows, name))) | values)
+
+
+def _row(rows: Mapping[str, Any], name: str) -> Any:
+    if name not in rows:
+        raise ConfigError(f"{name!r} is none of {', '.join(rows)}")
+    return rows[name]
 
 
 def keys_of(row: Any) -> dict[str, Key]:
@@ -132,7 +174,7 @@ def _defaults(keys: Mapping[str, Key]) -> dict[str, Any]:
 
 def penalty(name: str, **values: Any) -> ConfigDict:
     """The section of one penalty, to be set as `config.penalties.<name>`."""
-    return ConfigDict(_defaults(schema.PENALTIES[name]) | values)
+    return ConfigDict(_defaults(_row(schema.PENALTIES, name)) | values)
 
 
 def schedule(shape: str, final: float) -> ConfigDict:
@@ -150,8 +192,8 @@ def defaults(
     game: str = "adversarial",
 ) -> ConfigDict:
     """A whole config from the names of its parts, every key at its default."""
-    players = schema.PLAYERS[game]
-    networks = schema.NETWORKS[network]
+    players = _row(schema.PLAYERS, game)
+    networks = _row(schema.NETWORKS, network)
     config = ConfigDict(_defaults(schema.RUN))
     config.data = section(schema.SOURCES, data)
     config.game = section(schema.GAMES, game)

@@ -1,4 +1,11 @@
-"""The command line: flags only. `python -m ganjax.main --help` imports no jax."""
+"""Trains, evaluates or samples one run of an experiment.
+
+python -m ganjax.main --config=FILE.py[:ARGUMENT] --workdir=RUN [--config.KEY=VALUE ...]
+
+Exit codes: 0 done; 2 bad usage, config or data; 3 diverged; 75 stopped after saving,
+run the same command again to resume; 1 a bug.
+"""
+# The docstring is what --help prints; this file is flags only, and imports jax late.
 
 import sys
 from collections.abc import Sequence
@@ -51,13 +58,15 @@ def _parse(argv: Sequence[str]) -> list[str]:
         rest = flags.FLAGS([text for text in argv if not text.startswith(prefixes)])
     except flags.Error as error:
         _fail(error)
+    except SystemExit:
+        sys.exit(0)  # absl ends --help with 1
     if len(rest) > 1:
         _fail(f"{rest[1]!r} is not a flag; write --name=value")
     return rest
 
 
 def _fail(error: object) -> NoReturn:
-    print(f"ganjax: error: {error}", file=sys.stderr)
+    print("ganjax: error:", " ".join(str(error).split()), file=sys.stderr)
     sys.exit(_USAGE)
 
 
@@ -65,14 +74,14 @@ def _main(argv: Sequence[str]) -> None:
     del argv
     if not flags.FLAGS["verbosity"].present:
         logging.set_verbosity(logging.WARNING)  # orbax tells of every file
-    if _CONFIG.value is None:
+    if not _CONFIG.value:
         _fail("--config is missing; write --config=experiments/ring.py")
     try:
         config = validate(load(_CONFIG.value, _overrides))
         if _MODE.value == "check":
             print(f"{_CONFIG.value}: good")
             return
-        if _WORKDIR.value is None:
+        if not _WORKDIR.value:
             _fail("--workdir is missing; write --workdir=runs/NAME")
         from ganjax import train
 

@@ -179,7 +179,7 @@ def environment(devices: Sequence[str]) -> dict[str, Any]:
     changes = _git("status", "--porcelain", "--untracked-files=no") if tracked else None
     return {
         "started": _now(),
-        "command": shlex.join(sys.argv),
+        "command": shlex.join(["python", *sys.orig_argv[1:]]),
         "hostname": platform.node(),
         "platform": platform.platform(),
         "cpu_count": os.cpu_count(),

@@ -32,8 +32,8 @@ class Row(NamedTuple):
 
 RUN = {
     "seed": Key(0, "[0, 4294967295]"),
-    "steps": Key(10_000, "[1, inf)"),
-    "batch_size": Key(256, "[1, inf)"),
+    "steps": Key(10_000, "[1, 2147483647]"),
+    "batch_size": Key(256, "[1, 2147483647]"),
     # What to do when a loss, gradient or update is not finite: stop the run, or leave
     # that player as it was for the step and go on.
     "non_finite": Key("stop", choices=("stop", "skip")),
@@ -51,7 +51,7 @@ SOURCES: dict[str, dict[str, Key]] = {
         "sd": Key(0.05, "[0, inf)"),
     },
     "mixture": {
-        "means": Key(((-1.0,), (1.0,))),
+        "means": Key(((-1.0,), (1.0,)), "(-inf, inf)"),
         "sds": Key((0.1, 0.1), "[0, inf)"),
         "weights": Key((0.5, 0.5), "(0, inf)"),
     },
@@ -69,14 +69,13 @@ GAMES: dict[str, Row] = {
         },
         (
             *("real", "fake", "real_score", "fake_score"),
-            *("real_logits", "fake_logits", "real_features", "fake_features"),
-            *("real_label", "fake_label", "is_labelled"),
+            *("real_features", "fake_features", "real_label", "fake_label"),
         ),
     ),
 }
 
 # Fields of an outcome that only a labelled source can fill.
-LABEL_FIELDS = frozenset({"real_label", "fake_label", "is_labelled"})
+LABEL_FIELDS = frozenset({"real_label", "fake_label"})
 
 PLAYERS: dict[str, tuple[str, ...]] = {"adversarial": ("discriminator", "generator")}
 

@@ -149,13 +149,14 @@ def _advance(config: Config, folder: Path) -> tuple[str, int, str]:
         step, state = saved.restore(fresh) or (0, fresh)
         with _open_journal(config, folder, experiment, step) as journal:
             for chunk in _chunks(config, experiment, step, state):
-                if config["non_finite"] == "stop" and any(chunk.skipped.values()):
-                    return "diverged", step, _what_diverged(chunk)
                 step = chunk.step
                 due = partial(_is_due, chunk, steps)
                 stopping = stop.requested or saved.reached_preemption(step)
                 if journal is not None:
                     journal.record(step, chunk.seconds, chunk.metrics)
+                if config["non_finite"] == "stop" and any(chunk.skipped.values()):
+                    return "diverged", step, _what_diverged(chunk)
+                if journal is not None:
                     if due(record["pictures_every"]):
                         journal.draw(chunk.fetch())
                     if due(config["evaluation"]["every"]):

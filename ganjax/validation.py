@@ -1,6 +1,6 @@
 """Checks a config against the schema, and takes it apart. No jax."""
 
-import math
+import ctypes
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from ganjax import schema
-from ganjax.config import ConfigError, flatten, keys_of
+from ganjax.config import KINDS, ConfigError, flatten, keys_of
 from ganjax.schema import Key
 
 _SECTIONS = (
@@ -75,14 +75,16 @@ def _check_mixture(data: Mapping[str, Any]) -> None:
     if data["name"] != "mixture":
         return
     counts = {key: len(data[key]) for key in ("means", "sds", "weights")}
-    if len(set(counts.values())) > 1 or not counts["means"]:
+    if len(set(counts.values())) > 1:
         raise ConfigError(f"config.data: one of each per component, not {counts}")
-    if len({len(mean) for mean in data["means"]}) > 1 or not data["means"][0]:
+    if len({len(mean) for mean in data["means"]}) > 1:
         raise ConfigError("config.data.means: points must have the same dimension")
 
 
 def _check_fields(config: Mapping[str, Any]) -> None:
-    data, game, objective = (config[key]["name"] for key in _NAMED_FIELDS)
+    data, game, objective = (
+        config[key]["name"] for key in ("data", "game", "objective")
+    )
     needed = set(schema.OBJECTIVES[objective].fields)
     unmade = needed - set(schema.GAMES[game].fields)
     if unmade:
@@ -97,15 +99,16 @@ def _check_fields(config: Mapping[str, Any]) -> None:
         )
 
 
-_NAMED_FIELDS = ("data", "game", "objective")
+def _check_section(at: str, values: Any) -> None:
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{at}: must be a section, not {values!r}")
 
 
 def _check_keys(
     at: str, values: Any, names: Iterable[str], *, required: bool = True
 ) -> None:
     """Checks that `values` has no key but `names`, and each of them if required."""
-    if not isinstance(values, Mapping):
-        raise ConfigError(f"{at}: must be a section, not {values!r}")
+    _check_section(at, values)
     names = tuple(names)
     for key in values:
         if key not in names:
@@ -119,8 +122,9 @@ def _check_keys(
 
 def _named(at: str, values: Any, rows: Mapping[str, Any]) -> dict[str, Any]:
     """A checked section `{name, **keys}` of a table of the schema."""
-    name = values.get("name", "") if isinstance(values, Mapping) else ""
-    if name not in rows:
+    _check_section(at, values)
+    name = values.get("name", "")
+    if name not in tuple(rows):
         raise ConfigError(f"{at}.name: {name!r} is none of {', '.join(rows)}")
     rest = {key: value for key, value in values.items() if key != "name"}
     return {"name": name} | _checked(at, rest, keys_of(rows[name]))
@@ -128,6 +132,7 @@ def _named(at: str, values: Any, rows: Mapping[str, Any]) -> dict[str, Any]:
 
 def _checked(at: str, values: Any, keys: Mapping[str, Key]) -> dict[str, Any]:
     """`values`, each checked and made its key's type, in the schema's order."""
+    _check_section(at, values)
     schedules = _schedules_of(at, keys)
     plain, scheduled = dict(values), {}
     for name in schedules:
@@ -138,15 +143,31 @@ def _checked(at: str, values: Any, keys: Mapping[str, Key]) -> dict[str, Any]:
     for name, section in scheduled.items():
         where = f"{at}.{name}"
         checked[name] = _checked(where, section, schema.NUMBER_SCHEDULE)
-        if checked[schedules[name]] is None:
-            raise ConfigError(f"{where}: {schedules[name]} is not set")
-        if checked[name]["shape"] == "exponential" and checked[name]["final"] == 0:
-            raise ConfigError(f"{where}.final: must lie in (0, inf), not 0")
+        number = checked[schedules[name]]
+        _check_schedule(where, checked[name], number, keys[schedules[name]])
     return checked
+
+
+def _check_schedule(
+    at: str, schedule: Mapping[str, Any], number: float | None, key: Key
+) -> None:
+    if number is None:
+        raise ConfigError(f"{at}: its number is not set")
+    final = schedule["final"]
+    if schedule["shape"] == "exponential" and final == 0:
+        raise ConfigError(f"{at}.final: must lie in (0, inf), not 0")
+    # The last step does not reach the end, so that a rate may fall to 0.
+    closed = f"[{key.range[1:-1]}]"
+    if not _within(number * final, closed):
+        raise ConfigError(
+            f"{at}.final: leads to {number} * {final}, which must lie in {closed}"
+        )
 
 
 def _schedules_of(at: str, keys: Mapping[str, Key]) -> dict[str, str]:
     """The schedules that a section may hold, each with its number."""
+    if at.endswith("_schedule"):
+        return {}
     if not any(f"{at}.".startswith(f"config.{name}.") for name in schema.TRACED):
         return {}
     return {
@@ -162,23 +183,28 @@ def _value(at: str, value: Any, key: Key) -> Any:
     return _like(at, value, key.default, key)
 
 
-_KINDS = {int: "a whole number", float: "a number", str: "a string"}
-
-
 def _like(at: str, value: Any, default: Any, key: Key) -> Any:
     """`value` as the type of `default`, element by element for tuples."""
     if isinstance(default, tuple):
         if not isinstance(value, tuple | list):
             raise ConfigError(f"{at}: must be a tuple such as {default}, not {value!r}")
+        if not value:
+            raise ConfigError(f"{at}: must not be empty")
         return tuple(_like(at, item, default[0], key) for item in value)
     if isinstance(default, float) and type(value) is int:
         value = float(value)
     if type(value) is not type(default):
-        raise ConfigError(f"{at}: must be {_KINDS[type(default)]}, not {value!r}")
+        raise ConfigError(f"{at}: must be {KINDS[type(default)]}, not {value!r}")
     if key.choices and value not in key.choices:
         raise ConfigError(f"{at}: {value!r} is none of {', '.join(key.choices)}")
     if key.range and not _within(value, key.range):
         raise ConfigError(f"{at}: must lie in {key.range}, not {value}")
+    # What the program reads: there 1e-50 is 0, 1e50 infinite and 0.999999999 is 1.
+    single = ctypes.c_float(value).value if isinstance(value, float) else value
+    if key.range and not _within(single, key.range):
+        raise ConfigError(
+            f"{at}: must lie in {key.range}, not {value}, in float32 {single}"
+        )
     return value
 
 
@@ -186,7 +212,7 @@ def _within(value: float, interval: str) -> bool:
     low, high = map(float, interval[1:-1].split(","))
     above = value >= low if interval[0] == "[" else value > low
     below = value <= high if interval[-1] == "]" else value < high
-    return above and below and not math.isnan(value)
+    return above and below
 
 
 def numbers(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -223,7 +249,7 @@ def check_resumable(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     for key in sorted(before.keys() | after.keys()):
         # JSON knows no tuples.
         was, now = _listed(before.get(key)), _listed(after.get(key))
-        longer = key == "steps" and not scheduled and now >= was
+        longer = key == "steps" and not scheduled and was is not None and now >= was
         free = any(f"{key}.".startswith(f"{name}.") for name in schema.RESUMABLE)
         if was != now and not longer and not free:
             changed.append(f"{key} was {was}, is {now}")

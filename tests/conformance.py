@@ -29,11 +29,11 @@ class Row(NamedTuple):
     NumPy. `paired`: the loss compares scores by index.
     """
 
+    numbers: dict[str, float]
     discriminator: float
     generator: float
     reference: Callable[[np.ndarray, np.ndarray], tuple[float, float]]
     accuracies: dict[str, float]
-    numbers: dict[str, float] = {}
     paired: bool = False
 
 
@@ -56,6 +56,7 @@ PAIRS = {"pair_accuracy": 3 / 4}
 
 ROWS = {
     "minimax": Row(
+        numbers={},
         # softplus(-r): 0.126928 + 0.474077 + 1.313262 + 0.201413 = 2.115680
         # softplus(s):  0.474077 + 1.313262 + 0.126928 + 0.693147 = 2.607414
         # (2.115680 + 2.607414) / 4
@@ -97,6 +98,7 @@ ROWS = {
         accuracies={"real_accuracy": 2 / 4, "fake_accuracy": 3 / 4},
     ),
     "hinge": Row(
+        numbers={},
         # relu(1 - r): 0 + 0.5 + 2 + 0 = 2.5; relu(1 + s): 0.5 + 2 + 0 + 1 = 3.5
         # (2.5 + 3.5) / 4
         discriminator=1.5,
@@ -109,6 +111,7 @@ ROWS = {
         accuracies=ABOVE_ZERO,
     ),
     "wasserstein": Row(
+        numbers={},
         # E s = (-0.5 + 1 - 2 + 0) / 4 = -0.375; E r = (2 + 0.5 - 1 + 1.5) / 4 = 0.75
         # -0.375 - 0.75
         discriminator=-1.125,
@@ -117,6 +120,7 @@ ROWS = {
         accuracies=PAIRS,
     ),
     "relativistic": Row(
+        numbers={},
         paired=True,
         # r - s: 2.5, -0.5, 1, 1.5
         # softplus(s - r): (0.078889 + 0.974077 + 0.313262 + 0.201413) / 4
@@ -127,6 +131,7 @@ ROWS = {
         accuracies=PAIRS,
     ),
     "relativistic_average": Row(
+        numbers={},
         # r - E s = r + 0.375: 2.375, 0.875, -0.625, 1.875
         # s - E r = s - 0.75: -1.25, 0.25, -2.75, -0.75
         # softplus(-(r - E s)): 0.088940 + 0.348445 + 1.053701 + 0.142675 = 1.633760

@@ -330,10 +330,11 @@ def test_status_refuses_an_unknown_state(tmp_path):
 
 
 def test_environment_names_versions_devices_and_command(monkeypatch, tmp_path):
-    monkeypatch.setattr(sys, "argv", ["main.py", "--workdir=runs/my ring"])
+    command = ["/usr/bin/python3", "-m", "ganjax.main", "--workdir=runs/my ring"]
+    monkeypatch.setattr(sys, "orig_argv", command)
     found = record.environment(["cpu:0", "cpu:1"])
     assert found["devices"] == ["cpu:0", "cpu:1"]
-    assert shlex.split(found["command"]) == ["main.py", "--workdir=runs/my ring"]
+    assert shlex.split(found["command"]) == ["python", *command[1:]]
     assert found["python"] == ".".join(map(str, sys.version_info[:3]))
     assert found["ganjax"] == ganjax.__version__
     assert list(found["versions"]) == [

@@ -31,9 +31,9 @@ def mixture(
     def draw(arrays: dict[str, Array], key: Array) -> Array:
         which, where = jax.random.split(key)
         component = jax.random.categorical(which, jnp.log(arrays["weights"]))
-        mean = arrays["means"][component]
+        mean = jnp.asarray(arrays["means"])[component]
         noise = jax.random.normal(where, mean.shape, mean.dtype)
-        return mean + arrays["sds"][component] * noise
+        return mean + jnp.asarray(arrays["sds"])[component] * noise
 
     def batch(
         arrays: dict[str, Array],

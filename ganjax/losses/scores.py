@@ -18,6 +18,7 @@ from jax.nn import relu, softplus
 
 
 def _mean(values: Array) -> Array:
+    values = jnp.asarray(values)  # NumPy's float64 is float32 here, without a warning
     # A mean of many half-precision numbers must not be summed in half precision.
     return jnp.mean(values, dtype=jnp.promote_types(values.dtype, jnp.float32))
 

@@ -1,0 +1,31 @@
+# make train: set up and train the first experiment.  make test: set up and test.
+
+# The first of these that is a Python ganjax runs on; set PYTHON to choose another.
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	2>/dev/null && echo $$python && break; done)
+PIP = .venv/bin/python -m pip --disable-pip-version-check install -q -c constraints.txt
+
+.PHONY: train test
+
+train: .venv/installed
+	.venv/bin/python -m ganjax.main --config=experiments/ring.py --workdir=runs/ring
+
+test: .venv/tested
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/python -m pytest -n 2
+
+.venv/installed: pyproject.toml constraints.txt | .venv/bin/python
+	$(PIP) -e .
+	@touch $@
+
+.venv/tested: pyproject.toml constraints.txt .venv/installed
+	$(PIP) -e '.[dev]'
+	@touch $@
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "ganjax needs Python 3.11, 3.12 or 3.13 with its venv module, and found none;" \
+		"say where one is: make PYTHON=/path/to/python3.12" >&2; exit 2; }
+	$(PYTHON) -m venv .venv

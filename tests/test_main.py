@@ -1,0 +1,166 @@
+"""The command line as a user runs it: exit codes, and one line that says what to do."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+EXPERIMENT = """
+from ganjax.config import defaults, parse_arg
+
+def get_config(arg=""):
+    chosen = parse_arg(arg, objective=("hinge", "wasserstein"))
+    config = defaults(data="ring", network="mlp", objective=chosen.objective)
+    config.steps = 1
+    config.batch_size = 4
+    config.networks.generator.widths = (4,)
+    config.networks.discriminator.widths = (4,)
+    return config
+"""
+
+
+@pytest.fixture
+def ganjax(tmp_path):
+    """Runs `python -m ganjax.main ...` in a folder that holds experiment.py."""
+    (tmp_path / "experiment.py").write_text(EXPERIMENT)
+    inherited = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}
+    always = {
+        "PYTHONPATH": str(ROOT),
+        "JAX_PLATFORMS": "cpu",
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+    }
+
+    def run(*arguments, **env):
+        return subprocess.run(
+            [sys.executable, "-m", "ganjax.main", *arguments],
+            cwd=tmp_path,
+            env=inherited | always | env,
+            capture_output=True,
+            text=True,
+        )
+
+    return run
+
+
+def assert_refused(done, words):
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    assert done.stderr.startswith("ganjax: error: ")
+    assert done.stderr.count("\n") == 1
+    assert words in done.stderr
+
+
+def test_help(ganjax):
+    done = ganjax("--help")
+    assert done.returncode == 0
+    assert done.stderr == ""
+    for flag in ("--config=FILE.py", "--workdir: ", "train|evaluate|sample|check"):
+        assert flag in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("location", "arguments"),
+    [
+        ("experiment.py", ("--config=experiment.py", "--mode=check")),
+        ("experiment.py", ("--config", "experiment.py", "--mode", "check")),
+        (
+            "experiment.py:wasserstein",
+            ("--config=experiment.py:wasserstein", "--config.steps=9", "--mode=check"),
+        ),
+    ],
+)
+def test_check_of_a_good_config(ganjax, tmp_path, location, arguments):
+    done = ganjax(*arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"{location}: good\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["experiment.py"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "--config is missing; write --config=experiments/ring.py"),
+        (("--config=",), "--config is missing"),
+        (("--config",), "Missing value for flag --config"),
+        (("--config=nothing.py",), "--config: there is no file nothing.py"),
+        (("--config=.",), "--config: there is no file ."),
+        (("--config=experiment.py:hing",), "experiment.py: argument 'hing' is unknown"),
+        (
+            ("--config=experiment.py",),
+            "--workdir is missing; write --workdir=runs/NAME",
+        ),
+        (("--config=experiment.py", "--workdir="), "--workdir is missing"),
+        (("--confg=experiment.py",), "Unknown command line flag 'confg'"),
+        (("--mode=trian",), "should be one of <train|evaluate|sample|check>"),
+        (("experiment.py",), "'experiment.py' is not a flag; write --name=value"),
+        (("--config.steps", "100"), "'100' is not a flag; write --name=value"),
+        (("--config=experiment.py", "--config.steps"), "write --config.steps=VALUE"),
+        (("--config=experiment.py", "--config.stesp=3"), "did you mean steps?"),
+        (
+            ("--config=experiment.py", "--config.steps=0"),
+            "config.steps: must lie in [1",
+        ),
+        (
+            ("--config=experiment.py", "--config.objective.name=hinge"),
+            "as the experiment's argument, such as --config=experiment.py:hinge",
+        ),
+        (("--num_processes=0",), "flag --num_processes=0: 0 is not a positive"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_bad_usage(ganjax, tmp_path, arguments, words):
+    assert_refused(ganjax(*arguments), words)
+    assert [path.name for path in tmp_path.iterdir()] == ["experiment.py"]
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("def get_config(:", "experiment.py: SyntaxError: "),
+        ("\nimport nothing_like_it", "experiment.py:2: ModuleNotFoundError: "),
+        ("def get_config():\n    raise ValueError('a\\nb')", ":2: ValueError: a b"),
+        ("", "experiment.py: has no function get_config(argument)"),
+    ],
+    ids=["syntax", "import", "exception", "empty"],
+)
+def test_broken_experiment(ganjax, tmp_path, source, words):
+    (tmp_path / "experiment.py").write_text(source)
+    assert_refused(ganjax("--config=experiment.py", "--mode=check"), words)
+
+
+@pytest.mark.parametrize(
+    ("folder", "mode", "words"),
+    [
+        ("foreign", "train", "foreign exists and is not a run folder"),
+        ("foreign", "evaluate", "foreign is not a run folder; train first"),
+        ("nothing", "sample", "nothing is not a run folder; train first"),
+        ("experiment.py", "train", "experiment.py exists and is not a run folder"),
+        ("experiment.py/run", "train", "Not a directory: 'experiment.py/run'"),
+    ],
+)
+def test_folder_that_holds_no_run(ganjax, tmp_path, folder, mode, words):
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign/notes.txt").write_text("mine")
+    done = ganjax("--config=experiment.py", f"--workdir={folder}", f"--mode={mode}")
+    assert_refused(done, words)
+    assert done.stderr.startswith("ganjax: error: --workdir: ")
+    found = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*"))
+    assert found == ["experiment.py", "foreign", "foreign/notes.txt"]
+
+
+def test_batch_that_the_devices_cannot_share(ganjax):
+    three = {"XLA_FLAGS": "--xla_force_host_platform_device_count=3"}
+    done = ganjax("--config=experiment.py", "--workdir=run", **three)
+    words = "config.batch_size: 4 examples cannot be shared evenly by 3 devices"
+    assert_refused(done, words)
+
+
+def test_several_processes_need_a_coordinator(ganjax):
+    run = ("--config=experiment.py", "--workdir=run", "--num_processes=2")
+    assert_refused(ganjax(*run), "--coordinator_address is missing; write HOST:PORT")
+    done = ganjax(*run, "--process_id=2", "--coordinator_address=localhost:1")
+    assert_refused(done, "--process_id: must be below 2")

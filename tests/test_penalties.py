@@ -1,0 +1,217 @@
+"""Gradient penalties of discriminators whose gradients are known."""
+
+import inspect
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.test_util import check_grads
+from numpy.testing import assert_allclose, assert_array_equal
+
+from ganjax import schema
+from ganjax.penalties import PENALTIES
+from ganjax.types import Outcome
+
+close = partial(assert_allclose, rtol=1e-6, atol=1e-6)
+
+INTERPOLATED = ("interpolated_gradient", "one_sided_interpolated_gradient")
+DETERMINISTIC = ("real_gradient", "fake_gradient")
+
+NUMBERS = {
+    "interpolated_gradient": {"weight": 2.0, "target": 1.5},
+    "one_sided_interpolated_gradient": {"weight": 2.0, "target": 1.5},
+    "real_gradient": {"weight": 2.0},
+    "fake_gradient": {"weight": 2.0},
+}
+each_penalty = pytest.mark.parametrize("name", NUMBERS)
+
+REAL = np.array([[3.0, 4.0], [0.0, 1.0]], np.float32)
+FAKE = np.array([[6.0, 8.0], [0.0, 2.0]], np.float32)
+LABELS = {"real_label": np.array([1, 2]), "fake_label": np.array([3, 4])}
+OUTCOME = Outcome(REAL, FAKE, **LABELS)
+
+
+def penalize(name, score_fn, outcome=OUTCOME, seed=0, **numbers):
+    keys = jax.random.split(jax.random.key(seed), len(outcome.real))
+    return PENALTIES[name](score_fn, outcome, keys, **NUMBERS[name] | numbers)
+
+
+def linear(examples, label):
+    return examples @ np.array([3.0, 4.0], np.float32)  # gradient (3, 4), of norm 5
+
+
+def quadratic(examples, label):
+    return 0.5 * jnp.sum(examples**2, axis=range(1, examples.ndim))  # gradient x
+
+
+def test_each_penalty_is_tested():
+    assert set(NUMBERS) == set(PENALTIES) == set(schema.PENALTIES)
+    assert {*INTERPOLATED, *DETERMINISTIC} == set(PENALTIES)
+
+
+@each_penalty
+def test_numbers_are_those_of_the_schema(name):
+    parameters = inspect.signature(PENALTIES[name]).parameters.values()
+    keywords = {each.name for each in parameters if each.kind is each.KEYWORD_ONLY}
+    assert keywords == set(NUMBERS[name]) == set(schema.PENALTIES[name]) - {"every"}
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "expected"),
+    [
+        # 2 (5 - 1.5)^2
+        ("interpolated_gradient", {}, 24.5),
+        ("one_sided_interpolated_gradient", {}, 24.5),
+        # 2 (5 - 7)^2, but nothing below a one-sided target
+        ("interpolated_gradient", {"target": 7.0}, 8.0),
+        ("one_sided_interpolated_gradient", {"target": 7.0}, 0.0),
+        # 2/2 * 5^2
+        ("real_gradient", {}, 25.0),
+        ("fake_gradient", {}, 25.0),
+    ],
+)
+def test_linear_score(name, target, expected):
+    value = penalize(name, linear, **target)
+    close(value, expected)
+    assert (value.shape, value.dtype) == ((), jnp.float32)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        # Both sides are REAL, and so is all between, of norms 5 and 1:
+        # 2 ((5 - 1.5)^2 + (1 - 1.5)^2) / 2, without the second term if one-sided
+        ("interpolated_gradient", 12.5),
+        ("one_sided_interpolated_gradient", 12.25),
+        # 2/2 (25 + 1) / 2
+        ("real_gradient", 13.0),
+    ],
+)
+def test_norms_of_each_example(name, expected):
+    close(penalize(name, quadratic, Outcome(real=REAL, fake=REAL)), expected)
+
+
+def test_fake_gradient_is_taken_on_fakes():
+    # The norms are 10 and 2: 2/2 (100 + 4) / 2
+    close(penalize("fake_gradient", quadratic), 52.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        # The norm of an image is sqrt(12 * 2^2) = 6.9282032; over its 3 channels only
+        # it would be 3.4641016. 2 (6.9282032 - 1.5)^2
+        ("interpolated_gradient", 58.9307806),
+        ("one_sided_interpolated_gradient", 58.9307806),
+        # 2/2 * 48
+        ("real_gradient", 48.0),
+        ("fake_gradient", 48.0),
+    ],
+)
+def test_norm_is_over_all_axes_of_an_image(name, expected):
+    images = np.full((5, 2, 2, 3), 2.0, np.float32)
+    close(penalize(name, quadratic, Outcome(images, images)), expected)
+
+
+@pytest.mark.parametrize("name", INTERPOLATED)
+def test_one_mixing_number_per_example(name):
+    count = 1000
+    ones = np.ones((count, 2, 2, 1), np.float32)
+    keys = jax.random.split(jax.random.key(0), count)
+
+    def square(score_fn, count, keys):
+        outcome = Outcome(real=ones[:count], fake=0 * ones[:count])
+        return PENALTIES[name](score_fn, outcome, keys, weight=1.0, target=0.0)
+
+    # Between an image of ones and one of zeros, u is in all pixels: the norm is 2 u.
+    alone = jax.jit(jax.vmap(lambda key: square(quadratic, 1, key[None])))(keys)
+    mix = np.sqrt(alone) / 2
+    # The mean of 1000 uniform numbers has sd sqrt(1/12/1000) = 0.009, their mean square
+    # sqrt((1/5 - 1/9)/1000) = 0.009: allow four.
+    assert_allclose(mix.mean(), 1 / 2, atol=0.036)
+    assert_allclose(np.square(mix).mean(), 1 / 3, atol=0.036)
+    close(square(quadratic, count, keys), alone.mean())
+
+    def uneven(images, label):
+        return jnp.square(images[:, 0, 0, 0] - images[:, 1, 1, 0])
+
+    assert square(uneven, count, keys) == 0.0
+
+
+@pytest.mark.parametrize("name", INTERPOLATED)
+def test_same_keys_same_value(name):
+    assert penalize(name, quadratic) == penalize(name, quadratic)
+    assert penalize(name, quadratic) != penalize(name, quadratic, seed=1)
+
+
+@pytest.mark.parametrize("name", DETERMINISTIC)
+def test_keys_are_ignored(name):
+    without = PENALTIES[name](quadratic, OUTCOME, None, **NUMBERS[name])
+    assert without == penalize(name, quadratic)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        # The norms are those of the labels, 1 and 2: 2 ((1 - 1.5)^2 + (2 - 1.5)^2) / 2
+        ("interpolated_gradient", 0.5),
+        ("one_sided_interpolated_gradient", 0.25),
+        # 2/2 (1 + 4) / 2
+        ("real_gradient", 2.5),
+        # The labels are 3 and 4: 2/2 (9 + 16) / 2
+        ("fake_gradient", 12.5),
+    ],
+)
+def test_labels_are_passed_on(name, expected):
+    close(penalize(name, lambda examples, label: label * examples[:, 0]), expected)
+
+
+@each_penalty
+def test_flat_score_has_finite_derivatives(name):
+    def value(weights):
+        return penalize(name, lambda examples, label: examples @ weights)
+
+    flat = jnp.zeros(2)
+    # 2 (0 - 1.5)^2, exactly: no epsilon is added to the norm.
+    assert value(flat) == (4.5 if name == "interpolated_gradient" else 0.0)
+    assert_array_equal(jax.jit(jax.grad(value))(flat), 0.0)
+    assert np.isfinite(jax.jit(jax.hessian(value))(flat)).all()
+
+
+@each_penalty
+def test_gradients_of_parameters(name):
+    rng = np.random.default_rng(0)
+    hidden, output = rng.normal(size=(2, 3)), rng.normal(size=3)
+    outcome = Outcome(*rng.normal(size=(2, 4, 2)))
+    # Every norm is above this target, so that one side has no kink.
+    target = {"target": 0.01} if name in INTERPOLATED else {}
+
+    @jax.jit
+    def value(hidden, output):
+        def score_fn(examples, label):
+            return jnp.tanh(examples @ hidden) @ output
+
+        return penalize(name, score_fn, outcome, **target)
+
+    with jax.enable_x64(True):
+        assert value(hidden, output).dtype == jnp.float64
+        check_grads(value, (hidden, output), order=2, modes=["rev"], eps=1e-5)
+
+
+@each_penalty
+def test_numbers_may_be_traced(name):
+    traces = []
+
+    @jax.jit
+    def compiled(numbers):
+        traces.append(numbers)
+        return penalize(name, quadratic, **numbers)
+
+    before = compiled(NUMBERS[name])
+    for key, number in NUMBERS[name].items():
+        after = compiled(NUMBERS[name] | {key: 2 * number})
+        close(after, penalize(name, quadratic, **{key: 2 * number}))
+        assert after != before
+    assert len(traces) == 1

@@ -1,0 +1,360 @@
+"""The rules of the step that every checkpoint relies on."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from toys import ALTERNATING, LAZY, SIMULTANEOUS, SOURCE, make_build, numbers
+
+from ganjax.keys import Purpose, example_keys, purpose_key
+from ganjax.parallel import jit_layout
+from ganjax.state import TrainState, averaged_variables, init_state
+from ganjax.step import make_train_step
+from ganjax.types import Batch, Game, Objective, Outcome, Parts, Penalty
+
+PLAYERS = ("discriminator", "generator")
+
+
+def toy_step(schedule, objectives=("minimax",), penalties=(), **keywords):
+    build = make_build(objective_names=objectives, penalty_names=penalties, **keywords)
+    return build, make_train_step(build, SOURCE.batch, schedule, batch_size=16)
+
+
+def start(build, chosen, seed=0):
+    return jax.tree.map(np.asarray, init_state(build(chosen, 0), seed))
+
+
+def assert_same_bits(one, other):
+    jax.tree.map(np.testing.assert_array_equal, one, other)
+
+
+def slices(state, player):
+    fields = (state.params, state.mutable, state.optimizer, state.average)
+    return [field.get(player) for field in fields]
+
+
+# A game whose parameters say what was played: each player's loss is its own number
+# times the mean of the batch, so SGD at rate 1 subtracts that mean.
+
+
+def counting_game():
+    def play(variables, batch, keys):
+        scores = {p: variables[p]["params"] * batch.real for p in PLAYERS}
+        outcome = Outcome(real_score=scores["discriminator"], fake=scores["generator"])
+        return outcome, {p: {} for p in PLAYERS}
+
+    return Game(
+        init=lambda key: {p: {"params": jnp.zeros(())} for p in PLAYERS},
+        play=play,
+        score=lambda variables, examples, label, keys: examples,
+        probes={},
+    )
+
+
+def counting_parts(numbers, step, *, penalties=None):
+    return Parts(
+        game=counting_game(),
+        objective=Objective(
+            {
+                "discriminator": lambda o: {"mean": jnp.mean(o.real_score)},
+                "generator": lambda o: {"mean": jnp.mean(o.fake)},
+            },
+            threshold=None,
+        ),
+        optimizers={p: optax.sgd(1.0) for p in PLAYERS},
+        penalties=penalties or {},
+        average={},
+        monitors={},
+    )
+
+
+def counting_run(schedule, draw, steps, build=counting_parts):
+    step = jax.jit(make_train_step(build, draw, schedule, batch_size=4))
+    state = init_state(build({}, 0), 0)
+    metrics = []
+    for _ in range(steps):
+        state, measured = step(state, {}, {})
+        metrics.append(measured)
+    return state, metrics
+
+
+def test_rounds_are_numbered_through_a_step():
+    def draw(arrays, key, step, round, index):
+        return Batch(jnp.full(index.shape, 1000.0**step * 10.0**round))
+
+    schedule = ((("discriminator",), 3), (("generator",), 2))
+    state, _ = counting_run(schedule, draw, 2)
+    # Rounds 0, 1, 2 of the discriminator and 3, 4 of the generator, at steps 0 and 1.
+    assert -state.params["discriminator"] == 111 + 111_000
+    assert -state.params["generator"] == 11_000 + 11_000_000
+
+
+def test_every_round_has_keys_of_its_own():
+    seen = set()
+    for purpose in Purpose:
+        for step in range(2):
+            for round in range(2):
+                keys = example_keys(purpose_key(0, purpose), step, round, jnp.arange(3))
+                seen |= {tuple(row) for row in jax.random.key_data(keys).tolist()}
+    assert len(seen) == len(Purpose) * 2 * 2 * 3
+
+
+def test_the_batch_and_the_latents_of_an_example_follow_from_its_index_alone():
+    parts = make_build(normalization="none")(numbers(), 0)
+    variables = {p: v for p, v in parts.game.init(jax.random.key(0)).items()}
+
+    def play(index):
+        key = purpose_key(1, Purpose.DATA)
+        batch = SOURCE.batch(SOURCE.arrays, key, 5, 1, index)
+        keys = example_keys(purpose_key(1, Purpose.PLAY), 5, 1, index)
+        return parts.game.play(variables, batch, keys)[0]
+
+    whole, half = play(jnp.arange(8)), play(jnp.arange(4, 8))
+    np.testing.assert_array_equal(whole.real[4:], half.real)
+    np.testing.assert_allclose(whole.fake[4:], half.fake, rtol=1e-6)
+
+
+@pytest.mark.parametrize("player", PLAYERS)
+def test_a_round_writes_its_movers_only(player):
+    other = PLAYERS[1 - PLAYERS.index(player)]
+    build, step = toy_step((((player,), 2),), optimizer=optax.adam)
+    before = start(build, numbers("minimax"))
+    after, metrics = jax.jit(step)(before, numbers("minimax"), SOURCE.arrays)
+    assert_same_bits(slices(before, other), slices(after, other))
+    for old, new in zip(slices(before, player), slices(after, player), strict=True):
+        for a, b in zip(jax.tree.leaves(old), jax.tree.leaves(new), strict=True):
+            assert not np.array_equal(a, b)
+    assert {name.partition("/")[0] for name in metrics} == {player}
+    assert int(after.step) == 1
+
+
+def test_simultaneous_players_move_from_the_same_forward_pass():
+    def draw(arrays, key, step, round, index):
+        return Batch(jnp.ones(index.shape))
+
+    def play(variables, batch, keys):
+        product = variables["discriminator"]["params"] * (
+            variables["generator"]["params"] + batch.real
+        )
+        return Outcome(real_score=product, fake=-product), {p: {} for p in PLAYERS}
+
+    def build(numbers, step):
+        return counting_parts(numbers, step)._replace(
+            game=counting_game()._replace(
+                init=lambda key: {p: {"params": jnp.full((), 2.0)} for p in PLAYERS},
+                play=play,
+            )
+        )
+
+    together, _ = counting_run(SIMULTANEOUS, draw, 1, build)
+    # d/dD D(G + 1) = G + 1 = 3 and d/dG -D(G + 1) = -D = -2, both at (2, 2).
+    assert (together.params["discriminator"], together.params["generator"]) == (-1, 4)
+    in_turn, _ = counting_run(
+        ((("discriminator",), 1), (("generator",), 1)), draw, 1, build
+    )
+    # The generator sees D = -1: -D = 1.
+    assert (in_turn.params["discriminator"], in_turn.params["generator"]) == (-1, 1)
+
+
+@pytest.mark.parametrize("broken", ["loss", "gradient", "update"])
+@pytest.mark.parametrize("player", PLAYERS)
+def test_an_update_that_is_not_finite_is_refused(player, broken):
+    other = PLAYERS[1 - PLAYERS.index(player)]
+    real_build = make_build(
+        optimizer=optax.adam, objective_names=("minimax",), penalty_names=()
+    )
+
+    def spoil(losses, outcome):
+        terms = losses(outcome)
+        zero = 0.0 * sum(terms.values())
+        if broken == "loss":
+            return terms | {"spoiled": zero + jnp.nan}
+        # sqrt has a value at zero, and no finite slope.
+        return terms | {"spoiled": jnp.sqrt(jnp.abs(zero))}
+
+    def build(numbers, step):
+        parts = real_build(numbers, step)
+        if broken == "update":
+            rate = {**parts.optimizers, player: optax.sgd(jnp.inf)}
+            return parts._replace(optimizers=rate)
+        losses = parts.objective.losses
+        spoiled = {**losses, player: partial(spoil, losses[player])}
+        return parts._replace(objective=Objective(spoiled, None))
+
+    step = jax.jit(make_train_step(build, SOURCE.batch, ALTERNATING, batch_size=16))
+    before = start(build, numbers("minimax"))
+    after, metrics = step(before, numbers("minimax"), SOURCE.arrays)
+    assert_same_bits(slices(before, player), slices(after, player))
+    repeats = {"discriminator": 2, "generator": 1}
+    assert after.skipped == {player: repeats[player], other: 0}
+    for a, b in zip(
+        jax.tree.leaves(before.params[other]),
+        jax.tree.leaves(after.params[other]),
+        strict=True,
+    ):
+        assert not np.array_equal(a, b)
+    if broken == "loss":
+        assert np.isnan(metrics[f"{player}/spoiled"])
+
+
+def test_numbers_and_steps_change_without_another_trace():
+    traces = []
+    real_build = make_build(
+        objective_names=("hinge", "minimax"), penalty_names=("real_gradient",)
+    )
+
+    def build(numbers, step):
+        traces.append(1)
+        return real_build(numbers, step)
+
+    layout = jit_layout(jax.devices()[0])
+    advance = layout.compile(
+        make_train_step(build, SOURCE.batch, ALTERNATING, batch_size=16)
+    )
+    state = layout.place(start(real_build, numbers("hinge")))
+    data = layout.place_data(SOURCE.arrays)
+    for chosen, count in [
+        (numbers("hinge"), 3),
+        (numbers("minimax", "real_gradient", 0.1), 3),
+        (numbers("hinge", learning_rate=0.2), 7),
+        (numbers("hinge"), 1),
+    ]:
+        state, _ = advance(state, chosen, data, count)
+    assert int(state.step) == 14
+    assert len(traces) == 1
+
+
+def test_a_scan_is_its_steps_however_they_are_cut():
+    build, step = toy_step(
+        ALTERNATING, ("relativistic",), ("real_gradient",), optimizer=optax.adam
+    )
+    chosen = numbers("relativistic", "real_gradient")
+    layout = jit_layout(jax.devices()[0])
+    advance = layout.compile(step)
+    data = layout.place_data(SOURCE.arrays)
+
+    def run(cuts):
+        state = layout.place(start(build, chosen))
+        for count in cuts:
+            state, _ = advance(state, chosen, data, count)
+        return layout.fetch(state)
+
+    whole = run([20])
+    assert_same_bits(whole, run([14, 6]))
+    assert_same_bits(whole, run([1] * 20))
+    state, plain = start(build, chosen), jax.jit(step)
+    for _ in range(20):
+        state, _ = plain(state, chosen, data)
+    assert_same_bits(whole, jax.device_get(state))
+
+
+def test_metrics_are_means_over_the_steps_of_a_dispatch():
+    def draw(arrays, key, step, round, index):
+        return Batch(jnp.full(index.shape, 1.0))
+
+    step = make_train_step(counting_parts, draw, ((PLAYERS, 1),), batch_size=4)
+    layout = jit_layout(jax.devices()[0])
+    state = layout.place(init_state(counting_parts({}, 0), 0))
+    _, metrics = layout.compile(step)(state, {}, {}, 4)
+    # Parameters 0, -1, -2, -3, each times a batch of ones.
+    assert metrics["generator/mean"] == -1.5
+    assert metrics["generator/loss"] == -1.5
+    assert metrics["generator/gradient_norm"] == 1
+
+
+def test_a_lazy_penalty_is_multiplied_and_taken_at_its_steps_only():
+    def draw(arrays, key, step, round, index):
+        return Batch(jnp.zeros(index.shape))
+
+    def value(score_fn, outcome, keys):
+        return jnp.mean(outcome.real_score) + 5.0
+
+    build = partial(counting_parts, penalties={"lazy": Penalty(value, every=3)})
+    _, metrics = counting_run(((("discriminator",), 1),), draw, 5, build)
+    assert [m["discriminator/lazy"] for m in metrics] == [15, 0, 0, 15, 0]
+    assert [m["discriminator/loss"] for m in metrics] == [15, 0, 0, 15, 0]
+
+
+def test_the_average_follows_every_update():
+    build, step = toy_step(((("generator",), 1),))
+    chosen = numbers("minimax")
+    before = start(build, chosen)
+    after, _ = jax.jit(step)(before, chosen, SOURCE.arrays)
+    expected = jax.tree.map(
+        lambda a, p: 0.9 * a + 0.1 * p,
+        before.average,
+        {"generator": after.params["generator"]},
+    )
+    jax.tree.map(
+        partial(np.testing.assert_allclose, rtol=1e-6), after.average, expected
+    )
+    seen = averaged_variables(after)
+    assert_same_bits(seen["generator"]["params"], after.average["generator"])
+    assert_same_bits(seen["discriminator"]["params"], after.params["discriminator"])
+
+
+MEMBERS = [
+    (0, numbers("minimax", "real_gradient", 0.05)),
+    (1, numbers("hinge", LAZY, 0.1)),
+    (2, numbers("hinge", "real_gradient", 0.2)),
+]
+MEMBER = TrainState(None, 0, 0, 0, 0, 0, 0)  # a population shares its step
+
+
+def population(optimizer):
+    build, step = toy_step(
+        ALTERNATING, ("minimax", "hinge"), ("real_gradient", LAZY), optimizer=optimizer
+    )
+    states = [start(build, chosen, seed) for seed, chosen in MEMBERS]
+    stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *states)
+    many = jax.tree.map(lambda *xs: np.stack(xs), *[chosen for _, chosen in MEMBERS])
+    return step, states, stacked._replace(step=states[0].step), many
+
+
+def test_a_population_holds_another_number_and_seed_in_each_member():
+    step, states, stacked, many = population(optax.sgd)
+    mapped = jax.jit(jax.vmap(step, (MEMBER, 0, None), (MEMBER, 0)))
+    alone = jax.jit(step)
+    for _ in range(3):
+        stacked, _ = mapped(stacked, many, SOURCE.arrays)
+    assert stacked.step.shape == ()
+    for member, (_, chosen) in enumerate(MEMBERS):
+        state = states[member]
+        for _ in range(3):
+            state, _ = alone(state, chosen, SOURCE.arrays)
+        for a, b in zip(
+            jax.tree.leaves(state.params),
+            jax.tree.leaves(jax.tree.map(lambda x: x[member], stacked.params)),
+            strict=True,
+        ):
+            np.testing.assert_allclose(b, a, rtol=1e-5, atol=1e-6)
+
+
+def test_a_member_mapped_in_turn_is_its_single_run_bit_for_bit():
+    step, states, stacked, many = population(optax.adam)
+
+    def in_turn(stacked, many):
+        def one(member):
+            fields, chosen = member
+            state = TrainState(stacked.step, *fields)
+            return tuple(step(state, chosen, SOURCE.arrays)[0])[1:]
+
+        return jax.lax.map(one, (tuple(stacked)[1:], many))
+
+    mapped = jax.jit(in_turn)(stacked, many)
+    for member, (_, chosen) in enumerate(MEMBERS):
+        alone, _ = jax.jit(step)(states[member], chosen, SOURCE.arrays)
+        assert_same_bits(
+            tuple(alone)[1:], jax.tree.map(lambda x, m=member: x[m], mapped)
+        )
+
+
+def test_a_lazy_penalty_stays_a_branch_in_a_population():
+    step, _, stacked, many = population(optax.adam)
+    program = jax.make_jaxpr(jax.vmap(step, (MEMBER, 0, None), (MEMBER, 0)))(
+        stacked, many, SOURCE.arrays
+    )
+    assert " cond[" in str(program)

@@ -1,0 +1,252 @@
+"""The whole command, as a user runs it: train, stop, resume, look."""
+
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from ganjax.build import build_experiment
+from ganjax.checkpoint import Checkpoints
+from ganjax.config import load
+from ganjax.record import read_json, read_metrics
+from ganjax.validation import validate
+
+EXPERIMENT = """
+from ganjax.config import defaults, parse_arg, penalty, schedule
+
+def get_config(arg=""):
+    chosen = parse_arg(arg, data=("ring", "digits"), optimizer=("adam", "sgd"))
+    config = defaults(
+        data=chosen.data,
+        network="mlp",
+        objective="relativistic",
+        optimizer=chosen.optimizer,
+    )
+    config.steps = 600
+    config.batch_size = 16
+    for network in config.networks.values():
+        network.update(widths=(16,), normalization="batch")
+    config.penalties.real_gradient = penalty("real_gradient", every=2)
+    decay = schedule("cosine", 0.1)
+    config.optimizers.generator.learning_rate_schedule = decay
+    config.record.update(every=5, pictures_every=200, checkpoint_every=20, examples=4)
+    config.evaluation.update(every=200, samples=40)
+    return config
+"""
+
+# One device: conftest asks for eight in this process, and children inherit that.
+ENVIRONMENT = {**os.environ, "XLA_FLAGS": "", "JAX_PLATFORMS": "cpu"}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("train")
+    (folder / "tiny.py").write_text(EXPERIMENT)
+    return folder
+
+
+def start(home, workdir, *flags, experiment="tiny.py", environment=ENVIRONMENT):
+    command = [sys.executable, "-m", "ganjax.main", f"--config={experiment}"]
+    return subprocess.Popen(
+        [*command, f"--workdir={workdir}", *flags],
+        cwd=home,
+        env={**environment, "PYTHONPATH": str(Path(__file__).parents[1])},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process):
+    output, errors = process.communicate(timeout=300)
+    return process.returncode, output, errors
+
+
+def run(*arguments, **keywords):
+    return finish(start(*arguments, **keywords))
+
+
+def final_state(home, workdir, *overrides, experiment="tiny.py"):
+    config = validate(load(f"{home}/{experiment}", overrides))
+    target = jax.eval_shape(build_experiment(config).init)
+    with Checkpoints(home / workdir / "checkpoints", keep=3) as saved:
+        return saved.restore(target)
+
+
+def records(home, workdir):
+    lines = (home / workdir / "metrics.jsonl").read_text().splitlines()
+    return [{**json.loads(line), "seconds": None} for line in lines]
+
+
+def assert_same_run(home, one, other):
+    for a, b in zip(final_state(home, one), final_state(home, other), strict=True):
+        jax.tree.map(np.testing.assert_array_equal, a, b)
+    assert records(home, one) == records(home, other)
+    samples = [np.load(home / name / "samples/final.npz") for name in (one, other)]
+    np.testing.assert_array_equal(samples[0]["samples"], samples[1]["samples"])
+    evaluations = [read_json(home / name / "evaluation.json") for name in (one, other)]
+    assert evaluations[0] == evaluations[1]
+
+
+@pytest.fixture(scope="module")
+def whole(home):
+    """The run that nobody disturbs."""
+    code, _, errors = run(home, "whole")
+    assert (code, errors.count("Traceback")) == (0, 0), errors
+    return "whole"
+
+
+def test_a_run_folder_holds_what_the_contract_says(home, whole):
+    folder = home / whole
+    names = {path.name for path in folder.iterdir()}
+    assert names == {
+        *("config.json", "environment.json", "metrics.jsonl", "events", "samples"),
+        *("checkpoints", "evaluation.json", "report.html", "status.json"),
+    }
+    assert read_json(folder / "config.json")["optimizers"]["generator"]["b1"] == 0.5
+    status = read_json(folder / "status.json")
+    assert (status["state"], status["step"], status["steps"]) == ("done", 600, 600)
+    assert "-m ganjax.main" in read_json(folder / "environment.json")["command"]
+    metrics = read_metrics(folder)
+    steps, losses = metrics["generator/loss"]
+    np.testing.assert_array_equal(steps, np.arange(5, 601, 5))
+    assert np.isfinite(losses).all()
+    assert metrics["evaluation/modes_covered"][0].tolist() == [200, 400, 600]
+    assert {"discriminator/gradient_norm", "discriminator/pair_accuracy"} <= set(
+        metrics
+    )
+    assert len(list(folder.glob("samples/scatter_*.png"))) == 4
+    assert np.load(folder / "samples/final.npz")["samples"].shape == (40, 2)
+    evaluation = read_json(folder / "evaluation.json")
+    assert evaluation["step"] == 600
+    assert {"high_quality", "reverse_kl", "variance_ratio"} <= set(
+        evaluation["metrics"]
+    )
+
+
+def test_killed_five_times_it_ends_with_the_same_bits(home, whole):
+    chance = random.Random(0)
+    metrics = home / "killed/metrics.jsonl"
+    for life in range(5):
+        process = start(home, "killed")
+        known = metrics.stat().st_size if metrics.exists() else 0
+        enough = known + chance.randrange(1, 12_000)
+        while process.poll() is None:
+            if metrics.exists() and metrics.stat().st_size > enough:
+                break
+            time.sleep(0.001)
+        assert process.poll() is None, f"life {life} ended by itself"
+        process.kill()
+        process.communicate()
+    code, _, errors = run(home, "killed")
+    assert code == 0, errors
+    assert_same_run(home, whole, "killed")
+
+
+def test_a_signal_saves_and_the_same_command_resumes(home, whole):
+    process = start(home, "stopped")
+    while not (home / "stopped/checkpoints/20").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    code, _, errors = finish(process)
+    assert (code, errors.count("Traceback")) == (75, 0), errors
+    status = read_json(home / "stopped/status.json")
+    assert status["state"] == "preempted"
+    assert final_state(home, "stopped")[0] == status["step"]
+    assert run(home, "stopped")[0] == 0
+    assert_same_run(home, whole, "stopped")
+
+
+def test_another_config_is_refused_and_harmless_keys_are_not(home, whole):
+    before = (home / whole / "config.json").read_bytes()
+    code, _, errors = run(home, whole, "--config.batch_size=32")
+    assert code == 2
+    assert errors.count("\n") == 1
+    assert "batch_size was 16, is 32" in errors
+    assert (home / whole / "config.json").read_bytes() == before
+    code, _, _ = run(home, whole, "--config.evaluation.samples=30", "--mode=sample")
+    assert code == 0
+    assert np.load(home / whole / "samples/final.npz")["samples"].shape == (30, 2)
+
+
+def test_looking_again_changes_nothing(home, whole):
+    evaluation = home / whole / "evaluation.json"
+    before = read_json(evaluation)
+    evaluation.unlink()
+    assert run(home, whole, "--mode=evaluate")[0] == 0
+    assert read_json(evaluation) == before
+
+
+def test_divergence_keeps_the_last_good_checkpoint(home):
+    flags = ["--config.optimizers.discriminator.learning_rate=1e38"]
+    code, _, errors = run(home, "diverged", *flags)
+    assert (code, errors.count("Traceback")) == (3, 0), errors
+    status = read_json(home / "diverged/status.json")
+    assert status["state"] == "diverged"
+    assert "discriminator" in status["message"]
+    for step in (home / "diverged/checkpoints").iterdir():
+        assert int(step.name) <= status["step"]
+    code, _, _ = run(home, "skipped", *flags, "--config.non_finite=skip")
+    assert code == 0
+    _, state = final_state(home, "skipped", flags[0].partition(".")[2])
+    assert all(np.isfinite(x).all() for x in jax.tree.leaves(state))
+    assert state.skipped["discriminator"] > 0
+
+
+def test_two_processes_train_as_one(home):
+    # SGD: Adam makes a whole step of the rounding of a gradient that should be zero.
+    sgd = {"experiment": "tiny.py:sgd"}
+    flags = ["--config.steps=20", "--config.evaluation.every=0"]
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    pair = [
+        start(
+            home,
+            "pair",
+            *flags,
+            f"--coordinator_address=127.0.0.1:{port}",
+            "--num_processes=2",
+            f"--process_id={rank}",
+            **sgd,
+        )
+        for rank in range(2)
+    ]
+    for process in pair:
+        code, _, errors = finish(process)
+        assert code == 0, errors
+    assert run(home, "single", *flags, **sgd)[0] == 0
+    (_, one), (_, two) = (
+        final_state(home, name, "steps=20", **sgd) for name in ("single", "pair")
+    )
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), one, two
+    )
+    np.testing.assert_allclose(
+        read_metrics(home / "pair")["discriminator/loss"][1],
+        read_metrics(home / "single")["discriminator/loss"][1],
+        rtol=1e-5,
+    )
+
+
+def test_images_give_grids_and_interpolations(home):
+    code, _, errors = run(
+        home, "digits", "--config.steps=10", experiment="tiny.py:digits"
+    )
+    assert code == 0, errors
+    names = {path.name for path in (home / "digits/samples").iterdir()}
+    assert {"sample_00000010.png", "interpolation_00000010.png"} <= names
+    samples = np.load(home / "digits/samples/final.npz")["samples"]
+    assert samples.shape == (40, 8, 8, 1)
+    assert "real_accuracy" not in read_json(home / "digits/evaluation.json")["metrics"]
+    assert "pair_accuracy" in read_json(home / "digits/evaluation.json")["metrics"]

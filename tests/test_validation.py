@@ -1,0 +1,368 @@
+"""Every way in which a config can be wrong, found before anything is compiled."""
+
+import json
+import re
+from copy import deepcopy
+
+import pytest
+from ml_collections import ConfigDict
+
+from ganjax import schema
+from ganjax.config import ConfigError, defaults, flatten, penalty, schedule
+from ganjax.validation import check_resumable, numbers, validate
+
+NAN, INF = float("nan"), float("inf")
+GONE = object()  # as a value: the key is deleted
+LR = "optimizers.generator.learning_rate"
+
+
+def good_config():
+    """As plain dicts, with a penalty and one schedule."""
+    config = defaults(data="ring", network="mlp", objective="least_squares")
+    config.penalties.real_gradient = penalty(
+        "real_gradient", weight=2.0, weight_schedule=schedule("cosine", 0.5)
+    )
+    return config.to_dict()
+
+
+def changed(key, value, config=None):
+    """The config with one dotted key set, made or deleted."""
+    config = deepcopy(config or good_config())
+    *parents, last = key.split(".")
+    holder = config
+    for parent in parents:
+        holder = holder[parent]
+    holder[last] = value
+    if value is GONE:
+        del holder[last]
+    return config
+
+
+def refuses(words, function, *arguments):
+    """Calls what must raise a ConfigError, of one line, that says `words`."""
+    with pytest.raises(ConfigError, match=re.escape(words)) as caught:
+        function(*arguments)
+    assert "\n" not in str(caught.value)
+
+
+def test_good_config_comes_back_plain():
+    given = good_config()
+    checked = validate(ConfigDict(given))
+    assert checked == given
+    assert type(checked["optimizers"]["generator"]) is dict
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "read"),
+    [
+        (LR, 1, 1.0),
+        ("networks.generator.widths", [4, 2], (4, 2)),
+        ("optimizers.generator.clip_weights", 1, 1.0),
+        ("average", {}, {}),
+        ("penalties", {}, {}),
+        ("penalties.real_gradient.weight_schedule.final", 0, 0.0),
+    ],
+)
+def test_value_gets_its_type(key, value, read):
+    checked = validate(ConfigDict(changed(key, value)))
+    for part in key.split("."):
+        checked = checked[part]
+    assert checked == read
+    assert type(checked) is type(read)
+
+
+UNKNOWN = [
+    ("stesp", "config.stesp: unknown key; did you mean steps"),
+    ("dropout", "config.dropout: unknown key; known: seed, steps, "),
+    ("data.mode", "config.data.mode: unknown key; did you mean modes"),
+    ("game.latents", "config.game.latents: unknown key"),
+    ("networks.encoder", "config.networks.encoder: unknown key; known: discriminator"),
+    ("networks.discriminator.output", "networks.discriminator.output: unknown key"),
+    ("objective.targets", "config.objective.targets: unknown key"),
+    ("penalties.real_gradiant", "real_gradiant: unknown key; did you mean real_gradi"),
+    ("penalties.real_gradient.target", "config.penalties.real_gradient.target: unkn"),
+    ("optimizers.encoder", "config.optimizers.encoder: unknown key"),
+    ("optimizers.generator.lr", "config.optimizers.generator.lr: unknown key"),
+    ("average.encoder", "config.average.encoder: unknown key"),
+    ("average.generator.rate", "config.average.generator.rate: unknown key"),
+    ("schedule.rounds", "config.schedule.rounds: unknown key"),
+    ("parallel.devices", "config.parallel.devices: unknown key"),
+    ("record.evry", "config.record.evry: unknown key; did you mean every"),
+    ("evaluation.sample", "config.evaluation.sample: unknown key; did you mean samp"),
+    ("penalties.real_gradient.weight_schedule.end", "weight_schedule.end: unknown key"),
+    # Nothing would read these schedules: no float, no traced section, no number.
+    ("data.radius_schedule", "config.data.radius_schedule: unknown key"),
+    ("networks.generator.slope_schedule", "generator.slope_schedule: unknown key"),
+    ("game.latent_size_schedule", "config.game.latent_size_schedule: unknown key"),
+    ("penalties.real_gradient.weight_schedule.final_schedule", "final_schedule: unkn"),
+]
+
+
+@pytest.mark.parametrize(("key", "words"), UNKNOWN)
+def test_unknown_key(key, words):
+    refuses(
+        words, validate, ConfigDict(changed(key, {"shape": "linear", "final": 1.0}))
+    )
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("seed", "steps", "data", "game", "networks", "objective", "penalties"),
+        *("optimizers", "average", "schedule", "parallel", "record", "evaluation"),
+        *("data.sd", "game.prior", "objective.real_target", "record.keep"),
+        *("networks.generator", "networks.discriminator.slope"),
+        *("optimizers.discriminator", LR, "average.generator.decay"),
+        *("penalties.real_gradient.weight", "evaluation.samples"),
+        "penalties.real_gradient.weight_schedule.final",
+    ],
+)
+def test_missing_key(key):
+    refuses(f"config.{key}: missing", validate, ConfigDict(changed(key, GONE)))
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("data", "game", "networks", "networks.generator", "objective", "penalties"),
+        *("penalties.real_gradient", "optimizers", "optimizers.generator", "average"),
+        *("average.generator", "schedule", "parallel", "record", "evaluation"),
+        "penalties.real_gradient.weight_schedule",
+    ],
+)
+@pytest.mark.parametrize("value", [3.0, "adam", None])
+def test_value_where_a_section_must_be(key, value):
+    words = f"config.{key}: must be a section, not {value!r}"
+    refuses(words, validate, ConfigDict(changed(key, value)))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("steps", 1.0, "config.steps: must be a whole number, not 1.0"),
+        ("steps", True, "config.steps: must be a whole number, not True"),
+        ("steps", "100", "config.steps: must be a whole number, not '100'"),
+        ("steps", None, "config.steps: must be a whole number, not None"),
+        (LR, "fast", f"config.{LR}: must be a number, not 'fast'"),
+        (LR, True, f"config.{LR}: must be a number, not True"),
+        (LR, None, f"config.{LR}: must be a number, not None"),
+        ("optimizers.generator.clip_weights", "1", "must be a number, not '1'"),
+        ("game.prior", 3, "config.game.prior: must be a string, not 3"),
+        ("networks.generator.widths", 64, "a tuple such as (128, 128, 128), not 64"),
+        ("networks.generator.widths", (64, 1.5), "must be a whole number, not 1.5"),
+        ("networks.generator.widths", (), "generator.widths: must not be empty"),
+    ],
+)
+def test_wrong_type(key, value, words):
+    refuses(words, validate, ConfigDict(changed(key, value)))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("seed", -1, "config.seed: must lie in [0, 4294967295], not -1"),
+        ("seed", 2**32, "config.seed: must lie in [0, 4294967295], not 4294967296"),
+        ("steps", 0, "config.steps: must lie in [1, 2147483647], not 0"),
+        ("steps", 2**31, "config.steps: must lie in [1, 2147483647], not 2147483648"),
+        ("data.radius", 0.0, "config.data.radius: must lie in (0, inf), not 0.0"),
+        ("data.sd", -0.1, "config.data.sd: must lie in [0, inf), not -0.1"),
+        ("networks.generator.slope", 1.0, "slope: must lie in [0, 1), not 1.0"),
+        ("networks.generator.widths", (8, 0), "widths: must lie in [1, inf), not 0"),
+        ("objective.real_target", NAN, "must lie in (-inf, inf), not nan"),
+        ("objective.real_target", INF, "must lie in (-inf, inf), not inf"),
+        ("objective.real_target", -INF, "must lie in (-inf, inf), not -inf"),
+        (LR, NAN, f"config.{LR}: must lie in (0, inf), not nan"),
+        (LR, INF, f"config.{LR}: must lie in (0, inf), not inf"),
+        (LR, -1.0, f"config.{LR}: must lie in (0, inf), not -1.0"),
+        ("penalties.real_gradient.weight", NAN, "must lie in [0, inf), not nan"),
+        ("optimizers.generator.clip_weights", 0.0, "must lie in (0, inf), not 0.0"),
+        ("optimizers.generator.b2", 1.0, "b2: must lie in [0, 1), not 1.0"),
+        ("average.generator.decay", 1.5, "decay: must lie in [0, 1), not 1.5"),
+        ("evaluation.samples", 1, "samples: must lie in [2, inf), not 1"),
+        # The program's numbers are float32, which has no such number.
+        (LR, 1e-50, "must lie in (0, inf), not 1e-50, in float32 0.0"),
+        (LR, 1e50, "must lie in (0, inf), not 1e+50, in float32 inf"),
+        ("optimizers.generator.b2", 1 - 1e-9, "not 0.999999999, in float32 1.0"),
+    ],
+)
+def test_out_of_range(key, value, words):
+    refuses(words, validate, ConfigDict(changed(key, value)))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("data.name", "rign", "config.data.name: 'rign' is none of ring, grid, mixt"),
+        ("game.name", "poker", "config.game.name: 'poker' is none of adversarial"),
+        ("networks.generator.name", "cnn", "generator.name: 'cnn' is none of mlp, de"),
+        ("objective.name", "gan", "config.objective.name: 'gan' is none of minimax, "),
+        ("objective.name", GONE, "config.objective.name: '' is none of minimax, "),
+        ("objective.name", ["hinge"], "config.objective.name: ['hinge'] is none of "),
+        ("optimizers.generator.name", "adamw", "'adamw' is none of sgd, rmsprop, ad"),
+        ("schedule.name", "random", "'random' is none of alternating, simultaneous"),
+        ("game.prior", "gauss", "config.game.prior: 'gauss' is none of normal, unif"),
+        ("non_finite", "ignore", "config.non_finite: 'ignore' is none of stop, skip"),
+        ("parallel.mode", "gpu", "config.parallel.mode: 'gpu' is none of auto, jit"),
+        (
+            "penalties.real_gradient.weight_schedule.shape",
+            "step",
+            "weight_schedule.shape: 'step' is none of linear, cosine, exponential",
+        ),
+    ],
+)
+def test_unknown_name(key, value, words):
+    refuses(words, validate, ConfigDict(changed(key, value)))
+
+
+@pytest.mark.parametrize(
+    ("number", "shape", "final", "words"),
+    [
+        ("optimizers.generator.clip_weights", "linear", 0.5, "its number is not set"),
+        (LR, "exponential", 0.0, "final: must lie in (0, inf), not 0"),
+        (LR, "linear", -1.0, "final: must lie in [0, inf), not -1.0"),
+        (LR, "linear", NAN, "final: must lie in [0, inf), not nan"),
+        ("optimizers.generator.b1", "linear", 3.0, "leads to 0.5 * 3.0, which must"),
+        ("average.generator.decay", "cosine", 1.1, "which must lie in [0, 1]"),
+    ],
+)
+def test_bad_schedule(number, shape, final, words):
+    section = {"shape": shape, "final": final}
+    config = changed(f"{number}_schedule", section)
+    refuses(f"config.{number}_schedule", validate, ConfigDict(config))
+    refuses(words, validate, ConfigDict(config))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("means", ((0.0,), (1.0,), (2.0,)), "one of each per component, not {'means'"),
+        ("sds", (0.1,), "one of each per component, not {'means': 2, 'sds': 1"),
+        ("weights", (1.0, 1.0, 1.0), "'weights': 3}"),
+        ("means", ((0.0,), (1.0, 2.0)), "data.means: points must have the same dim"),
+        ("means", ((), ()), "config.data.means: must not be empty"),
+        ("means", (0.0, 1.0), "config.data.means: must be a tuple such as (-1.0,)"),
+        ("means", ((0.0,), (NAN,)), "config.data.means: must lie in (-inf, inf), not"),
+        ("weights", (1.0, 0.0), "config.data.weights: must lie in (0, inf), not 0.0"),
+        ("sds", (0.1, -0.1), "config.data.sds: must lie in [0, inf), not -0.1"),
+    ],
+)
+def test_bad_mixture(key, value, words):
+    config = defaults(data="mixture", network="mlp", objective="hinge").to_dict()
+    refuses(words, validate, ConfigDict(changed(f"data.{key}", value, config)))
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        (
+            ("mean", "real_logits"),
+            "least_squares reads mean, real_logits, which the gam",
+        ),
+        (("real_label",), "least_squares needs labels, which the data ring has not"),
+    ],
+)
+def test_objective_that_reads_what_is_not_made(monkeypatch, fields, words):
+    row = schema.OBJECTIVES["least_squares"]._replace(fields=fields)
+    monkeypatch.setitem(schema.OBJECTIVES, "least_squares", row)
+    refuses(words, validate, ConfigDict(good_config()))
+
+
+def test_objective_that_reads_labels_of_labelled_data(monkeypatch):
+    row = schema.OBJECTIVES["hinge"]._replace(fields=("real_score", "real_label"))
+    monkeypatch.setitem(schema.OBJECTIVES, "hinge", row)
+    config = defaults(data="digits", network="mlp", objective="hinge")
+    assert validate(config)["objective"] == {"name": "hinge"}
+
+
+def test_numbers():
+    adam = {"learning_rate": 2e-4, "b1": 0.5, "b2": 0.999, "eps": 1e-8}
+    assert numbers(validate(ConfigDict(good_config()))) == {
+        "game": {},
+        "objective": {"real_target": 1.0, "fake_target": 0.0, "generator_target": 1.0},
+        "penalties": {
+            "real_gradient": {"weight": 2.0, "weight_schedule": {"cosine": 0.5}}
+        },
+        "optimizers": {"discriminator": adam, "generator": adam},
+        "average": {"generator": {"decay": 0.999}},
+        "steps": 10_000.0,
+    }
+
+
+@pytest.mark.parametrize("optimizer", schema.OPTIMIZERS)
+@pytest.mark.parametrize("objective", schema.OBJECTIVES)
+def test_numbers_are_the_floats_of_traced_sections(objective, optimizer):
+    config = defaults(
+        data="grid", network="dense", objective=objective, optimizer=optimizer
+    )
+    config.optimizers.generator.clip_weights = 0.01
+    for name in schema.PENALTIES:
+        config.penalties[name] = penalty(name)
+    config = validate(config)
+    floats = {
+        key: value
+        for key, value in flatten(config).items()
+        if key.partition(".")[0] in schema.TRACED and isinstance(value, float)
+    }
+    assert flatten(numbers(config)) == floats | {"steps": 10_000.0}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("record.every", 7),
+        ("evaluation.samples", 10),
+        ("parallel.mode", "jit"),
+        ("data.directory", "elsewhere"),
+    ],
+)
+def test_resumed_run_may_change(key, value):
+    check_resumable(good_config(), changed(key, value))
+
+
+def test_resumed_run_may_be_longer_unless_a_schedule_reads_its_length():
+    plain = changed("penalties", {})
+    assert check_resumable(plain, changed("steps", 20_000, plain)) is None
+    words = "steps was 10000, is 20000"
+    refuses(words, check_resumable, good_config(), changed("steps", 20_000))
+    words = "steps was 10000, is 9999"
+    refuses(words, check_resumable, plain, changed("steps", 9_999, plain))
+
+
+def test_json_forgets_tuples_and_nothing_else():
+    config = defaults(data="mixture", network="mlp", objective="hinge")
+    config = validate(config)
+    assert check_resumable(json.loads(json.dumps(config)), config) is None
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("seed", 1, "seed was 0, is 1"),
+        ("batch_size", 8, "batch_size was 256, is 8"),
+        ("data.sd", 0.5, "data.sd was 0.01, is 0.5"),
+        ("networks.generator.widths", (8,), "was [128, 128, 128], is [8]"),
+        ("objective.name", "hinge", "objective.name was least_squares, is hinge"),
+        ("optimizers.generator.clip_weights", 1.0, "clip_weights was None, is 1.0"),
+        ("penalties.fake_gradient", {"weight": 1.0}, "weight was None, is 1.0"),
+        ("penalties.real_gradient.weight_schedule.final", 0.1, "was 0.5, is 0.1"),
+        ("average.generator", GONE, "average.generator.decay was 0.999, is None"),
+    ],
+)
+def test_resumed_run_must_not_change(key, value, words):
+    refuses(words, check_resumable, good_config(), changed(key, value))
+
+
+def test_all_changes_are_named():
+    new = changed("seed", 3, changed("batch_size", 8, changed("record.every", 9)))
+    refuses(
+        "batch_size was 256, is 8; seed was 0, is 3",
+        check_resumable,
+        good_config(),
+        new,
+    )
+
+
+def test_config_of_another_program_is_not_resumed():
+    refuses(
+        "steps was None, is 10000", check_resumable, {"vocab_size": 7}, good_config()
+    )
