@@ -51,6 +51,11 @@ def parse_arg(arg: str | None, **choices: Iterable[str]) -> SimpleNamespace:
     return SimpleNamespace(**{s: chosen.get(s, words[0]) for s, words in slots.items()})
 
 
+def objectives(default: str) -> tuple[str, ...]:
+    """The names of all objectives, the default first, as choices for `parse_arg`."""
+    return (default, *(name for name in schema.OBJECTIVES if name != default))
+
+
 def load(location: str, overrides: Sequence[str] = ()) -> ConfigDict:
     """The config of an experiment file, `file.py` or `file.py:argument`.
 

@@ -494,19 +494,26 @@ QUIET = """
 import sys
 from pathlib import Path
 import numpy as np
+from absl import app, logging
 from ganjax.checkpoint import Checkpoints
-for step in (1, 2, 3):
-    with Checkpoints(Path(sys.argv[1]), keep=2) as checkpoints:
-        state = {"w": np.full(100, step, np.float32), "e": np.zeros(0, np.int32)}
-        print(checkpoints.restore(state) is None, checkpoints.reached_preemption(step))
-        checkpoints.save(step, state)
+def main(argv):
+    for step in (1, 2, 3):
+        with Checkpoints(Path(argv[1]), keep=2) as checkpoints:
+            state = {"w": np.full(100, step, np.float32), "e": np.zeros(0, np.int32)}
+            print(checkpoints.restore(state) is None)
+            print(checkpoints.reached_preemption(step))
+            checkpoints.save(step, state)
+    logging.info("the end")
+app.run(main)
 """
 
 
 def test_normal_use_prints_nothing(tmp_path: Path) -> None:
     child = start(QUIET, tmp_path)
-    output = child.communicate(timeout=120)
-    assert output == ("True False\nFalse False\nFalse False\n", "")
+    out, err = child.communicate(timeout=120)
+    assert out.split() == ["True", "False", "False", "False", "False", "False"]
+    assert len(err.splitlines()) == 1, err
+    assert err.endswith("the end\n")
 
 
 TWO = """

@@ -133,7 +133,6 @@ def test_batch_is_a_function_of_its_arguments(source):
         {"step": 1},
         {"round": 1},
         {"first": 64},
-        {"step": 1, "first": -1},
     ],
     ids=lambda changes: "-".join(changes),
 )

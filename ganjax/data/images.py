@@ -30,7 +30,7 @@ def resident(images: np.ndarray, labels: np.ndarray) -> Source:
         count = arrays["images"].shape[0]
         row = jax.vmap(lambda key: jax.random.randint(key, (), 0, count))(keys)
         pixels = jnp.asarray(arrays["images"])[row].astype(jnp.float32)
-        # Not pixels / 127.5 - 1, which compiled makes white 1.0000001.
+        # Compiled, pixels / 127.5 - 1 would make white 1.0000001.
         real = (pixels - 127.5) / 127.5
         return Batch(real, label=jnp.asarray(arrays["labels"])[row])
 

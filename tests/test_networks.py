@@ -1,0 +1,174 @@
+"""Networks of any example shape, against the same layers written out in NumPy."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ganjax import schema
+from ganjax.networks import NETWORKS
+
+BATCH, LATENT, WIDTHS, SLOPE = 6, 3, (5, 4), 0.2
+MOMENTUM, EPSILON = 0.9, 1e-5  # of the batch norm
+KEYS = jax.random.split(jax.random.key(9), BATCH)
+
+ALL = [(name, player) for name, players in NETWORKS.items() for player in players]
+GENERATORS = [pair for pair in ALL if pair[1] == "generator"]
+DISCRIMINATORS = [pair for pair in ALL if pair[1] == "discriminator"]
+
+
+def make(name, player, shape, normalization="none", **changes):
+    """A network, its variables and inputs, all far from their initial values."""
+    keys = {key: row.default for key, row in schema.NETWORKS[name][player].items()}
+    keys |= {"widths": WIDTHS, "slope": SLOPE, "normalization": normalization}
+    positional = (shape,) if player == "generator" else ()
+    network = NETWORKS[name][player](*positional, axis_name=None, **keys | changes)
+    inputs = 2 * jax.random.normal(
+        jax.random.key(1), (BATCH, *((LATENT,) if player == "generator" else shape))
+    )
+    variables = network.init(jax.random.key(0), inputs)
+    # Biases and running means begin at 0, scales and variances at 1.
+    leaves, tree = jax.tree.flatten(variables)
+    shifts = jax.random.split(jax.random.key(2), len(leaves))
+    moved = [
+        leaf + 0.5 * jax.random.uniform(key, leaf.shape)
+        for leaf, key in zip(leaves, shifts, strict=True)
+    ]
+    return network, jax.tree.unflatten(tree, moved), inputs
+
+
+def apply(network, variables, inputs, *, train, label=None):
+    return network.apply(variables, inputs, label, KEYS[: len(inputs)], train=train)
+
+
+def by_hand(variables, inputs, *, train):
+    """The last layer's output, the features and the running statistics, in float64."""
+    variables = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), variables)
+    params, running = variables["params"], variables.get("batch_stats")
+    hidden = np.asarray(inputs, np.float64).reshape(len(inputs), -1)
+    features, statistics = [], {}
+    for i in range(len(WIDTHS)):
+        dense = params["layers"][f"Dense_{i}"]
+        hidden = hidden @ dense["kernel"] + dense.get("bias", 0)
+        if running:
+            norm, old = params["layers"][f"BatchNorm_{i}"], running["layers"]
+            old = old[f"BatchNorm_{i}"]
+            now = {"mean": hidden.mean(axis=0), "var": hidden.var(axis=0)}
+            statistics[f"BatchNorm_{i}"] = {
+                kind: MOMENTUM * old[kind] + (1 - MOMENTUM) * now[kind] for kind in now
+            }
+            used = now if train else old
+            hidden = (hidden - used["mean"]) / np.sqrt(used["var"] + EPSILON)
+            hidden = hidden * norm["scale"] + norm["bias"]
+        hidden = np.where(hidden > 0, hidden, SLOPE * hidden)
+        features.append(hidden)
+    last = params["Dense_0"]
+    return hidden @ last["kernel"] + last["bias"], features, statistics
+
+
+def assert_close(one, other):
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-5, atol=2e-5), one, other
+    )
+
+
+@pytest.mark.parametrize("train", [True, False])
+@pytest.mark.parametrize("normalization", ["none", "batch"])
+@pytest.mark.parametrize(("name", "player"), DISCRIMINATORS)
+def test_discriminator_is_its_layers(name, player, normalization, train):
+    network, variables, inputs = make(name, player, (5, 4, 3), normalization)
+    (score, logits, features), mutable = apply(network, variables, inputs, train=train)
+    expected, layers, statistics = by_hand(variables, inputs, train=train)
+    assert logits is None
+    assert score.shape == (BATCH,)
+    assert [layer.shape for layer in features] == [(BATCH, width) for width in WIDTHS]
+    assert_close(score, expected[:, 0])
+    assert_close(list(features), layers)
+    if normalization == "batch" and train:
+        assert_close(mutable, {"batch_stats": {"layers": statistics}})
+    else:
+        assert mutable == {}
+
+
+@pytest.mark.parametrize("train", [True, False])
+@pytest.mark.parametrize("normalization", ["none", "batch"])
+@pytest.mark.parametrize(("name", "player"), GENERATORS)
+def test_generator_is_its_layers(name, player, normalization, train):
+    network, variables, inputs = make(
+        name, player, (5, 4, 3), normalization, output="linear"
+    )
+    examples, mutable = apply(network, variables, inputs, train=train)
+    expected, _, statistics = by_hand(variables, inputs, train=train)
+    assert_close(examples, expected.reshape(BATCH, 5, 4, 3))
+    if normalization == "batch" and train:
+        assert_close(mutable, {"batch_stats": {"layers": statistics}})
+    else:
+        assert mutable == {}
+
+
+@pytest.mark.parametrize("shape", [(1,), (7,), (5, 4, 3), (1, 1, 1)])
+@pytest.mark.parametrize(("name", "player"), ALL)
+def test_any_example_shape(name, player, shape):
+    network, variables, inputs = make(name, player, shape)
+    output, _ = apply(network, variables, inputs, train=True)
+    main = output if player == "generator" else output[0]
+    assert main.shape == ((BATCH, *shape) if player == "generator" else (BATCH,))
+    assert {leaf.dtype for leaf in jax.tree.leaves((variables, output))} == {
+        np.dtype(np.float32)
+    }
+
+
+@pytest.mark.parametrize(("name", "player"), GENERATORS)
+def test_tanh_of_the_linear_output(name, player):
+    made = {
+        output: make(name, player, (7,), output=output) for output in ("linear", "tanh")
+    }
+    linear, tanh = (apply(*made[output], train=True)[0] for output in made)
+    assert np.abs(linear).max() > 1 > np.abs(tanh).max()
+    assert_close(tanh, np.tanh(linear))
+
+
+def first_of(output):
+    return output[0] if isinstance(output, tuple) else output
+
+
+@pytest.mark.parametrize(("name", "player"), ALL)
+@pytest.mark.parametrize(
+    ("normalization", "train", "alone"),
+    [
+        ("none", True, True),
+        ("none", False, True),
+        ("batch", False, True),
+        ("batch", True, False),
+    ],
+)
+def test_examples_meet_only_in_batch_statistics(
+    name, player, normalization, train, alone
+):
+    network, variables, inputs = make(name, player, (7,), normalization)
+    together, _ = apply(network, variables, inputs, train=train)
+    apart, _ = apply(network, variables, inputs[:2], train=train)
+    difference = jnp.abs(first_of(together)[:2] - first_of(apart)).max()
+    assert (difference < 1e-5) == alone
+
+
+@pytest.mark.parametrize(("name", "player"), ALL)
+def test_label_is_ignored(name, player):
+    network, variables, inputs = make(name, player, (7,))
+    label = jnp.arange(BATCH)
+    with_label, _ = apply(network, variables, inputs, train=True, label=label)
+    without, _ = apply(network, variables, inputs, train=True)
+    jax.tree.map(np.testing.assert_array_equal, with_label, without)
+
+
+@pytest.mark.parametrize(("name", "player"), ALL)
+def test_init_is_a_function_of_its_key(name, player):
+    network, _, inputs = make(name, player, (7,))
+    one, same, other = (
+        jax.tree.leaves(network.init(jax.random.key(seed), inputs))
+        for seed in (0, 0, 1)
+    )
+    jax.tree.map(np.testing.assert_array_equal, one, same)
+    kernels = [(a, b) for a, b in zip(one, other, strict=True) if a.ndim == 2]
+    assert len(kernels) == len(WIDTHS) + 1
+    assert all((a != b).all() for a, b in kernels)
