@@ -15,7 +15,7 @@ test: .venv/tested
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
-	.venv/bin/python -m pytest -n 2
+	.venv/bin/python -m pytest -n 2 --dist loadfile
 
 .venv/installed: pyproject.toml constraints.txt | .venv/bin/python
 	$(PIP) -e .

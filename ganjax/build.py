@@ -22,8 +22,8 @@ from ganjax.optim import OPTIMIZERS, resolve_schedules
 from ganjax.parallel import Layout, jit_layout, pmap_layout, shard_map_layout
 from ganjax.penalties import PENALTIES
 from ganjax.state import TrainState, init_state
-from ganjax.step import Schedule, Step, make_train_step
-from ganjax.types import Parts, Penalty, Source, Tree
+from ganjax.step import Step, make_train_step
+from ganjax.types import Parts, Penalty, Schedule, Source, Tree
 from ganjax.validation import numbers
 
 Config = Mapping[str, Any]
@@ -163,6 +163,8 @@ def build_layout(config: Config) -> Layout:
     if mode == "auto":
         mode = "jit" if len(devices) == 1 else "pmap"
     if mode == "jit":
+        if jax.process_count() > 1:
+            raise ConfigError("config.parallel.mode: jit is for a single process")
         return jit_layout(devices[0])
     if config["batch_size"] % len(devices):
         raise ConfigError(

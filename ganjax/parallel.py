@@ -1,7 +1,6 @@
 """The same step under jit, pmap and shard_map, many steps per dispatch."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -35,17 +34,28 @@ class Layout(NamedTuple):
     fetch: Callable[[Tree], Any]
 
 
-def _scan(step: Step) -> Advance:
+def _scan(step: Step, count: int) -> Step:
+    """`count` steps as one, with the means of their metrics."""
+
+    def steps(state: TrainState, numbers: Tree, data: Tree) -> tuple[TrainState, Terms]:
+        state, metrics = jax.lax.scan(
+            lambda state, _: step(state, numbers, data), state, length=count
+        )
+        return state, jax.tree.map(lambda values: jnp.mean(values, axis=0), metrics)
+
+    return steps
+
+
+def _advance(
+    step: Step, spread: Callable[[Step], Step] = lambda steps: steps
+) -> Advance:
     # A jitted step is traced once, whatever the lengths of the scans around it.
     step = jax.jit(step)
 
     def advance(
         state: TrainState, numbers: Tree, data: Tree, count: int
     ) -> tuple[TrainState, Terms]:
-        state, metrics = jax.lax.scan(
-            lambda state, _: step(state, numbers, data), state, length=count
-        )
-        return state, jax.tree.map(lambda values: jnp.mean(values, axis=0), metrics)
+        return spread(_scan(step, count))(state, numbers, data)
 
     return advance
 
@@ -58,7 +68,9 @@ def jit_layout(device: jax.Device) -> Layout:
 
     return Layout(
         axis_name=None,
-        compile=lambda step: jax.jit(_scan(step), static_argnums=3, donate_argnums=0),
+        compile=lambda step: jax.jit(
+            _advance(step), static_argnums=3, donate_argnums=0
+        ),
         place=place,
         place_data=place,
         fetch=jax.device_get,
@@ -74,7 +86,7 @@ def pmap_layout(devices: Sequence[jax.Device]) -> Layout:
 
     def compile(step: Step) -> Advance:
         return jax.pmap(
-            _scan(step),
+            _advance(step),
             axis_name=AXIS,
             in_axes=(0, None, None),
             out_axes=(0, None),
@@ -102,22 +114,21 @@ def shard_map_layout(devices: Sequence[jax.Device]) -> Layout:
     mesh = Mesh(np.array(devices), (AXIS,))
     replicated = NamedSharding(mesh, PartitionSpec())
 
-    def compile(step: Step) -> Advance:
-        advance = _scan(step)
-
-        def mapped(
-            state: TrainState, numbers: Tree, data: Tree, count: int
-        ) -> tuple[TrainState, Terms]:
-            return jax.shard_map(
-                partial(advance, count=count),
-                mesh=mesh,
-                in_specs=PartitionSpec(),
-                out_specs=PartitionSpec(),
-            )(state, numbers, data)
-
-        return jax.jit(mapped, static_argnums=3, donate_argnums=0)
+    def spread(steps: Step) -> Step:
+        everywhere = PartitionSpec()
+        return jax.shard_map(
+            steps, mesh=mesh, in_specs=everywhere, out_specs=everywhere
+        )
 
     def place(tree: Tree) -> Any:
         return jax.device_put(tree, replicated)
 
-    return Layout(AXIS, compile, place, place, jax.device_get)
+    return Layout(
+        axis_name=AXIS,
+        compile=lambda step: jax.jit(
+            _advance(step, spread), static_argnums=3, donate_argnums=0
+        ),
+        place=place,
+        place_data=place,
+        fetch=jax.device_get,
+    )

@@ -16,9 +16,8 @@ from jax import Array
 
 from ganjax.keys import Purpose, example_keys, purpose_key
 from ganjax.state import TrainState
-from ganjax.types import Batch, Parts, Penalty, Terms, Tree
+from ganjax.types import Batch, Outcome, Parts, Schedule, Terms, Tree
 
-Schedule = tuple[tuple[tuple[str, ...], int], ...]  # ((players, repeats), ...)
 Step = Callable[[TrainState, Tree, Tree], tuple[TrainState, Terms]]
 
 
@@ -112,15 +111,14 @@ def _play_round(
         def score_fn(examples: Array, label: Array | None) -> Array:
             return parts.game.score(variables, examples, label, keys(Purpose.PLAY))
 
+        penalties = {
+            name: partial(penalty.value, score_fn, outcome, keys(Purpose.PENALTY))
+            for name, penalty in parts.penalties.items()
+        }
         terms = {
             player: parts.objective.losses[player](outcome)
             | {
-                name: _penalty(
-                    penalty,
-                    state.step,
-                    partial(penalty.value, score_fn, outcome, keys(Purpose.PENALTY)),
-                    axis_name,
-                )
+                name: _lazily(penalties[name], penalty.every, state.step, axis_name)
                 for name, penalty in parts.penalties.items()
                 if penalty.player == player
             }
@@ -130,17 +128,10 @@ def _play_round(
         # pmap or shard_map is wrong by a factor of the number of devices.
         terms = _mean(terms, axis_name)
         losses = {player: sum(terms[player].values()) for player in players}
-        monitored = {
-            player: parts.monitors[player](outcome)
-            for player in players
-            if player in parts.monitors
-        }
-        return losses, (mutable, terms, _mean(monitored, axis_name))
+        return losses, (mutable, terms, outcome)
 
     moving = {player: state.params[player] for player in players}
-    losses, pullback, (mutable, terms, monitored) = jax.vjp(
-        forward, moving, has_aux=True
-    )
+    losses, pullback, (mutable, terms, outcome) = jax.vjp(forward, moving, has_aux=True)
     metrics: Terms = {}
     for player in players:
         seeds = {
@@ -153,26 +144,35 @@ def _play_round(
             "loss": losses[player],
             **terms[player],
             "gradient_norm": optax.tree.norm(gradient),
-            **monitored.get(player, {}),
+            **_monitored(parts, player, outcome, axis_name),
         }
         metrics.update({f"{player}/{name}": x for name, x in measured.items()})
     return state, metrics
 
 
-def _penalty(
-    penalty: Penalty, step: Array, value: Callable[[], Array], axis_name: str | None
+def _monitored(
+    parts: Parts, player: str, outcome: Outcome, axis_name: str | None
+) -> Terms:
+    if player not in parts.monitors:
+        return {}
+    return _mean(parts.monitors[player](outcome), axis_name)
+
+
+def _lazily(
+    value: Callable[[], Array], every: int, step: Array, axis_name: str | None
 ) -> Array:
-    if penalty.every == 1:
+    """A penalty's value at every `every`-th step, times `every`, and 0 between."""
+    if every == 1:
         return value()
 
     def weighted() -> Array:
         # Meaned already here, as both branches must be the same on all devices.
-        return _mean(penalty.every * value(), axis_name)
+        return _mean(every * value(), axis_name)
 
     nothing = jnp.zeros((), jax.eval_shape(weighted).dtype)
     # A cond on the step, which all members of a population share, stays a branch
     # under vmap and so saves the penalty's cost.
-    return jax.lax.cond(step % penalty.every == 0, weighted, lambda: nothing)
+    return jax.lax.cond(step % every == 0, weighted, lambda: nothing)
 
 
 def _update(

@@ -70,7 +70,7 @@ def run(config: Config, folder: Path, mode: str) -> int:
 
 
 def _keep_compiled_programs() -> None:
-    if jax.config.jax_compilation_cache_dir is None:
+    if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
         caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
         jax.config.update("jax_compilation_cache_dir", str(Path(caches, "ganjax/xla")))
 

@@ -21,6 +21,9 @@ Terms = dict[str, "Array"]  # the weighted scalars whose sum a player minimises
 ScoreFn = Callable[["Array", "Array | None"], "Array"]  # (examples, label) -> [B]
 
 
+# The rounds of a step, in playing order: ((players, repeats), ...).
+Schedule = tuple[tuple[tuple[str, ...], int], ...]
+
 # A field of an outcome: an array, or `None` where a game makes no such array.
 Field = Any
 

@@ -88,6 +88,7 @@ def test_check_of_a_good_config(ganjax, tmp_path, location, arguments):
         (("--config",), "Missing value for flag --config"),
         (("--config=nothing.py",), "--config: there is no file nothing.py"),
         (("--config=.",), "--config: there is no file ."),
+        (("--config=a\nb.py",), "--config: there is no file a b.py"),
         (("--config=experiment.py:hing",), "experiment.py: argument 'hing' is unknown"),
         (
             ("--config=experiment.py",),

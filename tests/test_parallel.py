@@ -5,7 +5,7 @@ from functools import cache
 import jax
 import numpy as np
 import pytest
-from toys import ALTERNATING, LAZY, SIMULTANEOUS, SOURCE, make_build, numbers
+from toys import ALTERNATING, LAZY, SOURCE, make_build, numbers
 
 from ganjax.objectives import OBJECTIVES
 from ganjax.parallel import jit_layout, pmap_layout, shard_map_layout

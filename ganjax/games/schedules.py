@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-Schedule = tuple[tuple[tuple[str, ...], int], ...]
+from ganjax.types import Schedule
 
 
 def alternating(*, discriminator_rounds: int, generator_rounds: int) -> Schedule:
