@@ -16,6 +16,7 @@ from ganjax.checkpoint import CheckpointError, Checkpoints
 from ganjax.config import ConfigError
 from ganjax.evaluate import Evaluator
 from ganjax.journal import Journal, write_evaluation, write_report, write_samples
+from ganjax.parallel import Layout
 from ganjax.record import read_json, write_json, write_status
 from ganjax.report import RunError
 from ganjax.state import TrainState
@@ -35,8 +36,9 @@ def join(coordinator_address: str | None, num_processes: int, process_id: int) -
     Raises:
       ConfigError: no coordinator, or a process number out of range.
     """
-    if coordinator_address is None:
-        raise ConfigError("--coordinator_address is missing; write HOST:PORT")
+    host, _, port = (coordinator_address or "").rpartition(":")
+    if not host or not port.isdecimal():
+        raise ConfigError("--coordinator_address: write HOST:PORT, of process 0")
     if process_id >= num_processes:
         raise ConfigError(f"--process_id: must be below {num_processes}")
     jax.distributed.initialize(coordinator_address, num_processes, process_id)
@@ -58,8 +60,6 @@ def run(config: Config, folder: Path, mode: str) -> int:
     try:
         if jax.process_index() == 0:
             _check_folder(config, folder, mode)
-            if mode == "train":
-                write_json(folder / "config.json", config)
         if mode == "train":
             return _train(config, folder)
         _look(config, folder, (_WRITERS[mode],))
@@ -89,7 +89,7 @@ def _check_folder(config: Config, folder: Path, mode: str) -> None:
         raise ConfigError(
             f"--workdir: {folder} holds another run: {error}; choose another folder"
         ) from error
-    except ValueError as error:
+    except (ValueError, AttributeError) as error:
         raise ConfigError(f"--workdir: {written} is damaged: {error}") from error
 
 
@@ -118,11 +118,10 @@ class _Chunk(NamedTuple):
 
 
 def _chunks(
-    config: Config, experiment: Experiment, step: int, state: TrainState
+    config: Config, experiment: Experiment, layout: Layout, step: int, state: TrainState
 ) -> Iterator[_Chunk]:
     """Takes the steps that are left, up to `record.every` of them at a time."""
     every, steps = config["record"]["every"], config["steps"]
-    layout = build_layout(config)
     advance = layout.compile(experiment.make_step(layout.axis_name))
     data = layout.place_data(experiment.source.arrays)
     placed = layout.place(state)
@@ -139,8 +138,10 @@ def _chunks(
 
 def _advance(config: Config, folder: Path) -> tuple[str, int, str]:
     """Trains or resumes; returns how it ended, the last step and a message."""
-    experiment = build_experiment(config)
+    experiment, layout = build_experiment(config), build_layout(config)
     record, steps = config["record"], config["steps"]
+    if jax.process_index() == 0:
+        write_json(folder / "config.json", config)
     with (
         Checkpoints(folder / "checkpoints", keep=record["keep"]) as saved,
         StopRequest(processes=jax.process_count()) as stop,
@@ -148,7 +149,7 @@ def _advance(config: Config, folder: Path) -> tuple[str, int, str]:
         fresh = jax.device_get(experiment.init())
         step, state = saved.restore(fresh) or (0, fresh)
         with _open_journal(config, folder, experiment, step) as journal:
-            for chunk in _chunks(config, experiment, step, state):
+            for chunk in _chunks(config, experiment, layout, step, state):
                 step = chunk.step
                 due = partial(_is_due, chunk, steps)
                 stopping = stop.requested or saved.reached_preemption(step)
