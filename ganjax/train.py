@@ -66,7 +66,7 @@ def run(config: Config, folder: Path, mode: str) -> int:
         write_report(folder)
         return EXIT_CODES["done"]
     except (CheckpointError, OSError, RunError) as error:
-        raise ConfigError(f"--workdir={folder}: {error}") from error
+        raise ConfigError(f"--workdir: {folder}: {error}") from error
 
 
 def _keep_compiled_programs() -> None:

@@ -162,6 +162,6 @@ def test_batch_that_the_devices_cannot_share(ganjax):
 
 def test_several_processes_need_a_coordinator(ganjax):
     run = ("--config=experiment.py", "--workdir=run", "--num_processes=2")
-    assert_refused(ganjax(*run), "--coordinator_address is missing; write HOST:PORT")
+    assert_refused(ganjax(*run), "--coordinator_address: write HOST:PORT")
     done = ganjax(*run, "--process_id=2", "--coordinator_address=localhost:1")
     assert_refused(done, "--process_id: must be below 2")
