@@ -13,7 +13,7 @@ import numpy as np
 from jax import Array
 
 from ganjax.config import ConfigError
-from ganjax.data import MIXTURES, SOURCES
+from ganjax.data import MIXTURES, SOURCES, DataError
 from ganjax.games import GAMES, SCHEDULES
 from ganjax.metrics import mixture_quality, score_statistics
 from ganjax.networks import NETWORKS
@@ -66,8 +66,12 @@ class Experiment(NamedTuple):
 
 
 def build_experiment(config: Config) -> Experiment:
-    """Builds a run from a validated config."""
-    source = SOURCES[config["data"]["name"]](**_keywords(config["data"]))
+    """Builds a run from a validated config.
+
+    Raises:
+      ConfigError: the data is missing or damaged.
+    """
+    source = _source(config["data"])
     batch = jax.eval_shape(
         source.batch, source.arrays, jax.random.key(0), 0, 0, jnp.arange(1)
     )
@@ -81,6 +85,13 @@ def build_experiment(config: Config) -> Experiment:
         seed=config["seed"],
         quality=_quality(config, source),
     )
+
+
+def _source(section: Config) -> Source:
+    try:
+        return SOURCES[section["name"]](**_keywords(section))
+    except DataError as error:
+        raise ConfigError(f"config.data: {error}") from error
 
 
 def _quality(config: Config, source: Source) -> Callable[..., dict[str, float]]:

@@ -39,6 +39,11 @@ RUN = {
     "non_finite": Key("stop", choices=("stop", "skip")),
 }
 
+_PUBLISHED = {
+    "directory": Key(""),  # $GANJAX_DATA or a download where it is ""
+    "split": Key("train", choices=("train", "test")),
+}
+
 SOURCES: dict[str, dict[str, Key]] = {
     "ring": {
         "modes": Key(8, "[1, inf)"),
@@ -56,10 +61,12 @@ SOURCES: dict[str, dict[str, Key]] = {
         "weights": Key((0.5, 0.5), "(0, inf)"),
     },
     "digits": {},
+    "mnist": _PUBLISHED,
+    "fashion_mnist": _PUBLISHED,
 }
 
 # Sources whose examples carry a label.
-LABELLED = frozenset({"digits"})
+LABELLED = frozenset({"digits", "mnist", "fashion_mnist"})
 
 GAMES: dict[str, Row] = {
     "adversarial": Row(

@@ -2,15 +2,21 @@
 
 from collections.abc import Callable
 
+from ganjax.data.files import DataError
 from ganjax.data.images import digits
 from ganjax.data.mixture import grid, mixture, ring
+from ganjax.data.mnist import fashion_mnist, mnist
 from ganjax.types import Source
+
+__all__ = ["MIXTURES", "SOURCES", "DataError"]
 
 SOURCES: dict[str, Callable[..., Source]] = {
     "ring": ring,
     "grid": grid,
     "mixture": mixture,
     "digits": digits,
+    "mnist": mnist,
+    "fashion_mnist": fashion_mnist,
 }
 
 # Sources whose density is known, as Gaussian components in their arrays.
