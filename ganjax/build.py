@@ -23,7 +23,7 @@ from ganjax.parallel import Layout, jit_layout, pmap_layout, shard_map_layout
 from ganjax.penalties import PENALTIES
 from ganjax.state import TrainState, init_state
 from ganjax.step import Step, make_train_step
-from ganjax.types import Parts, Penalty, Schedule, Source, Tree
+from ganjax.types import Examples, Parts, Penalty, Schedule, Source, Tree
 from ganjax.validation import numbers
 
 Config = Mapping[str, Any]
@@ -75,9 +75,9 @@ def build_experiment(config: Config) -> Experiment:
     batch = jax.eval_shape(
         source.batch, source.arrays, jax.random.key(0), 0, 0, jnp.arange(1)
     )
-    example_shape = batch.real.shape[1:]
+    examples = Examples(batch.real.shape[1:], source.classes)
     return Experiment(
-        make_build=lambda axis_name: _make_build(config, example_shape, axis_name),
+        make_build=lambda axis_name: _make_build(config, examples, axis_name),
         numbers=numbers(config),
         source=source,
         schedule=SCHEDULES[config["schedule"]["name"]](**_keywords(config["schedule"])),
@@ -108,15 +108,12 @@ def _keywords(section: Config) -> dict[str, Any]:
     }
 
 
-def _make_build(
-    config: Config, example_shape: tuple[int, ...], axis_name: str | None
-) -> Build:
+def _make_build(config: Config, examples: Examples, axis_name: str | None) -> Build:
     def networks() -> dict[str, Any]:
         made = {}
         for player, section in config["networks"].items():
-            shape = (example_shape,) if player == "generator" else ()
             made[player] = NETWORKS[section["name"]][player](
-                *shape, axis_name=axis_name, **_keywords(section)
+                examples, axis_name=axis_name, **_keywords(section)
             )
         return made
 
@@ -139,7 +136,7 @@ def _make_build(
         made = objective(values["objective"])
         return Parts(
             game=GAMES[game["name"]](
-                networks(), example_shape, **_keywords(game) | values["game"]
+                networks(), examples, **_keywords(game) | values["game"]
             ),
             objective=made,
             optimizers={

@@ -65,6 +65,10 @@ SOURCES: dict[str, dict[str, Key]] = {
     "fashion_mnist": _PUBLISHED,
 }
 
+# Sources of images, and the networks that need them.
+IMAGES = frozenset({"digits", "mnist", "fashion_mnist"})
+IMAGE_NETWORKS = frozenset({"dcgan"})
+
 # Sources whose examples carry a label.
 LABELLED = frozenset({"digits", "mnist", "fashion_mnist"})
 
@@ -91,20 +95,38 @@ _STACK = {
     "slope": Key(0.2, "[0, 1)"),
     "normalization": Key("none", choices=("none", "batch")),
 }
+_EMBEDDING = {"conditioning": Key("none", choices=("none", "embedding"))}
+_PROJECTION = {"conditioning": Key("none", choices=("none", "projection"))}
 
 NETWORKS: dict[str, dict[str, dict[str, Key]]] = {
     "mlp": {
-        "generator": _STACK | {"output": Key("linear", choices=("linear", "tanh"))},
-        "discriminator": _STACK,
+        "generator": _STACK
+        | _EMBEDDING
+        | {"output": Key("linear", choices=("linear", "tanh"))},
+        "discriminator": _STACK | _PROJECTION,
     },
     "dense": {
         "generator": _STACK
+        | _EMBEDDING
         | {
             "widths": Key((256, 512, 1024), "[1, inf)"),
             "normalization": Key("batch", choices=("none", "batch")),
             "output": Key("tanh", choices=("linear", "tanh")),
         },
-        "discriminator": _STACK | {"widths": Key((512, 256), "[1, inf)")},
+        "discriminator": _STACK | _PROJECTION | {"widths": Key((512, 256), "[1, inf)")},
+    },
+    "dcgan": {
+        "generator": {
+            "channels": Key((128, 64), "[1, inf)"),
+            "normalization": Key("batch", choices=("none", "batch")),
+            **_EMBEDDING,
+        },
+        "discriminator": {
+            "channels": Key((64, 128), "[1, inf)"),
+            "slope": Key(0.2, "[0, 1)"),
+            "normalization": Key("batch", choices=("none", "batch", "spectral")),
+            **_PROJECTION,
+        },
     },
 }
 

@@ -84,7 +84,7 @@ class Penalty(NamedTuple):
 class Network(NamedTuple):
     """A pair of pure functions.
 
-    `init(key, *inputs) -> variables`;
+    `init(key, inputs, label) -> variables`;
     `apply(variables, inputs, label, keys, *, train) -> (output, mutable)`, where `keys`
     is `[B]` and `mutable` holds every collection of `variables` but `params`.
     A discriminator's output is `(score [B], logits [B, K] | None, features)`.
@@ -92,6 +92,13 @@ class Network(NamedTuple):
 
     init: Callable[..., Variables]
     apply: Callable[..., tuple[Any, dict[str, Tree]]]
+
+
+class Examples(NamedTuple):
+    """What the examples look like to a network."""
+
+    shape: tuple[int, ...]  # of one example
+    classes: int  # of their labels; 0 where there are none
 
 
 class Source(NamedTuple):
@@ -103,6 +110,7 @@ class Source(NamedTuple):
 
     arrays: Tree
     batch: Callable[..., Batch]
+    classes: int = 0  # of the labels, where there are any
 
 
 class Game(NamedTuple):

@@ -68,6 +68,7 @@ def validate(config: ConfigDict) -> dict[str, Any]:
     }
     _check_mixture(checked["data"])
     _check_fields(checked)
+    _check_networks(checked)
     return checked
 
 
@@ -97,6 +98,16 @@ def _check_fields(config: Mapping[str, Any]) -> None:
             f"config.objective: {objective} needs labels, which the data {data} has "
             f"not; labelled are {', '.join(sorted(schema.LABELLED))}"
         )
+
+
+def _check_networks(config: Mapping[str, Any]) -> None:
+    data = config["data"]["name"]
+    for player, network in config["networks"].items():
+        at = f"config.networks.{player}"
+        if network["name"] in schema.IMAGE_NETWORKS and data not in schema.IMAGES:
+            raise ConfigError(f"{at}: {network['name']} is for images, not for {data}")
+        if network["conditioning"] != "none" and data not in schema.LABELLED:
+            raise ConfigError(f"{at}.conditioning: the data {data} has no labels")
 
 
 def _check_section(at: str, values: Any) -> None:

@@ -8,7 +8,7 @@ import pytest
 from ganjax.games import GAMES, SCHEDULES
 from ganjax.keys import Purpose, example_keys, fold, purpose_key
 from ganjax.networks import NETWORKS
-from ganjax.types import Batch, Network
+from ganjax.types import Batch, Examples, Network
 
 COUNT, LATENT = 16, 3
 INDEX = np.arange(COUNT)
@@ -18,7 +18,7 @@ KEYS = example_keys(purpose_key(0, Purpose.PLAY), 0, 0, INDEX)
 def identity_generator():
     """Its examples are the latents themselves."""
     return Network(
-        init=lambda key, latents: {"params": {}},
+        init=lambda key, latents, label: {"params": {}},
         apply=lambda variables, latents, label, keys, *, train: (latents, {}),
     )
 
@@ -32,7 +32,8 @@ def noisy_discriminator():
         return (score, None, (examples,)), state
 
     return Network(
-        init=lambda key, examples: {"params": {}, "count": jnp.zeros(())}, apply=apply
+        init=lambda key, examples, label: {"params": {}, "count": jnp.zeros(())},
+        apply=apply,
     )
 
 
@@ -43,18 +44,20 @@ def open_game(prior="normal", latent_size=LATENT):
         "discriminator": noisy_discriminator(),
     }
     return GAMES["adversarial"](
-        networks, (latent_size,), latent_size=latent_size, prior=prior
+        networks, Examples((latent_size,), 10), latent_size=latent_size, prior=prior
     )
 
 
 def real_game(normalization, shape=(4, 4, 1)):
     made = NETWORKS["mlp"]
     keys = {"widths": (8,), "slope": 0.2, "normalization": normalization}
+    keys |= {"axis_name": None, "conditioning": "none"}
+    examples = Examples(shape, 10)
     networks = {
-        "generator": made["generator"](shape, axis_name=None, output="tanh", **keys),
-        "discriminator": made["discriminator"](axis_name=None, **keys),
+        "generator": made["generator"](examples, output="tanh", **keys),
+        "discriminator": made["discriminator"](examples, **keys),
     }
-    return GAMES["adversarial"](networks, shape, latent_size=LATENT, prior="normal")
+    return GAMES["adversarial"](networks, examples, latent_size=LATENT, prior="normal")
 
 
 def batch_of(shape):

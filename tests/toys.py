@@ -16,9 +16,10 @@ from ganjax.networks import NETWORKS
 from ganjax.objectives import BATCH_COUPLED, OBJECTIVES
 from ganjax.penalties import PENALTIES
 from ganjax.schema import OBJECTIVES as ROWS
-from ganjax.types import Objective, Parts, Penalty
+from ganjax.types import Examples, Objective, Parts, Penalty
 
 SOURCE = SOURCES["ring"](modes=3, radius=1.0, sd=0.1)
+EXAMPLES = Examples((2,), classes=0)
 ALTERNATING = ((("discriminator",), 2), (("generator",), 1))
 SIMULTANEOUS = ((("discriminator", "generator"), 1),)
 LAZY = "lazy_real_gradient"  # a penalty at every second step only
@@ -48,15 +49,18 @@ def make_build(
     def build(numbers, step):
         networks = {
             "generator": NETWORKS["mlp"]["generator"](
-                (2,),
+                EXAMPLES,
                 axis_name=axis_name,
+                conditioning="none",
                 widths=(8,),
                 slope=0.2,
                 normalization=normalization,
                 output="linear",
             ),
             "discriminator": NETWORKS["mlp"]["discriminator"](
+                EXAMPLES,
                 axis_name=axis_name,
+                conditioning="none",
                 widths=(8,),
                 slope=0.2,
                 normalization=normalization,
@@ -83,7 +87,9 @@ def make_build(
             )
 
         return Parts(
-            game=GAMES["adversarial"](networks, (2,), latent_size=3, prior="normal"),
+            game=GAMES["adversarial"](
+                networks, EXAMPLES, latent_size=3, prior="normal"
+            ),
             objective=Objective(
                 {p: partial(losses, p) for p in ("discriminator", "generator")}, 0.0
             ),

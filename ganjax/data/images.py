@@ -34,7 +34,7 @@ def resident(images: np.ndarray, labels: np.ndarray) -> Source:
         real = (pixels - 127.5) / 127.5
         return Batch(real, label=jnp.asarray(arrays["labels"])[row])
 
-    return Source(arrays, batch)
+    return Source(arrays, batch, classes=int(labels.max()) + 1)
 
 
 def digits() -> Source:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from ganjax.keys import fold
-from ganjax.types import Batch, Game, Network, Outcome, Tree, Variables
+from ganjax.types import Batch, Examples, Game, Network, Outcome, Tree, Variables
 
 PRIORS = {
     "normal": lambda key, size: jax.random.normal(key, (size,)),
@@ -23,7 +23,7 @@ _INTERPOLATION_STEPS = 10
 
 def adversarial(
     networks: Mapping[str, Network],
-    example_shape: tuple[int, ...],
+    examples: Examples,
     *,
     latent_size: int,
     prior: str,
@@ -32,7 +32,7 @@ def adversarial(
 
     Args:
       networks: "generator" and "discriminator".
-      example_shape: of one example, for initialisation.
+      examples: what they look like, for initialisation.
       latent_size: dimension Z of the latents.
       prior: their distribution, "normal" N(0, 1) or "uniform" U(-1, 1) per component.
 
@@ -49,10 +49,12 @@ def adversarial(
 
     def init(key: Array) -> dict[str, Variables]:
         latents = jnp.zeros((2, latent_size))
-        examples = jnp.zeros((2, *example_shape))
+        blank = jnp.zeros((2, *examples.shape))
+        label = jnp.zeros(2, jnp.int32) if examples.classes else None
+        keys = [jax.random.fold_in(key, player) for player in range(2)]
         return {
-            "generator": generator.init(jax.random.fold_in(key, 0), latents),
-            "discriminator": discriminator.init(jax.random.fold_in(key, 1), examples),
+            "generator": generator.init(keys[0], latents, label),
+            "discriminator": discriminator.init(keys[1], blank, label),
         }
 
     def play(

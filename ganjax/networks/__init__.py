@@ -6,10 +6,11 @@ its defaults; see `ganjax.schema.NETWORKS`.
 
 from collections.abc import Callable
 
-from ganjax.networks import mlp
+from ganjax.networks import dcgan, mlp
 from ganjax.types import Network
 
 NETWORKS: dict[str, dict[str, Callable[..., Network]]] = {
     "mlp": {"generator": mlp.generator, "discriminator": mlp.discriminator},
     "dense": {"generator": mlp.generator, "discriminator": mlp.discriminator},
+    "dcgan": {"generator": dcgan.generator, "discriminator": dcgan.discriminator},
 }

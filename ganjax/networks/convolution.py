@@ -1,6 +1,6 @@
 """Convolutions that are fast on a CPU, forwards and backwards, inside `scan` too.
 
-XLA on a CPU is slow, by 20 times and more, in two places to which the derivatives of
+XLA on a CPU is slow, by 10 times and more, in two places to which the derivatives of
 its convolution lead: the weight gradient of an input-dilated convolution, and, inside
 a loop, any convolution whose dimensions are not in the order NHWC, HWIO -> NHWC.
 Neither occurs here. A convolution C, its adjoint T (the transposed convolution) and
@@ -17,7 +17,7 @@ cliffs are given the dimension orders of lax's own derivatives.
 Reverse mode only: `jax.jvp` and `jax.jacfwd` raise a TypeError.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
@@ -27,167 +27,137 @@ import jax.numpy as jnp
 from flax.linen.dtypes import promote_dtype
 from jax import Array, lax
 
-Pair = tuple[int, int]
-Padding = Literal["SAME", "VALID"] | tuple[Pair, Pair]
+Sizes = tuple[int, ...]  # of height and width
+Pads = tuple[tuple[int, int], ...]  # (top, bottom), (left, right)
+Padding = Literal["SAME", "VALID"] | Pads
+_Map = Callable[..., Array]
+_How = tuple[Sizes, Pads, Sizes, Sizes]
 
 _CANONICAL = ("NHWC", "HWIO", "NHWC")
-# XLA's transposed convolution writes all windows before it adds them up, 2.5 times
-# slower where they leave the cache, and a weight gradient is 1.5 times slower where it
-# sums over many positions at once. Parts of less than this cost more than they save.
-_LEAST_VALUES, _LEAST_POSITIONS = 2**21, 700
+# XLA's T writes every window before it adds them up, 2.5 times slower where they leave
+# the cache; its W is 1.5 times slower where it sums over many positions at once. So the
+# batch is cut into parts; parts of less than this cost more than they save.
+_LEAST_VALUES, _LEAST_POSITIONS = 2**21, 2**11
 
 
 class _Geometry(NamedTuple):
-    """Where windows lie: size + padding = stride (count - 1) + dilation (k - 1) + 1."""
+    """Strides, padding (only what windows reach) and both dilations, of C, T and W."""
 
-    strides: tuple[int, ...]
-    padding: tuple[Pair, ...]
-    dilation: tuple[int, ...]
-    adjoint: tuple[Pair, ...]  # padding of y when T is a convolution of it
+    convolve: _How
+    transpose: _How
+    weights: _How
 
 
 def _fit(
-    size: Pair, window: Pair, strides: Pair, padding: Padding, dilation: Pair
-) -> tuple[_Geometry, tuple[int, ...]]:
+    size: Sizes, window: Sizes, strides: Sizes, padding: Padding, dilation: Sizes
+) -> tuple[_Geometry, Sizes]:
     """The geometry of windows on an image of this size, and their count (H', W')."""
-    reach = [d * (k - 1) for d, k in zip(dilation, window, strict=True)]
-    padded: Iterable[Pair] = (
-        padding
-        if not isinstance(padding, str)
-        else (lax.padtype_to_pads(size, [r + 1 for r in reach], strides, padding))
-    )
+    extent = [d * (k - 1) + 1 for d, k in zip(dilation, window, strict=True)]
+    if isinstance(padding, str):
+        padding = tuple(lax.padtype_to_pads(size, extent, strides, padding))
     count, exact, adjoint = [], [], []
-    for n, r, s, (low, high) in zip(size, reach, strides, padded, strict=True):
-        count.append((n + low + high - r - 1) // s + 1)
-        # Padding that no window reaches is cut off, so that sizes fit exactly.
-        high = s * (count[-1] - 1) + r + 1 - n - low
-        exact.append((low, high))
-        adjoint.append((r - low, r - high))
+    for n, e, s, (low, high) in zip(size, extent, strides, padding, strict=True):
+        count.append((n + low + high - e) // s + 1)
+        reached = s * (count[-1] - 1) + e - n - low
+        exact.append((low, reached))
+        adjoint.append((e - 1 - low, e - 1 - reached))
     if min(count) < 1:
-        raise ValueError(
-            f"a kernel of {tuple(window)}, dilated by {tuple(dilation)}, does not fit "
-            f"on images of {tuple(size)}, padded by {tuple(padded)}"
-        )
-    geometry = _Geometry(tuple(strides), tuple(exact), tuple(dilation), tuple(adjoint))
-    return geometry, tuple(count)
+        raise ValueError(f"kernel {window} exceeds {size=}, {padding=}, {dilation=}")
+    convolve = (strides, tuple(exact), (1, 1), dilation)
+    transpose = ((1, 1), tuple(adjoint), strides, dilation)
+    weights = (dilation, tuple(exact), (1, 1), strides)
+    return _Geometry(convolve, transpose, weights), tuple(count)
 
 
-def _turn(kernel: Array) -> Array:
-    return jnp.flip(kernel, (0, 1)).swapaxes(2, 3)
-
-
-def _in_parts(
-    function: Callable[..., Array], size: int, least: int, *batched: Array
-) -> Array:
-    """The function of equal parts of the batch, [parts, ...].
-
-    `size` is the batch's, and `least` a part's, in the same unit.
-    """
+def _in_parts(function: _Map, size: int, least: int, *batched: Array) -> Array:
+    """[parts, ...]: the function of equal parts of a batch of `size`, above `least`."""
     batch = len(batched[0])
     most = min(batch, size // least)
     parts = max((n for n in range(1, most + 1) if batch % n == 0), default=1)
     if parts == 1:
         return function(*batched)[None]
-    split = [x.reshape(parts, batch // parts, *x.shape[1:]) for x in batched]
+    split = [a.reshape(parts, batch // parts, *a.shape[1:]) for a in batched]
     return lax.map(lambda part: function(*part), tuple(split))
 
 
-def _lax_transpose(geometry: _Geometry, outputs: Array, kernel: Array) -> Array:
-    strides, _, dilation, padding = geometry
-    kernel, order = lax.rev(kernel, (0, 1)), ("NHWC", "HWOI", "NHWC")
-    return lax.conv_general_dilated(
-        outputs, kernel, (1, 1), padding, strides, dilation, order
-    )
+def _turn(k: Array) -> Array:
+    return jnp.flip(k, (0, 1)).swapaxes(2, 3)
 
 
-def _cpu_transpose(geometry: _Geometry, outputs: Array, kernel: Array) -> Array:
-    strides, _, dilation, padding = geometry
+def _cpu_transpose(at: _Geometry, y: Array, k: Array) -> Array:
+    turned = _turn(k)
 
-    def part(outputs: Array) -> Array:
-        return lax.conv_general_dilated(
-            outputs, _turn(kernel), (1, 1), padding, strides, dilation, _CANONICAL
-        )
+    def part(y: Array) -> Array:
+        return lax.conv_general_dilated(y, turned, *at.transpose, _CANONICAL)
 
-    if strides == (1, 1):
-        return part(outputs)
-    values = outputs.size * kernel.size // kernel.shape[3]
-    parts = _in_parts(part, values, _LEAST_VALUES, outputs)
+    values = (y.size // y.shape[3]) * (k.size // k.shape[3])
+    parts = _in_parts(part, values, _LEAST_VALUES, y)
     return parts.reshape(-1, *parts.shape[2:])
 
 
-def _lax_weights(geometry: _Geometry, inputs: Array, outputs: Array) -> Array:
-    strides, padding, dilation, _ = geometry
-    order = ("CHWN", "IHWO", "HWNC")
-    return lax.conv_general_dilated(
-        inputs, outputs, dilation, padding, (1, 1), strides, order
-    )
+def _lax_transpose(at: _Geometry, y: Array, k: Array) -> Array:
+    turned, order = lax.rev(k, (0, 1)), ("NHWC", "HWOI", "NHWC")
+    return lax.conv_general_dilated(y, turned, *at.transpose, order)
 
 
-def _cpu_weights(geometry: _Geometry, inputs: Array, outputs: Array) -> Array:
-    strides, padding, dilation, adjoint = geometry
-    if strides == (1, 1) and inputs.shape[3] > outputs.shape[3]:
-        # The same sums with the roles exchanged: windows of fewer channels are read.
-        exchanged = geometry._replace(padding=adjoint, adjoint=padding)
-        return _turn(_cpu_weights(exchanged, outputs, inputs))
+def _cpu_weights(at: _Geometry, x: Array, y: Array) -> Array:
+    dilation, _, one, strides = at.weights
+    if strides == one and x.shape[3] > y.shape[3]:
+        # The same sums in exchanged roles: over windows of fewer channels.
+        exchanged = (dilation, at.transpose[1], one, one)
+        return _turn(_cpu_weights(at._replace(weights=exchanged), y, x))
 
-    def part(inputs: Array, outputs: Array) -> Array:
-        inputs, outputs = inputs.transpose(3, 1, 2, 0), outputs.transpose(1, 2, 0, 3)
-        return lax.conv_general_dilated(
-            inputs, outputs, dilation, padding, (1, 1), strides, _CANONICAL
-        ).transpose(1, 2, 0, 3)
+    def part(x: Array, y: Array) -> Array:
+        x, y = x.transpose(3, 1, 2, 0), y.transpose(1, 2, 0, 3)
+        k = lax.conv_general_dilated(x, y, *at.weights, _CANONICAL)
+        return k.transpose(1, 2, 0, 3)
 
-    positions = outputs.size // outputs.shape[3]
-    return jnp.sum(_in_parts(part, positions, _LEAST_POSITIONS, inputs, outputs), 0)
+    positions = y.size // y.shape[3]
+    return jnp.sum(_in_parts(part, positions, _LEAST_POSITIONS, x, y), 0)
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _convolve(geometry: _Geometry, inputs: Array, kernel: Array) -> Array:
-    strides, padding, dilation, _ = geometry
-    return lax.conv_general_dilated(
-        inputs, kernel, strides, padding, (1, 1), dilation, _CANONICAL
-    )
+def _lax_weights(at: _Geometry, x: Array, y: Array) -> Array:
+    return lax.conv_general_dilated(x, y, *at.weights, ("CHWN", "IHWO", "HWNC"))
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _transpose(geometry: _Geometry, outputs: Array, kernel: Array) -> Array:
-    cpu, other = (partial(f, geometry) for f in (_cpu_transpose, _lax_transpose))
-    return lax.platform_dependent(outputs, kernel, cpu=cpu, default=other)
+def _convolve(at: _Geometry, x: Array, k: Array) -> Array:
+    return lax.conv_general_dilated(x, k, *at.convolve, _CANONICAL)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _weights(geometry: _Geometry, inputs: Array, outputs: Array) -> Array:
-    cpu, other = (partial(f, geometry) for f in (_cpu_weights, _lax_weights))
-    return lax.platform_dependent(inputs, outputs, cpu=cpu, default=other)
+def _transpose(at: _Geometry, y: Array, k: Array) -> Array:
+    cpu, other = partial(_cpu_transpose, at), partial(_lax_transpose, at)
+    return lax.platform_dependent(y, k, cpu=cpu, default=other)
 
 
-def _saving(function: Callable[..., Array]) -> Callable[..., Any]:
-    return lambda geometry, *operands: (function(geometry, *operands), operands)
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _weights(at: _Geometry, x: Array, y: Array) -> Array:
+    cpu, other = partial(_cpu_weights, at), partial(_lax_weights, at)
+    return lax.platform_dependent(x, y, cpu=cpu, default=other)
 
 
 _convolve.defvjp(
-    _saving(_convolve),
+    lambda at, x, k: (_convolve(at, x, k), (x, k)),
     lambda at, xk, y: (_transpose(at, y, xk[1]), _weights(at, xk[0], y)),
 )
 _transpose.defvjp(
-    _saving(_transpose),
+    lambda at, y, k: (_transpose(at, y, k), (y, k)),
     lambda at, yk, x: (_convolve(at, x, yk[1]), _weights(at, x, yk[0])),
 )
 _weights.defvjp(
-    _saving(_weights),
+    lambda at, x, y: (_weights(at, x, y), (x, y)),
     lambda at, xy, k: (_transpose(at, xy[1], k), _convolve(at, xy[0], k)),
 )
 
 
 def _aligned(*operands: Array) -> list[Array]:
-    """Operands that vary over the same axes of a `shard_map`, as the rules assume.
-
-    The gradient of weights that all devices share is so the sum of the devices'.
-    """
-    varying = [jax.typeof(x).manual_axis_type.varying for x in operands]
-    missing = [frozenset().union(*varying) - own for own in varying]
+    """Operands that vary over the same axes of a `shard_map`, as the rules need."""
+    varying = [jax.typeof(a).manual_axis_type.varying for a in operands]
+    lacking = [frozenset().union(*varying) - axes for axes in varying]
     return [
-        lax.pcast(x, tuple(sorted(axes, key=str)), to="varying")
-        for x, axes in zip(operands, missing, strict=True)
+        lax.pcast(a, tuple(sorted(axes, key=str)), to="varying")
+        for a, axes in zip(operands, lacking, strict=True)
     ]
 
 
@@ -195,17 +165,15 @@ def convolve(
     inputs: Array,
     kernel: Array,
     *,
-    strides: Pair = (1, 1),
+    strides: Sizes = (1, 1),
     padding: Padding = "SAME",
-    dilation: Pair = (1, 1),
+    dilation: Sizes = (1, 1),
 ) -> Array:
     """C(x, k) of the module's docstring: y[h] = sum_i x[s h + d i - p] k[i].
 
-    Inputs [B, H, W, C] and a kernel [kh, kw, C, O] to [B, H', W', O], as
-    `lax.conv_general_dilated`. Padding is ((top, bottom), (left, right)) or its name.
+    Inputs [B, H, W, C] and a kernel [kh, kw, C, O] to [B, H', W', O].
     """
-    size, window = inputs.shape[1:3], kernel.shape[:2]
-    geometry, _ = _fit(size, window, strides, padding, dilation)
+    geometry, _ = _fit(inputs.shape[1:3], kernel.shape[:2], strides, padding, dilation)
     return _convolve(geometry, *_aligned(inputs, kernel))
 
 
@@ -213,35 +181,28 @@ def convolve_transpose(
     inputs: Array,
     kernel: Array,
     *,
-    size: Pair,
-    strides: Pair = (1, 1),
+    size: Sizes,
+    strides: Sizes = (1, 1),
     padding: Padding = "SAME",
-    dilation: Pair = (1, 1),
+    dilation: Sizes = (1, 1),
 ) -> Array:
     """T(y, k) of the module's docstring: y[h] k[i] is added to x[s h + d i - p].
 
     Inputs [B, H', W', O] and a kernel [kh, kw, C, O] to [B, *size, C]: the transpose of
-    `convolve` from images of `size`. All sizes that it takes to (H', W') fit: with
-    strides of 2 and "SAME", both 13 and 14 for H' = 7.
+    `convolve` on images of `size`. Every size that it takes to (H', W') fits: with
+    "SAME" and strides of 2, both 13 and 14 for H' = 7.
 
     PyTorch's ConvTranspose2d, of weights [O, C, kh, kw], makes the size
     s (H' - 1) - 2 p + d (kh - 1) + output_padding + 1. `lax.conv_transpose` with
     transpose_kernel=True makes s H' for "SAME", s H' + max(kh - s, 0) for "VALID".
     """
-    window = kernel.shape[:2]
-    geometry, count = _fit(size, window, strides, padding, dilation)
+    geometry, count = _fit(size, kernel.shape[:2], strides, padding, dilation)
     if count != inputs.shape[1:3]:
-        raise ValueError(
-            f"size {tuple(size)} fits inputs of {count}, not of {inputs.shape[1:3]}"
-        )
+        raise ValueError(f"{size=} needs inputs of {count}, not {inputs.shape[1:3]}")
     return _transpose(geometry, *_aligned(inputs, kernel))
 
 
-def _layer(
-    module: "Convolution | TransposedConvolution",
-    function: Callable[..., Array],
-    inputs: Array,
-) -> Array:
+def _layer(module: Any, function: _Map, inputs: Array) -> Array:
     shape = (*module.kernel_size, inputs.shape[-1], module.features)
     kernel = module.param("kernel", module.kernel_init, shape, jnp.float32)
     inputs, kernel = promote_dtype(inputs, kernel)
@@ -256,8 +217,8 @@ class Convolution(nn.Module):
     """`convolve` by a kernel [kh, kw, C, features], and a bias [features]."""
 
     features: int
-    kernel_size: Pair
-    strides: Pair = (1, 1)
+    kernel_size: Sizes
+    strides: Sizes = (1, 1)
     padding: Padding = "SAME"
     use_bias: bool = True
     kernel_init: nn.initializers.Initializer = nn.initializers.lecun_normal()
@@ -269,15 +230,12 @@ class Convolution(nn.Module):
 
 
 class TransposedConvolution(nn.Module):
-    """`convolve_transpose` to images of `size`, and a bias [features].
-
-    Its kernel is kept as [kh, kw, C, features], as initialisers expect.
-    """
+    """`convolve_transpose` by a kernel kept as [kh, kw, C, features], and a bias."""
 
     features: int
-    kernel_size: Pair
-    size: Pair
-    strides: Pair = (1, 1)
+    kernel_size: Sizes
+    size: Sizes
+    strides: Sizes = (1, 1)
     padding: Padding = "SAME"
     use_bias: bool = True
     kernel_init: nn.initializers.Initializer = nn.initializers.lecun_normal()
@@ -285,9 +243,7 @@ class TransposedConvolution(nn.Module):
     @nn.compact
     def __call__(self, inputs: Array) -> Array:
         """[B, H', W', C] to [B, *size, features]."""
-
-        def function(inputs: Array, kernel: Array, **how: Any) -> Array:
-            swapped = kernel.swapaxes(2, 3)
-            return convolve_transpose(inputs, swapped, size=self.size, **how)
-
-        return _layer(self, function, inputs)
+        function = partial(convolve_transpose, size=self.size)
+        return _layer(
+            self, lambda x, k, **at: function(x, k.swapaxes(2, 3), **at), inputs
+        )

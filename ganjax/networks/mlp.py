@@ -1,13 +1,13 @@
 """Fully connected networks, for points and for images of any shape."""
 
 import math
-from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
 
-from ganjax.types import Network, Tree
+from ganjax.networks.layers import Embedding, Score, batch_norm, make_network
+from ganjax.types import Examples, Network
 
 
 class _Layers(nn.Module):
@@ -30,11 +30,7 @@ class _Layers(nn.Module):
             # Normalised after the last activation, a discriminator would have the same
             # mean score on every batch, and a loss linear in the score no gradient.
             if self.batch_norm:
-                hidden = nn.BatchNorm(
-                    use_running_average=not train,
-                    momentum=0.9,
-                    axis_name=self.axis_name,
-                )(hidden)
+                hidden = batch_norm(self.axis_name, train)(hidden)
             hidden = nn.leaky_relu(hidden, self.slope)
             features.append(hidden)
         return tuple(features)
@@ -42,78 +38,72 @@ class _Layers(nn.Module):
 
 class _Generator(nn.Module):
     layers: _Layers
-    example_shape: tuple[int, ...]
+    examples: Examples
+    conditional: bool
     output: str
 
     @nn.compact
-    def __call__(self, latents: Array, train: bool) -> Array:
-        hidden = self.layers(latents, train)[-1]
-        flat = nn.Dense(math.prod(self.example_shape))(hidden)
-        examples = flat.reshape(flat.shape[0], *self.example_shape)
-        return jnp.tanh(examples) if self.output == "tanh" else examples
+    def __call__(self, latents: Array, label: Array | None, train: bool) -> Array:
+        classes = self.examples.classes if self.conditional else 0
+        inputs = Embedding(classes)(latents, label)
+        hidden = self.layers(inputs, train)[-1]
+        flat = nn.Dense(math.prod(self.examples.shape))(hidden)
+        made = flat.reshape(flat.shape[0], *self.examples.shape)
+        return jnp.tanh(made) if self.output == "tanh" else made
 
 
 class _Discriminator(nn.Module):
     layers: _Layers
+    classes: int
 
     @nn.compact
     def __call__(
-        self, examples: Array, train: bool
+        self, examples: Array, label: Array | None, train: bool
     ) -> tuple[Array, None, tuple[Array, ...]]:
         features = self.layers(examples, train)
-        score = nn.Dense(1)(features[-1])
-        return jnp.squeeze(score, -1), None, features
-
-
-def _network(module: nn.Module) -> Network:
-    def init(key: Array, inputs: Array) -> Any:
-        return module.init(key, inputs, train=True)
-
-    def apply(
-        variables: Any,
-        inputs: Array,
-        label: Array | None,
-        keys: Array,
-        *,
-        train: bool,
-    ) -> tuple[Any, dict[str, Tree]]:
-        state = [name for name in variables if name != "params"] if train else []
-        output, mutable = module.apply(variables, inputs, train=train, mutable=state)
-        return output, dict(mutable)
-
-    return Network(init, apply)
+        score = Score(self.classes, nn.Dense(1))(features[-1], label)
+        return score, None, features
 
 
 def generator(
-    example_shape: tuple[int, ...],
+    examples: Examples,
     *,
     axis_name: str | None,
     widths: tuple[int, ...],
     slope: float,
     normalization: str,
     output: str,
+    conditioning: str,
 ) -> Network:
-    """Latents `[B, Z]` to examples `[B, *example_shape]`.
+    """Latents `[B, Z]` to examples `[B, *examples.shape]`.
 
     Args:
-      example_shape: of one example.
+      examples: what they look like.
       axis_name: the device axis over which batch statistics are taken, if any.
       widths: of the hidden layers.
       slope: of the leaky rectifier below zero.
       normalization: "none" or "batch", before each activation.
       output: "linear", or "tanh" for images in [-1, 1].
+      conditioning: "none", or "embedding" of the class beside the latents.
     """
     layers = _Layers(widths, slope, normalization == "batch", axis_name)
-    return _network(_Generator(layers, example_shape, output))
+    conditional = conditioning == "embedding"
+    return make_network(_Generator(layers, examples, conditional, output))
 
 
 def discriminator(
+    examples: Examples,
     *,
     axis_name: str | None,
     widths: tuple[int, ...],
     slope: float,
     normalization: str,
+    conditioning: str,
 ) -> Network:
-    """Examples `[B, ...]` to `(score [B], None, features)`; see `generator`."""
+    """Examples `[B, ...]` to `(score [B], None, features)`.
+
+    `conditioning` is "none" or "projection"; see `generator` for the rest.
+    """
     layers = _Layers(widths, slope, normalization == "batch", axis_name)
-    return _network(_Discriminator(layers))
+    classes = examples.classes if conditioning == "projection" else 0
+    return make_network(_Discriminator(layers, classes))

@@ -1,0 +1,85 @@
+"""What the networks share: the pair of functions, normalisation, conditioning."""
+
+from typing import Any
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jax import Array
+
+from ganjax.types import Network, Tree
+
+
+def make_network(module: nn.Module) -> Network:
+    """The pure functions of a module that is called as `module(inputs, label, train)`.
+
+    Everything in `variables` but `params` is new state after a call in training mode.
+    """
+
+    def init(key: Array, inputs: Array, label: Array | None) -> Any:
+        return module.init(key, inputs, label, train=True)
+
+    def apply(
+        variables: Any,
+        inputs: Array,
+        label: Array | None,
+        keys: Array,
+        *,
+        train: bool,
+    ) -> tuple[Any, dict[str, Tree]]:
+        state = [name for name in variables if name != "params"] if train else []
+        output, mutable = module.apply(
+            variables, inputs, label, train=train, mutable=state
+        )
+        return output, dict(mutable)
+
+    return Network(init, apply)
+
+
+def batch_norm(axis_name: str | None, train: bool) -> nn.BatchNorm:
+    """Batch norm over all devices of `axis_name`; by running averages unless training.
+
+    Ioffe and Szegedy 2015, "Batch Normalization", algorithm 1-2.
+    """
+    return nn.BatchNorm(
+        use_running_average=not train, momentum=0.9, axis_name=axis_name
+    )
+
+
+class Embedding(nn.Module):
+    """Latents `[B, Z]` beside a learned vector of their class: `[B, 2 Z]`.
+
+    Without classes the latents alone.
+    """
+
+    classes: int
+
+    @nn.compact
+    def __call__(self, latents: Array, label: Array | None) -> Array:
+        """Latents, and the vectors of their labels `[B]`."""
+        if not self.classes:
+            return latents
+        embedded = nn.Embed(self.classes, latents.shape[-1])(label)
+        return jnp.concatenate([latents, embedded], axis=-1)
+
+
+class Score(nn.Module):
+    """Features `[B, ...]` to scores `[B]`: a linear layer, and with classes <v_y, h>.
+
+    h `[B, F]` is the features, summed over the positions of an image.
+
+    Miyato and Koyama 2018, "cGANs with Projection Discriminator", eq. 4.
+    """
+
+    classes: int
+    dense: nn.Module
+
+    @nn.compact
+    def __call__(self, features: Array, label: Array | None, **keywords: Any) -> Array:
+        """`[B]`; the keywords are the linear layer's."""
+        flat = features.reshape(features.shape[0], -1)
+        score = jnp.squeeze(self.dense(flat, **keywords), -1)
+        if not self.classes:
+            return score
+        pooled = features.sum(axis=tuple(range(1, features.ndim - 1)))
+        directions = nn.Embed(self.classes, pooled.shape[-1])(label)
+        return score + jnp.sum(directions * pooled, axis=-1)
