@@ -27,7 +27,7 @@ def get_config(arg: str = "") -> ConfigDict:
         constraint=("usual", "none", "interpolated_gradient"),
     )
     config = defaults(data="grid", network="mlp", objective=chosen.objective)
-    config.steps = 60_000
+    config.steps = 100_000
     config.batch_size = 256
 
     for optimizer in config.optimizers.values():

@@ -43,6 +43,7 @@ class Experiment(NamedTuple):
     schedule: Schedule
     batch_size: int
     seed: int
+    classes: int  # that the generator is told of, or 0
     quality: Callable[[np.ndarray], dict[str, float]]
 
     @property
@@ -83,6 +84,7 @@ def build_experiment(config: Config) -> Experiment:
         schedule=SCHEDULES[config["schedule"]["name"]](**_keywords(config["schedule"])),
         batch_size=config["batch_size"],
         seed=config["seed"],
+        classes=_told_classes(config, source),
         quality=_quality(config, source),
     )
 
@@ -92,6 +94,11 @@ def _source(section: Config) -> Source:
         return SOURCES[section["name"]](**_keywords(section))
     except DataError as error:
         raise ConfigError(f"config.data: {error}") from error
+
+
+def _told_classes(config: Config, source: Source) -> int:
+    told = config["networks"]["generator"]["conditioning"] != "none"
+    return source.classes if told else 0
 
 
 def _quality(config: Config, source: Source) -> Callable[..., dict[str, float]]:

@@ -2,6 +2,7 @@
 
 import ast
 import runpy
+import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
@@ -91,6 +92,8 @@ def _get_config(location: str) -> ConfigDict:
     path, colon, argument = location.partition(":")
     if not Path(path).is_file():
         raise ConfigError(f"--config: there is no file {path}")
+    # An experiment may build on another one beside it; last, so that it hides nothing.
+    sys.path.append(str(Path(path).parent))
     try:
         found = runpy.run_path(path, run_name="experiment")
         if "get_config" not in found:
@@ -110,6 +113,8 @@ def _get_config(location: str) -> ConfigDict:
         where = f"{path}:{lines[-1]}" if lines else path
         reason = " ".join(str(error).split())
         raise ConfigError(f"{where}: {type(error).__name__}: {reason}") from error
+    finally:
+        sys.path.pop()
 
 
 def _no_such_key(key: str, keys: Iterable[str], location: str) -> str:

@@ -44,11 +44,9 @@ class Evaluator:
         variables: dict[str, Variables],
         arrays: Tree,
         index: Array,
-        examples: Array | None,
+        given: dict[str, Array],
     ) -> Array:
-        batch = self._draw(arrays, index)
-        if examples is not None:
-            batch = batch._replace(real=examples)
+        batch = self._draw(arrays, index)._replace(**given)
         key = purpose_key(self._experiment.seed, Purpose.PROBE)
         return self._parts.game.probes[name](
             variables, batch, example_keys(key, 0, 0, index)
@@ -59,19 +57,15 @@ class Evaluator:
         return np.asarray(self._real(self._arrays, np.arange(count)).real)
 
     def probe(
-        self,
-        name: str,
-        state: TrainState,
-        count: int,
-        examples: np.ndarray | None = None,
+        self, name: str, state: TrainState, count: int, **given: np.ndarray
     ) -> np.ndarray:
-        """A probe's output `[count, ...]`, of `examples` in place of real ones."""
+        """A probe's output `[count, ...]`; `given` replaces fields of the real batch."""
         variables = averaged_variables(state)
         outputs = []
         for start in range(0, count, _CHUNK):
             # The last chunk is filled up: another length would compile once more.
             index = np.arange(start, start + min(_CHUNK, count)).clip(max=count - 1)
-            rows = None if examples is None else examples[index]
+            rows = {field: values[index] for field, values in given.items()}
             outputs.append(self._probe(name, variables, self._arrays, index, rows))
         return np.concatenate(jax.device_get(outputs))[:count]
 
@@ -79,8 +73,8 @@ class Evaluator:
         """Metrics of `count` samples against as many real examples."""
         samples = self.probe("sample", state, count)
         outcome = Outcome(
-            real_score=self.probe("score", state, count, self.real(count)),
-            fake_score=self.probe("score", state, count, samples),
+            real_score=self.probe("score", state, count, real=self.real(count)),
+            fake_score=self.probe("score", state, count, real=samples),
         )
         measured: dict[str, Any] = dict(self._experiment.quality(samples))
         for monitor in self._parts.monitors.values():
@@ -90,16 +84,25 @@ class Evaluator:
     def pictures(self, state: TrainState, examples: int) -> dict[str, np.ndarray]:
         """Pictures uint8 `[H, W, 3]` by name: grids of images, or a plot of points."""
         if len(self._example_shape) == 3:
-            rows = self.probe("interpolation", state, _INTERPOLATIONS)
-            return {
-                "sample": draw.image_grid(self.probe("sample", state, examples)),
-                "interpolation": draw.image_rows(rows),
-            }
+            return self._image_pictures(state, examples)
         real, fake = self.real(_POINTS), self.probe("sample", state, _POINTS)
         reach = 1.25 * float(np.abs(real).max())
         bounds = (-reach, reach)
         if self._example_shape == (1,):
             return {"histogram": draw.histogram(real, fake, bounds=bounds)}
         axes = draw.field_axes(bounds, _FIELD)
-        field = self.probe("score", state, len(axes), axes).reshape(_FIELD, _FIELD)
+        field = self.probe("score", state, len(axes), real=axes).reshape(_FIELD, _FIELD)
         return {"scatter": draw.scatter(real, fake, field, bounds=bounds)}
+
+    def _image_pictures(self, state: TrainState, count: int) -> dict[str, np.ndarray]:
+        """A grid, of one column per class where the generator is told a class."""
+        columns, given = None, {}
+        if classes := self._experiment.classes:
+            columns, count = classes, -(-count // classes) * classes
+            given = {"label": np.arange(max(count, _INTERPOLATIONS)) % classes}
+        samples = self.probe("sample", state, count, **given)
+        rows = self.probe("interpolation", state, _INTERPOLATIONS, **given)
+        return {
+            "sample": draw.image_grid(samples, columns=columns),
+            "interpolation": draw.image_rows(rows),
+        }

@@ -7,11 +7,14 @@ import numpy as np
 import pytest
 from toys import ALTERNATING, LAZY, SOURCE, make_build, numbers
 
+from ganjax.data.images import resident
+from ganjax.networks import NETWORKS
 from ganjax.objectives import OBJECTIVES
 from ganjax.parallel import jit_layout, pmap_layout, shard_map_layout
 from ganjax.penalties import PENALTIES
 from ganjax.state import init_state
 from ganjax.step import make_train_step
+from ganjax.types import Examples
 
 STEPS = 5
 CASES = [(name, None) for name in OBJECTIVES] + [
@@ -76,3 +79,66 @@ def test_layouts_agree_in_float64(layout, objective, penalty):
     kernels = [x for x in jax.tree.leaves(start.params) if x.ndim == 2]
     assert sum(x > 1e-4 for x in jax.tree.leaves(moved)) >= len(kernels)
     check_equal((one, metrics), (other, others), 1e-11)
+
+
+IMAGES = resident(
+    np.random.default_rng(0).integers(0, 256, (30, 6, 5, 1), np.uint8),
+    np.arange(30) % 3,
+)
+
+
+def draw_in_float64(*arguments):
+    batch = IMAGES.batch(*arguments)
+    return batch._replace(real=batch.real.astype("float64"))
+
+
+def make_convolutional_build(axis_name, normalization, conditional):
+    examples = Examples((6, 5, 1), IMAGES.classes)
+    networks = {
+        "generator": NETWORKS["dcgan"]["generator"](
+            examples,
+            axis_name=axis_name,
+            channels=(6, 4),
+            normalization="batch",
+            conditioning="embedding" if conditional else "none",
+        ),
+        "discriminator": NETWORKS["dcgan"]["discriminator"](
+            examples,
+            axis_name=axis_name,
+            channels=(4, 6),
+            slope=0.2,
+            normalization=normalization,
+            conditioning="projection" if conditional else "none",
+        ),
+    }
+    return make_build(
+        objective_names=("hinge",),
+        penalty_names=("real_gradient",),
+        networks=networks,
+        examples=examples,
+    )
+
+
+@pytest.mark.parametrize("conditional", [False, True])
+@pytest.mark.parametrize("normalization", ["batch", "spectral"])
+def test_layouts_agree_for_convolutions(normalization, conditional):
+    def run(layout_name):
+        layout = LAYOUTS[layout_name]()
+        step = make_train_step(
+            make_convolutional_build(layout.axis_name, normalization, conditional),
+            draw_in_float64,
+            ALTERNATING,
+            batch_size=8,
+            axis_name=layout.axis_name,
+        )
+        build = make_convolutional_build(None, normalization, conditional)
+        chosen = as_float("float64", numbers("hinge", "real_gradient"))
+        start = as_float("float64", init_state(build(chosen, 0), 3))
+        data = layout.place_data(IMAGES.arrays)
+        state, metrics = layout.compile(step)(layout.place(start), chosen, data, STEPS)
+        return layout.fetch(state), jax.device_get(metrics)
+
+    with jax.enable_x64(True):
+        one = run("jit")
+        for layout in ("pmap 2", "shard_map 2"):
+            check_equal(one, run(layout), 1e-11)

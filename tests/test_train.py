@@ -24,17 +24,28 @@ EXPERIMENT = """
 from ganjax.config import defaults, parse_arg, penalty, schedule
 
 def get_config(arg=""):
-    chosen = parse_arg(arg, data=("ring", "digits"), optimizer=("adam", "sgd"))
+    chosen = parse_arg(
+        arg,
+        data=("ring", "digits"),
+        optimizer=("adam", "sgd"),
+        network=("mlp", "dcgan"),
+    )
     config = defaults(
         data=chosen.data,
-        network="mlp",
+        network=chosen.network,
         objective="relativistic",
         optimizer=chosen.optimizer,
     )
     config.steps = 600
     config.batch_size = 16
-    for network in config.networks.values():
-        network.update(widths=(16,), normalization="batch")
+    generator, discriminator = config.networks.generator, config.networks.discriminator
+    if chosen.network == "mlp":
+        generator.update(widths=(16,), normalization="batch")
+        discriminator.update(widths=(16,), normalization="batch")
+    else:
+        generator.update(channels=(8, 4), conditioning="embedding")
+        discriminator.update(channels=(4, 8), conditioning="projection")
+        discriminator.normalization = "spectral"
     config.penalties.real_gradient = penalty("real_gradient", every=2)
     decay = schedule("cosine", 0.1)
     config.optimizers.generator.learning_rate_schedule = decay
@@ -87,9 +98,13 @@ def records(home, workdir):
     return [{**json.loads(line), "seconds": None} for line in lines]
 
 
-def assert_same_run(home, one, other):
-    for a, b in zip(final_state(home, one), final_state(home, other), strict=True):
-        jax.tree.map(np.testing.assert_array_equal, a, b)
+def assert_same_run(home, one, other, *flags, **experiment):
+    overrides = [flag.removeprefix("--config.") for flag in flags]
+    (step, a), (end, b) = (
+        final_state(home, name, *overrides, **experiment) for name in (one, other)
+    )
+    assert step == end
+    jax.tree.map(np.testing.assert_array_equal, a, b)
     assert records(home, one) == records(home, other)
     samples = [np.load(home / name / "samples/final.npz") for name in (one, other)]
     np.testing.assert_array_equal(samples[0]["samples"], samples[1]["samples"])
@@ -237,6 +252,20 @@ def test_two_processes_train_as_one(home):
         read_metrics(home / "single")["discriminator/loss"][1],
         rtol=1e-5,
     )
+
+
+def test_convolutions_resume_with_the_same_bits(home):
+    flags = ["--config.steps=120", "--config.evaluation.every=0"]
+    tiny = {"experiment": "tiny.py:digits,dcgan"}
+    assert run(home, "convolved", *flags, **tiny)[0] == 0
+    process = start(home, "cut", *flags, **tiny)
+    while not (home / "cut/checkpoints/40").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    assert run(home, "cut", *flags, **tiny)[0] == 0
+    assert_same_run(home, "convolved", "cut", *flags, **tiny)
 
 
 def test_images_give_grids_and_interpolations(home):

@@ -45,9 +45,11 @@ def make_build(
     optimizer=optax.sgd,
     objective_names=tuple(OBJECTIVES),
     penalty_names=(*PENALTIES, LAZY),
+    networks=None,
+    examples=EXAMPLES,
 ):
     def build(numbers, step):
-        networks = {
+        made = networks or {
             "generator": NETWORKS["mlp"]["generator"](
                 EXAMPLES,
                 axis_name=axis_name,
@@ -87,9 +89,7 @@ def make_build(
             )
 
         return Parts(
-            game=GAMES["adversarial"](
-                networks, EXAMPLES, latent_size=3, prior="normal"
-            ),
+            game=GAMES["adversarial"](made, examples, latent_size=3, prior="normal"),
             objective=Objective(
                 {p: partial(losses, p) for p in ("discriminator", "generator")}, 0.0
             ),

@@ -17,6 +17,7 @@ cliffs are given the dimension orders of lax's own derivatives.
 Reverse mode only: `jax.jvp` and `jax.jacfwd` raise a TypeError.
 """
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal, NamedTuple
@@ -80,17 +81,35 @@ def _in_parts(function: _Map, size: int, least: int, *batched: Array) -> Array:
     return lax.map(lambda part: function(*part), tuple(split))
 
 
-def _turn(k: Array) -> Array:
-    return jnp.flip(k, (0, 1)).swapaxes(2, 3)
+def _canonical(lhs: Array, rhs: Array, how: _How, *, exchange: bool = False) -> Array:
+    """The convolution of lhs by rhs, or the same sums with their roles exchanged.
+
+    XLA exchanges them where rhs is the larger image, but leaves the canonical order.
+    """
+    if math.prod(rhs.shape[:2]) <= math.prod(lhs.shape[1:3]) and not exchange:
+        return lax.conv_general_dilated(lhs, rhs, *how, _CANONICAL)
+    strides, padding, spread, dilation = how
+    axes = zip(lhs.shape[1:3], spread, rhs.shape[:2], dilation, padding, strict=True)
+    slack = [((n - 1) * s - (k - 1) * d, pads) for n, s, k, d, pads in axes]
+    padding = tuple((r + high, r + low) for r, (low, high) in slack)
+    lhs, rhs = rhs.transpose(3, 0, 1, 2), lhs.transpose(1, 2, 3, 0)
+    how = (strides, padding, dilation, spread)
+    outputs = lax.conv_general_dilated(lhs, rhs, *how, _CANONICAL)
+    return jnp.flip(outputs, (1, 2)).transpose(3, 1, 2, 0)
+
+
+def _cpu_convolve(at: _Geometry, x: Array, k: Array) -> Array:
+    return _canonical(x, k, at.convolve)
+
+
+def _lax_convolve(at: _Geometry, x: Array, k: Array) -> Array:
+    return lax.conv_general_dilated(x, k, *at.convolve, _CANONICAL)
 
 
 def _cpu_transpose(at: _Geometry, y: Array, k: Array) -> Array:
-    turned = _turn(k)
-
-    def part(y: Array) -> Array:
-        return lax.conv_general_dilated(y, turned, *at.transpose, _CANONICAL)
-
+    turned = jnp.flip(k, (0, 1)).swapaxes(2, 3)
     values = (y.size // y.shape[3]) * (k.size // k.shape[3])
+    part = partial(_canonical, rhs=turned, how=at.transpose)
     parts = _in_parts(part, values, _LEAST_VALUES, y)
     return parts.reshape(-1, *parts.shape[2:])
 
@@ -101,15 +120,12 @@ def _lax_transpose(at: _Geometry, y: Array, k: Array) -> Array:
 
 
 def _cpu_weights(at: _Geometry, x: Array, y: Array) -> Array:
-    dilation, _, one, strides = at.weights
-    if strides == one and x.shape[3] > y.shape[3]:
-        # The same sums in exchanged roles: over windows of fewer channels.
-        exchanged = (dilation, at.transpose[1], one, one)
-        return _turn(_cpu_weights(at._replace(weights=exchanged), y, x))
+    # Faster over the windows of the side with fewer channels.
+    exchange = x.shape[:3] == y.shape[:3] and x.shape[3] > y.shape[3]
 
     def part(x: Array, y: Array) -> Array:
         x, y = x.transpose(3, 1, 2, 0), y.transpose(1, 2, 0, 3)
-        k = lax.conv_general_dilated(x, y, *at.weights, _CANONICAL)
+        k = _canonical(x, y, at.weights, exchange=exchange)
         return k.transpose(1, 2, 0, 3)
 
     positions = y.size // y.shape[3]
@@ -120,21 +136,24 @@ def _lax_weights(at: _Geometry, x: Array, y: Array) -> Array:
     return lax.conv_general_dilated(x, y, *at.weights, ("CHWN", "IHWO", "HWNC"))
 
 
+def _by_platform(cpu: _Map, other: _Map, at: _Geometry, *operands: Array) -> Array:
+    choice = {"cpu": partial(cpu, at), "default": partial(other, at)}
+    return lax.platform_dependent(*operands, **choice)
+
+
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _convolve(at: _Geometry, x: Array, k: Array) -> Array:
-    return lax.conv_general_dilated(x, k, *at.convolve, _CANONICAL)
+    return _by_platform(_cpu_convolve, _lax_convolve, at, x, k)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _transpose(at: _Geometry, y: Array, k: Array) -> Array:
-    cpu, other = partial(_cpu_transpose, at), partial(_lax_transpose, at)
-    return lax.platform_dependent(y, k, cpu=cpu, default=other)
+    return _by_platform(_cpu_transpose, _lax_transpose, at, y, k)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _weights(at: _Geometry, x: Array, y: Array) -> Array:
-    cpu, other = partial(_cpu_weights, at), partial(_lax_weights, at)
-    return lax.platform_dependent(x, y, cpu=cpu, default=other)
+    return _by_platform(_cpu_weights, _lax_weights, at, x, y)
 
 
 _convolve.defvjp(
