@@ -78,8 +78,11 @@ def _check_mixture(data: Mapping[str, Any]) -> None:
     counts = {key: len(data[key]) for key in ("means", "sds", "weights")}
     if len(set(counts.values())) > 1:
         raise ConfigError(f"config.data: one of each per component, not {counts}")
-    if len({len(mean) for mean in data["means"]}) > 1:
+    dimensions = {len(mean) for mean in data["means"]}
+    if len(dimensions) > 1:
         raise ConfigError("config.data.means: points must have the same dimension")
+    if not dimensions <= {1, 2}:
+        raise ConfigError("config.data.means: points must have 1 or 2 dimensions")
 
 
 def _check_fields(config: Mapping[str, Any]) -> None:

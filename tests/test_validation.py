@@ -239,6 +239,7 @@ def test_bad_schedule(number, shape, final, words):
         ("sds", (0.1,), "one of each per component, not {'means': 2, 'sds': 1"),
         ("weights", (1.0, 1.0, 1.0), "'weights': 3}"),
         ("means", ((0.0,), (1.0, 2.0)), "data.means: points must have the same dim"),
+        ("means", ((0.0, 0.0, 0.0),) * 2, "config.data.means: points must have 1 or 2"),
         ("means", ((), ()), "config.data.means: must not be empty"),
         ("means", (0.0, 1.0), "config.data.means: must be a tuple such as (-1.0,)"),
         ("means", ((0.0,), (NAN,)), "config.data.means: must lie in (-inf, inf), not"),
