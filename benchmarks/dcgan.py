@@ -30,7 +30,9 @@ def make_ganjax(steps: int, *, scanned: bool) -> Callable[[], None]:
     from ganjax.config import load
     from ganjax.validation import validate
 
-    config = validate(load(str(Path(__file__).parents[1] / "experiments/mnist.py")))
+    file = Path(__file__).parents[1] / "experiments/mnist.py"
+    batch_norm = "networks.discriminator.normalization=batch"
+    config = validate(load(str(file), [batch_norm]))
     experiment, layout = build_experiment(config), build_layout(config)
     advance = layout.compile(experiment.make_step(layout.axis_name))
     data = layout.place_data(experiment.source.arrays)

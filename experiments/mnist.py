@@ -11,8 +11,9 @@ Arguments, as in experiments/mnist.py:wasserstein,dcgan or mnist.py:hinge,condit
   network      dcgan (default) or dense
   conditioning unconditional (default) or conditional
 
-The wasserstein discriminator has its gradient penalty and five rounds a step, and no
-batch norm, under which a gradient of single examples means nothing.
+The discriminator of dcgan has spectral normalisation; with batch norm the samples of a
+class look alike after three epochs. The wasserstein discriminator has a gradient penalty
+and five rounds a step in its place.
 
 The data is looked for in --config.data.directory, then in $GANJAX_DATA/mnist, and else
 downloaded once.
@@ -36,6 +37,8 @@ def get_config(arg: str = "", data: str = "mnist") -> ConfigDict:
     if chosen.conditioning == "conditional":
         config.networks.generator.conditioning = "embedding"
         config.networks.discriminator.conditioning = "projection"
+    if chosen.network == "dcgan":
+        config.networks.discriminator.normalization = "spectral"
     if chosen.objective == "wasserstein":
         config.networks.discriminator.normalization = "none"
         config.schedule.discriminator_rounds = 5
