@@ -1,6 +1,6 @@
 """Images per second of the dcgan step, beside PyTorch's same step, in one run.
 
-    python -m pip install -c constraints.txt -e '.[bench]'
+    python -m pip install -e '.[bench]'
     GANJAX_DATA=... python benchmarks/dcgan.py --threads=1
 
 28 x 28, 64 and 128 channels, batch norm, batch 64, Adam, a moving average of the

@@ -9,11 +9,9 @@ The data is looked for in --config.data.directory, then in $GANJAX_DATA/fashion_
 and else downloaded once.
 """
 
-import mnist
-
-from ganjax.config import ConfigDict
+from ganjax.config import ConfigDict, sibling
 
 
 def get_config(arg: str = "") -> ConfigDict:
     """The config of one run."""
-    return mnist.get_config(arg, data="fashion_mnist")
+    return sibling(__file__, "mnist.py")(arg, data="fashion_mnist")

@@ -12,8 +12,8 @@ Arguments, as in experiments/mnist.py:wasserstein,dcgan or mnist.py:hinge,condit
   conditioning unconditional (default) or conditional
 
 The discriminator of dcgan has spectral normalisation; with batch norm the samples of a
-class look alike after three epochs. The wasserstein discriminator has a gradient penalty
-and five rounds a step in its place.
+class look alike after three epochs. The wasserstein discriminator has a gradient
+penalty and five rounds a step in its place.
 
 The data is looked for in --config.data.directory, then in $GANJAX_DATA/mnist, and else
 downloaded once.

@@ -53,7 +53,7 @@ class Experiment(NamedTuple):
 
     def init(self) -> TrainState:
         """The state before the first step."""
-        return jax.jit(partial(init_state, self.parts))(self.seed)
+        return jax.jit(partial(init_state, self.parts))(np.uint32(self.seed))
 
     def make_step(self, axis_name: str | None) -> Step:
         """The training step."""

@@ -2,7 +2,6 @@
 
 import ast
 import runpy
-import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
@@ -92,8 +91,6 @@ def _get_config(location: str) -> ConfigDict:
     path, colon, argument = location.partition(":")
     if not Path(path).is_file():
         raise ConfigError(f"--config: there is no file {path}")
-    # An experiment may build on another one beside it; last, so that it hides nothing.
-    sys.path.append(str(Path(path).parent))
     try:
         found = runpy.run_path(path, run_name="experiment")
         if "get_config" not in found:
@@ -113,8 +110,11 @@ def _get_config(location: str) -> ConfigDict:
         where = f"{path}:{lines[-1]}" if lines else path
         reason = " ".join(str(error).split())
         raise ConfigError(f"{where}: {type(error).__name__}: {reason}") from error
-    finally:
-        sys.path.pop()
+
+
+def sibling(file: str, name: str) -> Callable[..., ConfigDict]:
+    """The `get_config` of the experiment `name` beside `file`, to build another on."""
+    return runpy.run_path(str(Path(file).with_name(name)))["get_config"]
 
 
 def _no_such_key(key: str, keys: Iterable[str], location: str) -> str:
@@ -130,7 +130,7 @@ def _read(at: str, text: str, kind: type) -> Any:
         return None
     try:
         return _READERS.get(kind, ast.literal_eval)(text)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, TypeError):
         what = KINDS.get(kind, "a value")
         raise ConfigError(f"{at}: must be {what}, not {text!r}") from None
 

@@ -1,5 +1,6 @@
 """What a state is worth: its probes, pictures and metrics, drawn with fixed keys."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -16,6 +17,15 @@ _CHUNK = 500  # examples per call of a probe, so that memory does not grow with 
 _POINTS = 1_000  # of each kind in a scatter plot or histogram
 _FIELD = 128  # points per axis of the discriminator's field
 _INTERPOLATIONS = 8  # rows
+
+
+def _chunks(count: int) -> Iterator[np.ndarray]:
+    """Indices of `count` examples, a few at a time.
+
+    The last chunk is filled up: another length would compile once more.
+    """
+    for start in range(0, count, _CHUNK):
+        yield np.arange(start, start + min(_CHUNK, count)).clip(max=count - 1)
 
 
 class Evaluator:
@@ -54,17 +64,16 @@ class Evaluator:
 
     def real(self, count: int) -> np.ndarray:
         """Real examples `[count, ...]`."""
-        return np.asarray(self._real(self._arrays, np.arange(count)).real)
+        chunks = [self._real(self._arrays, index).real for index in _chunks(count)]
+        return np.concatenate(jax.device_get(chunks))[:count]
 
     def probe(
         self, name: str, state: TrainState, count: int, **given: np.ndarray
     ) -> np.ndarray:
-        """A probe's output `[count, ...]`; `given` replaces fields of the real batch."""
+        """A probe's output `[count, ...]`; `given` replaces fields of real batches."""
         variables = averaged_variables(state)
         outputs = []
-        for start in range(0, count, _CHUNK):
-            # The last chunk is filled up: another length would compile once more.
-            index = np.arange(start, start + min(_CHUNK, count)).clip(max=count - 1)
+        for index in _chunks(count):
             rows = {field: values[index] for field, values in given.items()}
             outputs.append(self._probe(name, variables, self._arrays, index, rows))
         return np.concatenate(jax.device_get(outputs))[:count]
@@ -86,7 +95,7 @@ class Evaluator:
         if len(self._example_shape) == 3:
             return self._image_pictures(state, examples)
         real, fake = self.real(_POINTS), self.probe("sample", state, _POINTS)
-        reach = 1.25 * float(np.abs(real).max())
+        reach = 1.25 * float(np.abs(real).max()) or 1.0
         bounds = (-reach, reach)
         if self._example_shape == (1,):
             return {"histogram": draw.histogram(real, fake, bounds=bounds)}

@@ -8,6 +8,7 @@ freeze this file: another order of folds is another run.
 from enum import IntEnum
 
 import jax
+import numpy as np
 from jax import Array
 
 
@@ -34,6 +35,6 @@ def example_keys(
     return jax.vmap(jax.random.fold_in, (None, 0))(key, index)
 
 
-def fold(keys: Array, use: int) -> Array:
+def fold(keys: Array, use: int | np.uint32) -> Array:
     """New keys `[B]` from `keys [B]`, for one of several uses of the same examples."""
     return jax.vmap(jax.random.fold_in, (0, None))(keys, use)

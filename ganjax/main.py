@@ -85,7 +85,7 @@ def _main(argv: Sequence[str]) -> None:
             _fail("--workdir is missing; write --workdir=runs/NAME")
         from ganjax import train
 
-        if _PROCESSES.value > 1 or _PROCESS.value > 0:
+        if _PROCESSES.value > 1 or _PROCESS.value or _COORDINATOR.value:
             train.join(_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)
         sys.exit(train.run(config, Path(_WORKDIR.value), _MODE.value))
     except ConfigError as error:

@@ -201,7 +201,7 @@ def _records(path: Path) -> Iterator[tuple[bytes, dict[str, Any]]]:
             record = json.loads(line)
         except ValueError:  # torn by a kill, or blank after a power cut
             continue
-        if line.endswith(b"\n") and isinstance(record, dict):
+        if line.endswith(b"\n") and isinstance(record, dict) and "step" in record:
             yield line, record
 
 

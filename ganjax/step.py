@@ -5,16 +5,18 @@ once, pulls each moving player's loss back through that player's own parameters,
 writes the movers' slices of the state and nothing else.
 """
 
+import zlib
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax import Array
 
-from ganjax.keys import Purpose, example_keys, purpose_key
+from ganjax.keys import Purpose, example_keys, fold, purpose_key
 from ganjax.state import TrainState
 from ganjax.types import Batch, Outcome, Parts, Schedule, Terms, Tree
 
@@ -112,7 +114,13 @@ def _play_round(
             return parts.game.score(variables, examples, label, keys(Purpose.PLAY))
 
         penalties = {
-            name: partial(penalty.value, score_fn, outcome, keys(Purpose.PENALTY))
+            # Each its own keys, whatever other penalties there are.
+            name: partial(
+                penalty.value,
+                score_fn,
+                outcome,
+                fold(keys(Purpose.PENALTY), np.uint32(zlib.crc32(name.encode()))),
+            )
             for name, penalty in parts.penalties.items()
         }
         terms = {
@@ -200,7 +208,7 @@ def _update(
     finite = jnp.stack(
         [
             jnp.all(jnp.isfinite(leaf))
-            for leaf in jax.tree.leaves((loss, gradient, moved["params"], mutable))
+            for leaf in jax.tree.leaves((loss, gradient, moved))
         ]
     ).all()
     changes: dict[str, Any] = {}

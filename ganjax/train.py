@@ -63,7 +63,6 @@ def run(config: Config, folder: Path, mode: str) -> int:
         if mode == "train":
             return _train(config, folder)
         _look(config, folder, (_WRITERS[mode],))
-        write_report(folder)
         return EXIT_CODES["done"]
     except (CheckpointError, OSError, RunError) as error:
         raise ConfigError(f"--workdir: {folder}: {error}") from error
@@ -80,7 +79,11 @@ def _check_folder(config: Config, folder: Path, mode: str) -> None:
     if not written.exists():
         if mode != "train":
             raise ConfigError(f"--workdir: {folder} is not a run folder; train first")
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        # A kill during the first write leaves its temporary file.
+        foreign = not folder.is_dir() or any(
+            not path.name.endswith(".tmp") for path in folder.iterdir()
+        )
+        if folder.exists() and foreign:
             raise ConfigError(f"--workdir: {folder} exists and is not a run folder")
         return
     try:
@@ -104,6 +107,7 @@ def _look(config: Config, folder: Path, writers: tuple[Callable, ...]) -> None:
         evaluator = Evaluator(experiment)
         for write in writers:
             write(config, folder, evaluator, *restored)
+        write_report(folder)
 
 
 class _Chunk(NamedTuple):
@@ -194,11 +198,18 @@ def _what_diverged(chunk: _Chunk) -> str:
 
 def _train(config: Config, folder: Path) -> int:
     ending, step, message = _advance(config, folder)
-    if ending == "done":
-        _look(config, folder, (write_evaluation, write_samples))
-    if jax.process_index() == 0:
-        steps = config["steps"]
-        write_status(folder, state=ending, step=step, steps=steps, message=message)
+    status = partial(write_status, folder, step=step, steps=config["steps"])
+    is_writer = jax.process_index() == 0
+    if is_writer:
+        status(state=ending, message=message)
         print(f"{ending} at step {step}" + (message and f": {message}"))
-        write_report(folder)
+    try:
+        if ending == "done":
+            _look(config, folder, (write_evaluation, write_samples))
+        elif is_writer:
+            write_report(folder)
+    except Exception as error:
+        if is_writer:
+            status(state="failed", message=f"{type(error).__name__}: {error}")
+        raise
     return EXIT_CODES[ending]

@@ -107,7 +107,7 @@ def test_digits(digits):
 
 def test_rows_are_drawn_evenly_with_their_labels():
     values = np.arange(256)
-    source = resident(values.astype(np.uint8).reshape(-1, 1, 1, 1), values)
+    source = resident(values.astype(np.uint8).reshape(-1, 1, 1, 1), values, classes=256)
     drawn = batch(source, 8192)
     levels = np.round((drawn.real.reshape(-1) + 1) * 127.5).astype(int)
     np.testing.assert_array_equal(levels, drawn.label)

@@ -84,6 +84,7 @@ def test_layouts_agree_in_float64(layout, objective, penalty):
 IMAGES = resident(
     np.random.default_rng(0).integers(0, 256, (30, 6, 5, 1), np.uint8),
     np.arange(30) % 3,
+    classes=3,
 )
 
 

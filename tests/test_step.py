@@ -159,7 +159,7 @@ def test_simultaneous_players_move_from_the_same_forward_pass():
     assert (in_turn.params["discriminator"], in_turn.params["generator"]) == (-1, 1)
 
 
-@pytest.mark.parametrize("broken", ["loss", "gradient", "update"])
+@pytest.mark.parametrize("broken", ["loss", "gradient", "update", "optimizer"])
 @pytest.mark.parametrize("player", PLAYERS)
 def test_an_update_that_is_not_finite_is_refused(player, broken):
     other = PLAYERS[1 - PLAYERS.index(player)]
@@ -177,6 +177,10 @@ def test_an_update_that_is_not_finite_is_refused(player, broken):
 
     def build(numbers, step):
         parts = real_build(numbers, step)
+        if broken == "optimizer":
+            # The square that Adam keeps of such a gradient is not finite.
+            large = optax.chain(optax.scale(1e30), optax.adam(0.1))
+            return parts._replace(optimizers={**parts.optimizers, player: large})
         if broken == "update":
             rate = {**parts.optimizers, player: optax.sgd(jnp.inf)}
             return parts._replace(optimizers=rate)
@@ -359,3 +363,17 @@ def test_a_lazy_penalty_stays_a_branch_in_a_population():
         stacked, many, SOURCE.arrays
     )
     assert " cond[" in str(program)
+
+
+def test_two_random_penalties_have_keys_of_their_own():
+    def draw(arrays, key, step, round, index):
+        return Batch(jnp.zeros(index.shape))
+
+    def value(score_fn, outcome, keys):
+        return jnp.mean(jax.vmap(jax.random.uniform)(keys))
+
+    build = partial(
+        counting_parts, penalties={"one": Penalty(value), "other": Penalty(value)}
+    )
+    _, metrics = counting_run(((("discriminator",), 1),), draw, 1, build)
+    assert metrics[0]["discriminator/one"] != metrics[0]["discriminator/other"]

@@ -29,6 +29,8 @@ def get_config(arg=""):
         data=("ring", "digits"),
         optimizer=("adam", "sgd"),
         network=("mlp", "dcgan"),
+        conditioning=("unconditional", "conditional"),
+        normalization=("batch", "spectral"),
     )
     config = defaults(
         data=chosen.data,
@@ -43,9 +45,11 @@ def get_config(arg=""):
         generator.update(widths=(16,), normalization="batch")
         discriminator.update(widths=(16,), normalization="batch")
     else:
-        generator.update(channels=(8, 4), conditioning="embedding")
-        discriminator.update(channels=(4, 8), conditioning="projection")
-        discriminator.normalization = "spectral"
+        generator.channels, discriminator.channels = (8, 4), (4, 8)
+        discriminator.normalization = chosen.normalization
+    if chosen.conditioning == "conditional":
+        generator.conditioning = "embedding"
+        discriminator.conditioning = "projection"
     config.penalties.real_gradient = penalty("real_gradient", every=2)
     decay = schedule("cosine", 0.1)
     config.optimizers.generator.learning_rate_schedule = decay
@@ -254,18 +258,27 @@ def test_two_processes_train_as_one(home):
     )
 
 
-def test_convolutions_resume_with_the_same_bits(home):
+@pytest.mark.parametrize(
+    ("argument", "devices"),
+    [("digits,dcgan,conditional,spectral", 1), ("digits,dcgan", 1), ("ring", 2)],
+)
+def test_other_runs_resume_with_the_same_bits(home, argument, devices):
     flags = ["--config.steps=120", "--config.evaluation.every=0"]
-    tiny = {"experiment": "tiny.py:digits,dcgan"}
-    assert run(home, "convolved", *flags, **tiny)[0] == 0
-    process = start(home, "cut", *flags, **tiny)
-    while not (home / "cut/checkpoints/40").exists():
+    count = f"--xla_force_host_platform_device_count={devices}"
+    tiny = {
+        "experiment": f"tiny.py:{argument}",
+        "environment": ENVIRONMENT | {"XLA_FLAGS": count},
+    }
+    whole, cut = f"{argument}-{devices}", f"{argument}-{devices}-cut"
+    assert run(home, whole, *flags, **tiny)[0] == 0
+    process = start(home, cut, *flags, **tiny)
+    while not (home / cut / "checkpoints/40").exists():
         assert process.poll() is None
         time.sleep(0.01)
     process.kill()
     process.communicate()
-    assert run(home, "cut", *flags, **tiny)[0] == 0
-    assert_same_run(home, "convolved", "cut", *flags, **tiny)
+    assert run(home, cut, *flags, **tiny)[0] == 0
+    assert_same_run(home, whole, cut, *flags, experiment=tiny["experiment"])
 
 
 def test_images_give_grids_and_interpolations(home):

@@ -9,13 +9,14 @@ from ganjax.keys import example_keys
 from ganjax.types import Batch, Source
 
 
-def resident(images: np.ndarray, labels: np.ndarray) -> Source:
+def resident(images: np.ndarray, labels: np.ndarray, *, classes: int) -> Source:
     """Draws from all images with replacement, so that a batch is i.i.d. of the data.
 
     Args:
       images: uint8 `[N, H, W, C]`; they stay uint8 on the device, and only what a batch
         gathers becomes float32 in [-1, 1].
       labels: int `[N]`.
+      classes: how many there are, also where not all occur.
     """
     arrays = {"images": images, "labels": labels.astype(np.int32)}
 
@@ -34,7 +35,7 @@ def resident(images: np.ndarray, labels: np.ndarray) -> Source:
         real = (pixels - 127.5) / 127.5
         return Batch(real, label=jnp.asarray(arrays["labels"])[row])
 
-    return Source(arrays, batch, classes=int(labels.max()) + 1)
+    return Source(arrays, batch, classes=classes)
 
 
 def digits() -> Source:
@@ -46,4 +47,4 @@ def digits() -> Source:
 
     data = load_digits()
     images = np.round(data.images * (255 / 16)).astype(np.uint8)
-    return resident(images[..., None], data.target)
+    return resident(images[..., None], data.target, classes=10)

@@ -110,7 +110,7 @@ def _read(name: str, files: dict[str, str], *, directory: str, url: str) -> Sour
         )
     if labels.max() >= _CLASSES:
         raise DataError(f"{label_path}: {labels.max()} is no label from 0 to 9")
-    return resident(images[..., None], labels)
+    return resident(images[..., None], labels, classes=_CLASSES)
 
 
 def _sizes(array: np.ndarray) -> str:

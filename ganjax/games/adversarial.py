@@ -122,11 +122,11 @@ def adversarial(
 
     def interpolation(variables: Any, batch: Batch, keys: Array) -> Array:
         start, end = draw(keys), draw(keys, _END)
-        between = [
-            generate(variables, start + (end - start) * part, batch, keys)
-            for part in jnp.linspace(0, 1, _INTERPOLATION_STEPS)
-        ]
-        return jnp.stack(between, axis=1)
+
+        def between(part: Array) -> Array:
+            return generate(variables, start + (end - start) * part, batch, keys)
+
+        return jax.vmap(between, out_axes=1)(jnp.linspace(0, 1, _INTERPOLATION_STEPS))
 
     def probe_score(variables: Any, batch: Batch, keys: Array) -> Array:
         output, _ = discriminator.apply(
