@@ -31,7 +31,7 @@ def get_config(arg: str = "") -> ConfigDict:
     config.batch_size = 256
 
     for optimizer in config.optimizers.values():
-        optimizer.update(learning_rate=1e-3, b1=0.0, b2=0.99)
+        optimizer.update(learning_rate=2e-3, b1=0.0, b2=0.99)
         optimizer.learning_rate_schedule = schedule("cosine", 0.0)
 
     if chosen.constraint == "usual":
