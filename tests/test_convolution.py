@@ -5,6 +5,7 @@ import random
 import re
 from functools import partial
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,6 +15,8 @@ from jax.sharding import Mesh, PartitionSpec
 
 from ganjax.networks import convolution
 from ganjax.networks.convolution import (
+    Convolution,
+    TransposedConvolution,
     convolve,
     convolve_transpose,
 )
@@ -31,33 +34,31 @@ AXES = {
 }
 
 
-def reference(x, k, strides, padding, dilation):
+def reference(x, k, strides, padding, dilation=(1, 1)):
     return lax.conv_general_dilated(
         x, k, strides, padding, rhs_dilation=dilation, dimension_numbers=LAYOUT
     )
 
 
 def fits(window, strides, padding, dilation, size, channels, batch):
-    extents = [d * (k - 1) + 1 for d, k in zip(dilation, window, strict=True)]
     pads = [0, 0] if isinstance(padding, str) else [sum(pair) for pair in padding]
-    return padding == "SAME" or all(
-        e <= n + p for e, n, p in zip(extents, size, pads, strict=True)
-    )
+    axes = zip(window, dilation, size, pads, strict=True)
+    return padding == "SAME" or all(d * (k - 1) + 1 <= n + p for k, d, n, p in axes)
 
 
 def pairwise():
     """Cases such that any two values of two axes meet in one, where they can."""
     generator, met, cases = random.Random(0), set(), []
 
-    def pairs(case):
+    def news(case):
         return set(itertools.combinations(enumerate(case), 2)) - met
 
     while True:
         drawn = [[*map(generator.choice, AXES.values())] for _ in range(400)]
-        best = max((case for case in drawn if fits(*case)), key=lambda c: len(pairs(c)))
-        if not pairs(best):
+        best = max((case for case in drawn if fits(*case)), key=lambda c: len(news(c)))
+        if not news(best):
             return cases
-        met |= pairs(best)
+        met |= news(best)
         cases.append(best)
 
 
@@ -66,18 +67,14 @@ def operands(window, size, channels, batch):
     return draw(size=(batch, *size, channels[0])), draw(size=(*window, *channels))
 
 
-def twice(function):
-    """Value, derivatives, and the derivatives of those, all along curved directions."""
+def derived(function):
+    """The value and the derivatives along a curved direction."""
 
-    def once(x, k):
-        value, pull = jax.vjp(function, x, k)
-        return value, pull(jnp.sin(value))
+    def both(*arguments):
+        value, pull = jax.vjp(function, *arguments)
+        return value, pull(jax.tree.map(jnp.sin, value))
 
-    def again(x, k):
-        values, pull = jax.vjp(once, x, k)
-        return values, pull(jax.tree.map(jnp.cos, values))
-
-    return again
+    return both
 
 
 def evaluated(function, *arguments):
@@ -102,24 +99,24 @@ def test_equals_lax(case):
         return jax.linear_transpose(lambda x: reference(x, k, **how), x)(y)[0]
 
     def expected(x, k):
-        values = twice(partial(reference, **how))(x, k)
-        return values, twice(transposed)(values[0][0], k)
+        values = derived(derived(partial(reference, **how)))(x, k)
+        return values, derived(transposed)(values[0][0], k)
 
     def actual(x, k):
-        values = twice(partial(convolve, **how))(x, k)
-        back = partial(convolve_transpose, size=size, **how)
-        return values, twice(back)(values[0][0], k)
+        values = derived(derived(partial(convolve, **how)))(x, k)
+        upwards = partial(convolve_transpose, size=size, **how)
+        return values, derived(upwards)(values[0][0], k)
 
     def elsewhere(x, k):
         at, _ = convolution._fit(size, window, **how)
-        y = convolve(x, k, **how)
-        turned = convolution._lax_transpose(at, jnp.sin(y), k)
-        return turned, convolution._lax_weights(at, x, jnp.sin(y))
+        y = jnp.sin(convolve(x, k, **how))
+        return convolution._lax_transpose(at, y, k), convolution._lax_weights(at, x, y)
 
     with jax.enable_x64(True):
         known = evaluated(expected, x, k)
-        assert_close(evaluated(actual, x, k), known, 1e-10)
-        assert_close(evaluated(elsewhere, x, k), known[0][0][1], 1e-10)
+        ours, others = evaluated(lambda x, k: (actual(x, k), elsewhere(x, k)), x, k)
+        assert_close(ours, known, 1e-10)
+        assert_close(others, known[0][0][1], 1e-10)
     assert_close(evaluated(actual, np.float32(x), np.float32(k)), known, 1e-4)
 
 
@@ -136,83 +133,82 @@ def test_hand_values():
     np.testing.assert_array_equal(spread(size=(1, 3)).ravel(), [10, 102, 20])
 
 
-def stack(x, k, strides=(2, 2)):
-    y = jnp.tanh(convolve(x, k, strides=strides))
-    return convolve_transpose(y, k, size=x.shape[1:3], strides=strides)
+def gradients(x, k, strides=(2, 2)):
+    def up_and_down(x, k):
+        y = jnp.tanh(convolve(x, k, strides=strides))
+        x = convolve_transpose(y, k, size=x.shape[1:3], strides=strides)
+        return jnp.sum(jnp.sin(x))
+
+    return jax.grad(up_and_down, (0, 1))(x, k)
 
 
 MAPS = {
-    "scan": lambda f, x, k: lax.scan(lambda _, xk: (None, f(*xk)), None, (x, k))[1],
-    "vmap": lambda f, x, k: jax.vmap(f)(x, k),
-    "vmap of inputs": lambda f, x, k: jax.vmap(f, (0, None))(x, k[0]),
-    "vmap of kernels": lambda f, x, k: jax.vmap(f, (None, 0))(x[0], k),
-    "pmap": lambda f, x, k: jax.pmap(f, devices=jax.devices()[:2])(x, k),
+    "scan": lambda x, k: lax.map(lambda xk: gradients(*xk), (x, k)),
+    "vmap": jax.vmap(gradients),
+    "vmap of inputs": lambda x, k: jax.vmap(gradients, (0, None))(x, k[0]),
+    "vmap of kernels": lambda x, k: jax.vmap(gradients, (None, 0))(x[0], k),
+    "pmap": lambda x, k: jax.pmap(gradients, devices=jax.devices()[:2])(x, k),
 }
 
 
 @pytest.mark.parametrize("name", MAPS)
 def test_maps_like_any_function(name):
+    draw = np.random.default_rng(1).normal
+    x, k = draw(size=(2, 3, 7, 6, 2)), draw(size=(2, 3, 4, 2, 3))
+    inputs = x[[0, 0]] if name == "vmap of kernels" else x
+    kernels = k[[0, 0]] if name == "vmap of inputs" else k
+    mapped = MAPS[name] if name == "pmap" else partial(evaluated, MAPS[name])
     with jax.enable_x64(True):
-        pairs = [operands((3, 4), (7, 6), (2, 3), batch) for batch in (2, 2)]
-        x, k = (np.stack(both) * [[[[[1]]]], [[[[2]]]]] for both in zip(*pairs))
-        inputs = [x[0]] * 2 if name == "vmap of kernels" else x
-        kernels = [k[0]] * 2 if name == "vmap of inputs" else k
-        single = jax.jit(twice(stack))
-        each = [single(*pair) for pair in zip(inputs, kernels, strict=True)]
-        expected = jax.tree.map(lambda *leaves: np.stack(leaves), *each)
-        assert_close(MAPS[name](twice(stack), x, k), expected, 1e-10)
+        each = [
+            evaluated(gradients, *pair) for pair in zip(inputs, kernels, strict=True)
+        ]
+        assert_close(mapped(x, k), jax.tree.map(lambda *g: np.stack(g), *each), 1e-10)
 
 
 @pytest.mark.parametrize("check", [True, False])
-def test_devices_share_a_kernel(check):
+def test_devices_of_a_shard_map_share_a_kernel(check):
+    def penalty(k, x):
+        return jnp.mean(jnp.square(gradients(x, k)[0]))
+
+    def shard(k, x):
+        gradient = jax.grad(lambda k: lax.pmean(penalty(k, x), "devices"))(k)
+        return lax.pmean(gradient, "devices")
+
     mesh = Mesh(np.array(jax.devices()[:2]), ("devices",))
-    spread, everywhere = PartitionSpec("devices"), PartitionSpec()
-
-    def penalty(x, k):
-        gradient = jax.grad(lambda x: jnp.sum(jnp.sin(stack(x, k))))(x)
-        return jnp.mean(jnp.square(gradient))
-
-    def shard(x, k):
-        loss = lambda k: lax.pmean(penalty(x, k), "devices")  # noqa: E731
-        return lax.pmean(jax.grad(loss)(k), "devices")
-
+    specs = PartitionSpec(), PartitionSpec("devices")
+    how = {"in_specs": specs, "out_specs": specs[0], "check_vma": check}
     with jax.enable_x64(True):
         x, k = operands((4, 4), (6, 5), (2, 3), 4)
-        sharded = jax.jit(
-            jax.shard_map(
-                shard,
-                mesh=mesh,
-                in_specs=(spread, everywhere),
-                out_specs=everywhere,
-                check_vma=check,
-            )
-        )
-        expected = jax.jit(jax.grad(penalty, 1))(x, k)
-        assert_close(sharded(x, k), expected, 1e-10)
+        actual = evaluated(jax.shard_map(shard, mesh=mesh, **how), k, x)
+        assert_close(actual, evaluated(jax.grad(penalty), k, x), 1e-10)
 
 
 @pytest.mark.parametrize("strides", [(1, 1), (2, 2)])
 def test_parts_of_a_batch_add_up(strides, monkeypatch):
-    function = twice(partial(stack, strides=strides))
     with jax.enable_x64(True):
         x, k = operands((3, 4), (7, 6), (3, 2), 6)
-        whole = evaluated(function, x, k)
+        whole = evaluated(lambda x, k: gradients(x, k, strides), x, k)
         monkeypatch.setattr(convolution, "_LEAST_VALUES", 1)
         monkeypatch.setattr(convolution, "_LEAST_POSITIONS", 1)
-        in_parts = twice(partial(stack, strides=strides))
-        assert "scan[" in str(jax.make_jaxpr(in_parts)(x, k))
+        in_parts = jax.jit(lambda x, k: gradients(x, k, strides))
+        # Two T and two W, each a loop over the images.
+        assert in_parts.lower(x, k).as_text().count("stablehlo.while") == 4
         assert_close(evaluated(in_parts, x, k), whole, 1e-10)
 
 
-def training(down, up):
-    """A scan over steps of a small DCGAN with a gradient penalty, and its arguments."""
+def orders(down, up):
+    """The dimension orders of all convolutions, as written and as compiled, of a scan.
+
+    Over steps of a small DCGAN with a gradient penalty. Its first map is smaller than
+    the kernel, for which XLA changes the order.
+    """
 
     def score(kernels, images):
-        hidden = jax.nn.leaky_relu(down(images, kernels[0]))
-        return jnp.sum(down(hidden, kernels[1]))
+        return jnp.sum(down(jax.nn.relu(down(images, kernels[0])), kernels[1]))
 
     def loss(kernels, latents):
-        images = up(jax.nn.relu(up(latents, kernels[1], (4, 4))), kernels[0], (8, 8))
+        images = up(latents, kernels[1], size=(4, 4))
+        images = up(jax.nn.relu(images), kernels[0], size=(8, 8))
         penalty = jnp.sum(jax.grad(score, 1)(kernels, images) ** 2)
         return score(kernels, images) + penalty
 
@@ -220,40 +216,115 @@ def training(down, up):
         gradients = jax.grad(loss)(kernels, latents)
         return jax.tree.map(lambda k, g: k - 0.1 * g, kernels, gradients), None
 
-    kernels = (jnp.ones((4, 4, 3, 8)), jnp.ones((4, 4, 8, 16)))
-    return lambda k, z: lax.scan(step, k, z)[0], kernels, jnp.ones((5, 6, 2, 2, 16))
-
-
-def orders(down, up):
-    """The dimension orders of all convolutions, as written and as compiled."""
-    run, *arguments = training(down, up)
-    lowered = jax.jit(run).lower(*arguments)
-    written = re.findall(
-        r"stablehlo.convolution.* dim_numbers = (.*?), window", lowered.as_text()
+    kernels, latents = (
+        (jnp.ones((4, 4, 3, 8)), jnp.ones((4, 4, 8, 16))),
+        (5, 6, 2, 2, 16),
     )
-    compiled = re.findall(
-        r" convolution\(.*dim_labels=([^, ]*)", lowered.compile().as_text()
+    run = jax.jit(lambda k, z: lax.scan(step, k, z)[0])
+    lowered = run.lower(kernels, jnp.ones(latents))
+    written, compiled = lowered.as_text(), lowered.compile().as_text()
+    return (
+        re.findall(r"stablehlo.convolution.* dim_numbers = (.*?), window", written),
+        re.findall(r" convolution\(.* dim_labels=([^, ]*)", compiled),
     )
-    return written, compiled
 
 
 def test_every_convolution_of_a_scan_is_canonical():
     written, compiled = orders(
-        partial(convolve, strides=(2, 2)),
-        lambda y, k, size: convolve_transpose(y, k, size=size, strides=(2, 2)),
+        partial(convolve, strides=(2, 2)), partial(convolve_transpose, strides=(2, 2))
     )
     assert set(written) == {"[b, 0, 1, f]x[0, 1, i, o]->[b, 0, 1, f]"}
     assert set(compiled) == {"b01f_01io->b01f"}
-    # 4 forward; their 3 derivatives by kernels and 4 by inputs; 2 for the penalty.
-    assert len(compiled) >= 13
+    # 10 of them without the penalty.
+    assert len(compiled) > 10
 
 
-def test_lax_in_a_scan_is_not_canonical():
+def test_lax_in_a_scan_is_not():
+    transpose = partial(
+        lax.conv_transpose, dimension_numbers=LAYOUT, transpose_kernel=True
+    )
     written, compiled = orders(
-        lambda x, k: reference(x, k, (2, 2), "SAME", (1, 1)),
-        lambda y, k, _: lax.conv_transpose(
-            y, k, (2, 2), "SAME", dimension_numbers=LAYOUT, transpose_kernel=True
-        ),
+        lambda x, k: reference(x, k, (2, 2), "SAME"),
+        lambda y, k, size: transpose(y, k, (2, 2), "SAME"),
     )
     assert set(written) > {"[b, 0, 1, f]x[0, 1, i, o]->[b, 0, 1, f]"}
     assert set(compiled) > {"b01f_01io->b01f"}
+
+
+@pytest.mark.parametrize(("platform", "count"), [("cpu", 0), ("cuda", 2)])
+def test_other_backends_get_the_order_of_lax(platform, count):
+    x, k = map(np.float32, operands((3, 4), (7, 6), (2, 3), 2))
+    lowered = jax.jit(gradients).trace(x, k).lower(lowering_platforms=(platform,))
+    assert lowered.as_text().count("[f, 0, 1, b]x[i, 0, 1, o]->[0, 1, b, f]") == count
+
+
+@pytest.mark.parametrize("window", [(1, 2), (3, 4), (5, 5)])
+@pytest.mark.parametrize("strides", [(1, 2), (3, 2)])
+def test_sizes_of_lax_conv_transpose(window, strides):
+    y, k = operands(window, (3, 4), (5, 2), 2)
+    transpose = partial(
+        lax.conv_transpose, dimension_numbers=LAYOUT, transpose_kernel=True
+    )
+    for padding, per_window in (("SAME", 0), ("VALID", 1)):
+        axes = zip((3, 4), strides, window, strict=True)
+        size = [n * s + per_window * max(k - s, 0) for n, s, k in axes]
+        actual = convolve_transpose(
+            y, k.mT, size=size, strides=strides, padding=padding
+        )
+        assert_close(actual, transpose(y, k.mT, strides, padding), 1e-5)
+
+
+def test_layers_equal_those_of_flax():
+    x = jax.random.normal(jax.random.key(0), (2, 5, 6, 3))
+    how = {"features": 4, "kernel_size": (4, 3), "strides": (2, 1)}
+    pairs = [
+        (Convolution(**how), nn.Conv(**how), 1),
+        # flax convolves the spread inputs by the kernel as it is, not turned around.
+        (TransposedConvolution(size=(10, 6), **how), nn.ConvTranspose(**how), -1),
+    ]
+    for ours, flax, turn in pairs:
+        params = ours.init(jax.random.key(1), x)["params"]
+        assert_close(params, flax.init(jax.random.key(1), x)["params"], 0)
+        params["bias"] = jnp.arange(4.0)
+        actual = ours.apply({"params": params}, x)
+        turned = params | {"kernel": params["kernel"][::turn, ::turn]}
+        assert_close(actual, flax.apply({"params": turned}, x), 1e-5)
+
+
+@pytest.mark.parametrize("layer", [Convolution, TransposedConvolution])
+def test_layers_without_bias_and_in_double_precision(layer):
+    size = {} if layer is Convolution else {"size": (5, 6)}
+    module = layer(4, (3, 3), **size, padding=((1, 1), (1, 1)), use_bias=False)
+    with jax.enable_x64(True):
+        x = jnp.ones((2, 5, 6, 3))
+        outputs, variables = module.init_with_output(jax.random.key(0), x)
+    assert (outputs.shape, outputs.dtype) == ((2, 5, 6, 4), jnp.float64)
+    kinds = jax.tree.map(lambda a: (a.shape, str(a.dtype)), variables)
+    assert kinds == {"params": {"kernel": ((3, 3, 3, 4), "float32")}}
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (partial(convolve, padding="VALID"), r"kernel \(4, 4\) exceeds size=\(3, 5\)"),
+        (
+            partial(convolve_transpose, size=(4, 5)),
+            r"needs inputs of \(4, 5\), not \(3",
+        ),
+    ],
+)
+def test_sizes_that_do_not_fit(function, words):
+    with pytest.raises(ValueError, match=words):
+        function(jnp.ones((1, 3, 5, 1)), jnp.ones((4, 4, 1, 1)))
+
+
+def test_forward_mode_is_refused():
+    operands = jnp.ones((1, 3, 3, 1)), jnp.ones((2, 2, 1, 1))
+    with pytest.raises(TypeError, match="forward-mode"):
+        jax.jvp(convolve, operands, operands)
+
+
+def test_weights_are_summed_over_the_windows_of_fewer_channels():
+    x, k = map(np.float32, operands((3, 3), (6, 6), (8, 2), 2))
+    weights = jax.jit(jax.grad(lambda k: jnp.sum(jnp.sin(convolve(x, k)))))
+    assert "-> tensor<2x3x3x8xf32>" in weights.lower(k).as_text()

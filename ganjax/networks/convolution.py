@@ -1,20 +1,18 @@
 """Convolutions that are fast on a CPU, forwards and backwards, inside `scan` too.
 
-XLA on a CPU is slow, by 10 times and more, in two places to which the derivatives of
-its convolution lead: the weight gradient of an input-dilated convolution, and, inside
-a loop, any convolution whose dimensions are not in the order NHWC, HWIO -> NHWC.
-Neither occurs here. A convolution C, its adjoint T (the transposed convolution) and
-its weight gradient W are three views of one form, trilinear in x [B, H, W, C],
-k [kh, kw, C, O] and y [B, H', W', O],
+XLA on a CPU is 10 times slower, and more, in places to which the derivatives of its
+convolution lead: the weight gradient of an input-dilated convolution; a kernel larger
+than the image; and, in a loop, any dimension order but NHWC, HWIO -> NHWC. None occurs
+here. A convolution C, its adjoint T (the transposed convolution) and its weight
+gradient W are three views of one form, trilinear in x [B, H, W, C], k [kh, kw, C, O]
+and y [B, H', W', O],
 
     <C(x, k), y> = <x, T(y, k)> = <k, W(x, y)>
         = sum x[b, s h + d i - p, s w + d j - p, c] k[i, j, c, o] y[b, h, w, o],
 
 with strides s, dilation d, padding p and zeros outside x. So the derivatives of each
-are the other two, to any order: a gradient penalty is as fast. Backends without these
-cliffs are given the dimension orders of lax's own derivatives.
-
-Reverse mode only: `jax.jvp` and `jax.jacfwd` raise a TypeError.
+are the other two, to any order: a gradient penalty is as fast. Backends other than the
+CPU get lax's own dimension orders. Reverse mode only: `jax.jvp` raises a TypeError.
 """
 
 import math
@@ -35,9 +33,9 @@ _Map = Callable[..., Array]
 _How = tuple[Sizes, Pads, Sizes, Sizes]
 
 _CANONICAL = ("NHWC", "HWIO", "NHWC")
-# XLA's T writes every window before it adds them up, 2.5 times slower where they leave
-# the cache; its W is 1.5 times slower where it sums over many positions at once. So the
-# batch is cut into parts; parts of less than this cost more than they save.
+# XLA's T writes all windows before it adds them up, 2.5 times slower where they leave
+# the cache; its W is 1.5 times slower where it sums over many positions at once. So
+# the batch is cut into parts; parts of less than this cost more than they save.
 _LEAST_VALUES, _LEAST_POSITIONS = 2**21, 2**11
 
 
@@ -81,33 +79,28 @@ def _in_parts(function: _Map, size: int, least: int, *batched: Array) -> Array:
     return lax.map(lambda part: function(*part), tuple(split))
 
 
-def _canonical(lhs: Array, rhs: Array, how: _How, *, exchange: bool = False) -> Array:
-    """The convolution of lhs by rhs, or the same sums with their roles exchanged.
+def _plain(lhs: Array, rhs: Array, how: _How, order: tuple[str, str, str]) -> Array:
+    return lax.conv_general_dilated(lhs, rhs, *how, order)
 
-    XLA exchanges them where rhs is the larger image, but leaves the canonical order.
+
+def _canonical(lhs: Array, rhs: Array, how: _How, *, exchange: bool = False) -> Array:
+    """The convolution of lhs by rhs, by the same sums in exchanged roles if need be.
+
+    XLA itself exchanges them where rhs is the larger image, and leaves the order.
     """
     if math.prod(rhs.shape[:2]) <= math.prod(lhs.shape[1:3]) and not exchange:
-        return lax.conv_general_dilated(lhs, rhs, *how, _CANONICAL)
+        return _plain(lhs, rhs, how, _CANONICAL)
     strides, padding, spread, dilation = how
     axes = zip(lhs.shape[1:3], spread, rhs.shape[:2], dilation, padding, strict=True)
     slack = [((n - 1) * s - (k - 1) * d, pads) for n, s, k, d, pads in axes]
     padding = tuple((r + high, r + low) for r, (low, high) in slack)
     lhs, rhs = rhs.transpose(3, 0, 1, 2), lhs.transpose(1, 2, 3, 0)
-    how = (strides, padding, dilation, spread)
-    outputs = lax.conv_general_dilated(lhs, rhs, *how, _CANONICAL)
+    outputs = _plain(lhs, rhs, (strides, padding, dilation, spread), _CANONICAL)
     return jnp.flip(outputs, (1, 2)).transpose(3, 1, 2, 0)
 
 
-def _cpu_convolve(at: _Geometry, x: Array, k: Array) -> Array:
-    return _canonical(x, k, at.convolve)
-
-
-def _lax_convolve(at: _Geometry, x: Array, k: Array) -> Array:
-    return lax.conv_general_dilated(x, k, *at.convolve, _CANONICAL)
-
-
 def _cpu_transpose(at: _Geometry, y: Array, k: Array) -> Array:
-    turned = jnp.flip(k, (0, 1)).swapaxes(2, 3)
+    turned = jnp.flip(k, (0, 1)).mT
     values = (y.size // y.shape[3]) * (k.size // k.shape[3])
     part = partial(_canonical, rhs=turned, how=at.transpose)
     parts = _in_parts(part, values, _LEAST_VALUES, y)
@@ -115,8 +108,7 @@ def _cpu_transpose(at: _Geometry, y: Array, k: Array) -> Array:
 
 
 def _lax_transpose(at: _Geometry, y: Array, k: Array) -> Array:
-    turned, order = lax.rev(k, (0, 1)), ("NHWC", "HWOI", "NHWC")
-    return lax.conv_general_dilated(y, turned, *at.transpose, order)
+    return _plain(y, lax.rev(k, (0, 1)), at.transpose, ("NHWC", "HWOI", "NHWC"))
 
 
 def _cpu_weights(at: _Geometry, x: Array, y: Array) -> Array:
@@ -133,39 +125,35 @@ def _cpu_weights(at: _Geometry, x: Array, y: Array) -> Array:
 
 
 def _lax_weights(at: _Geometry, x: Array, y: Array) -> Array:
-    return lax.conv_general_dilated(x, y, *at.weights, ("CHWN", "IHWO", "HWNC"))
+    return _plain(x, y, at.weights, ("CHWN", "IHWO", "HWNC"))
 
 
-def _by_platform(cpu: _Map, other: _Map, at: _Geometry, *operands: Array) -> Array:
-    choice = {"cpu": partial(cpu, at), "default": partial(other, at)}
-    return lax.platform_dependent(*operands, **choice)
+def _bilinear(cpu: _Map, other: _Map, rule: Callable[..., Any]) -> _Map:
+    """An operator `(geometry, a, b)`; `rule(geometry, (a, b), c)` pulls c back."""
+
+    @partial(jax.custom_vjp, nondiff_argnums=(0,))
+    def operator(at: _Geometry, a: Array, b: Array) -> Array:
+        return lax.platform_dependent(
+            a, b, cpu=partial(cpu, at), default=partial(other, at)
+        )
+
+    operator.defvjp(lambda at, a, b: (operator(at, a, b), (a, b)), rule)
+    return operator
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _convolve(at: _Geometry, x: Array, k: Array) -> Array:
-    return _by_platform(_cpu_convolve, _lax_convolve, at, x, k)
-
-
-@partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _transpose(at: _Geometry, y: Array, k: Array) -> Array:
-    return _by_platform(_cpu_transpose, _lax_transpose, at, y, k)
-
-
-@partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _weights(at: _Geometry, x: Array, y: Array) -> Array:
-    return _by_platform(_cpu_weights, _lax_weights, at, x, y)
-
-
-_convolve.defvjp(
-    lambda at, x, k: (_convolve(at, x, k), (x, k)),
+_convolve: _Map = _bilinear(
+    lambda at, x, k: _canonical(x, k, at.convolve),
+    lambda at, x, k: _plain(x, k, at.convolve, _CANONICAL),
     lambda at, xk, y: (_transpose(at, y, xk[1]), _weights(at, xk[0], y)),
 )
-_transpose.defvjp(
-    lambda at, y, k: (_transpose(at, y, k), (y, k)),
+_transpose: _Map = _bilinear(
+    _cpu_transpose,
+    _lax_transpose,
     lambda at, yk, x: (_convolve(at, x, yk[1]), _weights(at, x, yk[0])),
 )
-_weights.defvjp(
-    lambda at, x, y: (_weights(at, x, y), (x, y)),
+_weights: _Map = _bilinear(
+    _cpu_weights,
+    _lax_weights,
     lambda at, xy, k: (_transpose(at, xy[1], k), _convolve(at, xy[0], k)),
 )
 
@@ -188,10 +176,7 @@ def convolve(
     padding: Padding = "SAME",
     dilation: Sizes = (1, 1),
 ) -> Array:
-    """C(x, k) of the module's docstring: y[h] = sum_i x[s h + d i - p] k[i].
-
-    Inputs [B, H, W, C] and a kernel [kh, kw, C, O] to [B, H', W', O].
-    """
+    """C(x, k) above: inputs [B, H, W, C], kernel [kh, kw, C, O] to [B, H', W', O]."""
     geometry, _ = _fit(inputs.shape[1:3], kernel.shape[:2], strides, padding, dilation)
     return _convolve(geometry, *_aligned(inputs, kernel))
 
@@ -205,11 +190,10 @@ def convolve_transpose(
     padding: Padding = "SAME",
     dilation: Sizes = (1, 1),
 ) -> Array:
-    """T(y, k) of the module's docstring: y[h] k[i] is added to x[s h + d i - p].
+    """T(y, k) above: inputs [B, H', W', O], kernel [kh, kw, C, O] to [B, *size, C].
 
-    Inputs [B, H', W', O] and a kernel [kh, kw, C, O] to [B, *size, C]: the transpose of
-    `convolve` on images of `size`. Every size that it takes to (H', W') fits: with
-    "SAME" and strides of 2, both 13 and 14 for H' = 7.
+    The transpose of `convolve` on images of `size`. Every size that it takes to
+    (H', W') fits: with "SAME" and strides of 2, both 13 and 14 for H' = 7.
 
     PyTorch's ConvTranspose2d, of weights [O, C, kh, kw], makes the size
     s (H' - 1) - 2 p + d (kh - 1) + output_padding + 1. `lax.conv_transpose` with
@@ -263,6 +247,4 @@ class TransposedConvolution(nn.Module):
     def __call__(self, inputs: Array) -> Array:
         """[B, H', W', C] to [B, *size, features]."""
         function = partial(convolve_transpose, size=self.size)
-        return _layer(
-            self, lambda x, k, **at: function(x, k.swapaxes(2, 3), **at), inputs
-        )
+        return _layer(self, lambda x, k, **at: function(x, k.mT, **at), inputs)
