@@ -1,9 +1,9 @@
 # make train: set up and train the first experiment.  make test: set up and test.
 
-# The first of these that is a Python ganjax runs on; set PYTHON to choose another.
+# The first of these that ganjax runs on; set PYTHON to choose another.
+GOOD = -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
-	$$python -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
-	2>/dev/null && echo $$python && break; done)
+	$$python $(GOOD) && echo $$python && break; done)
 PIP = .venv/bin/python -m pip --disable-pip-version-check install -q -c constraints.txt
 
 .PHONY: train test
@@ -26,6 +26,6 @@ test: .venv/tested
 	@touch $@
 
 .venv/bin/python:
-	@test -n "$(PYTHON)" || { echo "ganjax needs Python 3.11, 3.12 or 3.13 with its venv module, and found none;" \
+	@$(or $(PYTHON),false) $(GOOD) || { echo "ganjax needs Python 3.11, 3.12 or 3.13 with its venv module;" \
 		"say where one is: make PYTHON=/path/to/python3.12" >&2; exit 2; }
 	$(PYTHON) -m venv .venv
