@@ -63,6 +63,8 @@ def run(config: Config, folder: Path, mode: str) -> int:
         if mode == "train":
             return _train(config, folder)
         _look(config, folder, (_WRITERS[mode],))
+        if jax.process_index() == 0:
+            write_report(folder)
         return EXIT_CODES["done"]
     except (CheckpointError, OSError, RunError) as error:
         raise ConfigError(f"--workdir: {folder}: {error}") from error
@@ -107,7 +109,6 @@ def _look(config: Config, folder: Path, writers: tuple[Callable, ...]) -> None:
         evaluator = Evaluator(experiment)
         for write in writers:
             write(config, folder, evaluator, *restored)
-        write_report(folder)
 
 
 class _Chunk(NamedTuple):
@@ -200,16 +201,16 @@ def _train(config: Config, folder: Path) -> int:
     ending, step, message = _advance(config, folder)
     status = partial(write_status, folder, step=step, steps=config["steps"])
     is_writer = jax.process_index() == 0
-    if is_writer:
-        status(state=ending, message=message)
-        print(f"{ending} at step {step}" + (message and f": {message}"))
     try:
         if ending == "done":
             _look(config, folder, (write_evaluation, write_samples))
-        elif is_writer:
-            write_report(folder)
     except Exception as error:
         if is_writer:
             status(state="failed", message=f"{type(error).__name__}: {error}")
         raise
+    if is_writer:
+        # Only now: who reads "done" may rely on the evaluation.
+        status(state=ending, message=message)
+        print(f"{ending} at step {step}" + (message and f": {message}"))
+        write_report(folder)
     return EXIT_CODES[ending]
