@@ -6,6 +6,7 @@ losses.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 from jax import Array
 
@@ -29,22 +30,45 @@ def _adversarial(
     )
 
 
+def _two_sided(
+    real: Callable[[Array], Array],
+    fake: Callable[[Array], Array],
+    generator: Callable[[Array], Array],
+    *,
+    threshold: Array | float | None,
+) -> Objective:
+    """An objective whose discriminator has a term of each side's scores.
+
+    Its terms are "real_loss" and "fake_loss", the generator's is "adversarial".
+    """
+    return Objective(
+        {
+            "discriminator": lambda outcome: {
+                "real_loss": real(outcome.real_score),
+                "fake_loss": fake(outcome.fake_score),
+            },
+            "generator": lambda outcome: {"adversarial": generator(outcome.fake_score)},
+        },
+        threshold,
+    )
+
+
 def minimax() -> Objective:
     """Minimax GAN."""
-    return _adversarial(
-        lambda o: losses.minimax_discriminator(o.real_score, o.fake_score),
-        lambda o: losses.minimax_generator(o.fake_score),
+    return _two_sided(
+        losses.minimax_real,
+        losses.minimax_fake,
+        losses.minimax_generator,
         threshold=0.0,
     )
 
 
 def non_saturating(*, real_target: float | Array) -> Objective:
     """Non-saturating GAN, with one-sided label smoothing below a target of 1."""
-    return _adversarial(
-        lambda o: losses.non_saturating_discriminator(
-            o.real_score, o.fake_score, real_target=real_target
-        ),
-        lambda o: losses.non_saturating_generator(o.fake_score),
+    return _two_sided(
+        partial(losses.non_saturating_real, real_target=real_target),
+        losses.minimax_fake,
+        losses.non_saturating_generator,
         threshold=0.0,
     )
 
@@ -56,31 +80,30 @@ def least_squares(
     generator_target: float | Array,
 ) -> Objective:
     """Least-squares GAN; the paper's b, a, c are real, fake, generator target."""
-    return _adversarial(
-        lambda o: losses.least_squares_discriminator(
-            o.real_score, o.fake_score, real_target=real_target, fake_target=fake_target
-        ),
-        lambda o: losses.least_squares_generator(
-            o.fake_score, generator_target=generator_target
-        ),
+    return _two_sided(
+        partial(losses.least_squares_real, real_target=real_target),
+        partial(losses.least_squares_fake, fake_target=fake_target),
+        partial(losses.least_squares_generator, generator_target=generator_target),
         threshold=(real_target + fake_target) / 2,
     )
 
 
 def hinge() -> Objective:
     """Hinge GAN."""
-    return _adversarial(
-        lambda o: losses.hinge_discriminator(o.real_score, o.fake_score),
-        lambda o: losses.hinge_generator(o.fake_score),
+    return _two_sided(
+        losses.hinge_real,
+        losses.hinge_fake,
+        losses.hinge_generator,
         threshold=0.0,
     )
 
 
 def wasserstein() -> Objective:
     """Wasserstein GAN; the Lipschitz constraint is a penalty or clipped weights."""
-    return _adversarial(
-        lambda o: losses.wasserstein_discriminator(o.real_score, o.fake_score),
-        lambda o: losses.wasserstein_generator(o.fake_score),
+    return _two_sided(
+        losses.wasserstein_real,
+        losses.wasserstein_fake,
+        losses.wasserstein_generator,
         threshold=None,
     )
 

@@ -9,12 +9,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conformance import PLAYERS, random_scores
+from conformance import FAKE, PLAYERS, REAL, random_scores
 from numpy.testing import assert_allclose
 from scipy import stats
 
 from ganjax import losses, schema
 from ganjax.objectives import OBJECTIVES
+from ganjax.types import Outcome
 
 close = partial(assert_allclose, rtol=1e-6, atol=1e-6)
 
@@ -34,6 +35,25 @@ def test_names_are_sorted_and_pair_up():
     assert pairs <= set(losses.__all__)
 
 
+@pytest.mark.parametrize(
+    ("name", "real", "fake"),
+    [
+        # softplus(-r): 2.115680 / 4; softplus(s): 2.607414 / 4
+        ("minimax", 0.5289200, 0.6518535),
+        # relu(1 - r): (0 + 0.5 + 2 + 0) / 4; relu(1 + s): (0.5 + 2 + 0 + 1) / 4
+        ("hinge", 0.625, 0.875),
+        # -(2 + 0.5 - 1 + 1.5) / 4; (-0.5 + 1 - 2 + 0) / 4
+        ("wasserstein", -0.75, -0.375),
+    ],
+)
+def test_terms_of_a_discriminator_are_those_of_its_two_sides(name, real, fake):
+    outcome = Outcome(real_score=jnp.asarray(REAL), fake_score=jnp.asarray(FAKE))
+    terms = OBJECTIVES[name]().losses["discriminator"](outcome)
+    assert set(terms) == {"real_loss", "fake_loss"}
+    close(terms["real_loss"], real)
+    close(terms["fake_loss"], fake)
+
+
 @pytest.mark.parametrize("name", losses.__all__)
 def test_docstring_names_a_paper(name):
     author_and_year = r"[A-Z][\w-]+ (et al\. |and [A-Z][\w-]+ )?(19|20)\d\d, "
@@ -49,7 +69,10 @@ def test_default_numbers_are_those_of_the_schema():
                 defaults[name, keyword.name] = keyword.default
                 expected[name, keyword.name] = keys[keyword.name].default
     assert defaults == expected
-    assert len(defaults) == sum(len(row.keys) for row in schema.OBJECTIVES.values())
+    found = {(name.rpartition("_")[0], keyword) for name, keyword in defaults}
+    assert found == {
+        (n, key) for n, row in schema.OBJECTIVES.items() for key in row.keys
+    }
 
 
 def on_grid(name, score, p, q):

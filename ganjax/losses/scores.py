@@ -8,7 +8,9 @@ The contract of every loss in this file:
   keyword-only and may be traced;
 - the result is one scalar, float32 (float64 for float64 scores), to be minimised;
 - unpaired losses take any two shapes, paired ones compare `r_i` with `s_i` and raise
-  `ValueError` when the shapes differ.
+  `ValueError` when the shapes differ;
+- where a discriminator's loss is a sum over the two sides, `<name>_real` and
+  `<name>_fake` are its terms, as papers plot them.
 """
 
 import jax
@@ -32,6 +34,22 @@ def _check_paired(real_score: Array, fake_score: Array) -> None:
         )
 
 
+def minimax_real(real_score: Array) -> Array:
+    """E softplus(-r) = -E log D(x).
+
+    Goodfellow et al. 2014, "Generative Adversarial Nets", eq. 1.
+    """
+    return _mean(softplus(-real_score))
+
+
+def minimax_fake(fake_score: Array) -> Array:
+    """E softplus(s) = -E log(1 - D(G(z))).
+
+    Goodfellow et al. 2014, "Generative Adversarial Nets", eq. 1.
+    """
+    return _mean(softplus(fake_score))
+
+
 def minimax_discriminator(real_score: Array, fake_score: Array) -> Array:
     """E softplus(-r) + E softplus(s): cross-entropy of real against generated.
 
@@ -41,7 +59,7 @@ def minimax_discriminator(real_score: Array, fake_score: Array) -> Array:
 
     Goodfellow et al. 2014, "Generative Adversarial Nets", eq. 1.
     """
-    return _mean(softplus(-real_score)) + _mean(softplus(fake_score))
+    return minimax_real(real_score) + minimax_fake(fake_score)
 
 
 def minimax_generator(fake_score: Array) -> Array:
@@ -49,7 +67,19 @@ def minimax_generator(fake_score: Array) -> Array:
 
     Goodfellow et al. 2014, "Generative Adversarial Nets", eq. 1.
     """
-    return -_mean(softplus(fake_score))
+    return -minimax_fake(fake_score)
+
+
+def non_saturating_real(
+    real_score: Array, *, real_target: float | Array = 1.0
+) -> Array:
+    """E[t softplus(-r) + (1 - t) softplus(r)] with t = real_target.
+
+    Salimans et al. 2016, "Improved Techniques for Training GANs", section 3.4.
+    """
+    return _mean(
+        real_target * softplus(-real_score) + (1 - real_target) * softplus(real_score)
+    )
 
 
 def non_saturating_discriminator(
@@ -60,14 +90,12 @@ def non_saturating_discriminator(
     `real_target` t in (0, 1] is the probability that the discriminator is asked to give
     to real examples; below 1 it is one-sided label smoothing (Salimans et al. 2016,
     "Improved Techniques for Training GANs", section 3.4). At t = 1 this is
-    `minimax_discriminator`.
+    `minimax_discriminator`, whose term of the generated side it shares.
 
     Goodfellow et al. 2014, "Generative Adversarial Nets", section 3.
     """
-    real = real_target * softplus(-real_score) + (1 - real_target) * softplus(
-        real_score
-    )
-    return _mean(real) + _mean(softplus(fake_score))
+    real = non_saturating_real(real_score, real_target=real_target)
+    return real + minimax_fake(fake_score)
 
 
 def non_saturating_generator(fake_score: Array) -> Array:
@@ -76,6 +104,22 @@ def non_saturating_generator(fake_score: Array) -> Array:
     Goodfellow et al. 2014, "Generative Adversarial Nets", section 3.
     """
     return _mean(softplus(-fake_score))
+
+
+def least_squares_real(real_score: Array, *, real_target: float | Array = 1.0) -> Array:
+    """1/2 E (r - b)^2 with b = real_target.
+
+    Mao et al. 2017, "Least Squares Generative Adversarial Networks", eq. 2.
+    """
+    return 0.5 * _mean(jnp.square(real_score - real_target))
+
+
+def least_squares_fake(fake_score: Array, *, fake_target: float | Array = 0.0) -> Array:
+    """1/2 E (s - a)^2 with a = fake_target.
+
+    Mao et al. 2017, "Least Squares Generative Adversarial Networks", eq. 2.
+    """
+    return 0.5 * _mean(jnp.square(fake_score - fake_target))
 
 
 def least_squares_discriminator(
@@ -92,8 +136,8 @@ def least_squares_discriminator(
 
     Mao et al. 2017, "Least Squares Generative Adversarial Networks", eq. 2.
     """
-    real = 0.5 * _mean(jnp.square(real_score - real_target))
-    return real + 0.5 * _mean(jnp.square(fake_score - fake_target))
+    real = least_squares_real(real_score, real_target=real_target)
+    return real + least_squares_fake(fake_score, fake_target=fake_target)
 
 
 def least_squares_generator(
@@ -106,13 +150,29 @@ def least_squares_generator(
     return 0.5 * _mean(jnp.square(fake_score - generator_target))
 
 
+def hinge_real(real_score: Array) -> Array:
+    """E relu(1 - r).
+
+    Lim and Ye 2017, "Geometric GAN", eq. 11-12.
+    """
+    return _mean(relu(1 - real_score))
+
+
+def hinge_fake(fake_score: Array) -> Array:
+    """E relu(1 + s).
+
+    Lim and Ye 2017, "Geometric GAN", eq. 11-12.
+    """
+    return _mean(relu(1 + fake_score))
+
+
 def hinge_discriminator(real_score: Array, fake_score: Array) -> Array:
     """E relu(1 - r) + E relu(1 + s).
 
     Lim and Ye 2017, "Geometric GAN", eq. 11-12; Miyato et al. 2018, "Spectral
     Normalization for Generative Adversarial Networks", eq. 16.
     """
-    return _mean(relu(1 - real_score)) + _mean(relu(1 + fake_score))
+    return hinge_real(real_score) + hinge_fake(fake_score)
 
 
 def hinge_generator(fake_score: Array) -> Array:
@@ -123,6 +183,22 @@ def hinge_generator(fake_score: Array) -> Array:
     return -_mean(fake_score)
 
 
+def wasserstein_real(real_score: Array) -> Array:
+    """-E r.
+
+    Arjovsky et al. 2017, "Wasserstein GAN", eq. 2-3.
+    """
+    return -_mean(real_score)
+
+
+def wasserstein_fake(fake_score: Array) -> Array:
+    """E s.
+
+    Arjovsky et al. 2017, "Wasserstein GAN", eq. 2-3.
+    """
+    return _mean(fake_score)
+
+
 def wasserstein_discriminator(real_score: Array, fake_score: Array) -> Array:
     """E s - E r: minus the estimate of the Wasserstein-1 distance.
 
@@ -131,7 +207,7 @@ def wasserstein_discriminator(real_score: Array, fake_score: Array) -> Array:
 
     Arjovsky et al. 2017, "Wasserstein GAN", eq. 2-3.
     """
-    return _mean(fake_score) - _mean(real_score)
+    return wasserstein_real(real_score) + wasserstein_fake(fake_score)
 
 
 def wasserstein_generator(fake_score: Array) -> Array:
