@@ -15,7 +15,7 @@ from jax import Array
 from ganjax.config import ConfigError
 from ganjax.data import MIXTURES, SOURCES, DataError
 from ganjax.games import GAMES, SCHEDULES
-from ganjax.metrics import mixture_quality, score_statistics
+from ganjax.metrics import mixture_quality, neighbour_quality, score_statistics
 from ganjax.networks import NETWORKS
 from ganjax.objectives import BATCH_COUPLED, OBJECTIVES
 from ganjax.optim import OPTIMIZERS, resolve_schedules
@@ -25,6 +25,8 @@ from ganjax.state import TrainState, init_state
 from ganjax.step import Step, make_train_step
 from ganjax.types import Examples, Parts, Penalty, Schedule, Source, Tree
 from ganjax.validation import numbers
+
+_FEWEST = 6  # images: each has five neighbours, by which samples are measured
 
 Config = Mapping[str, Any]
 Build = Callable[[Tree, Array | int], Parts]
@@ -104,7 +106,18 @@ def _told_classes(config: Config, source: Source) -> int:
 def _quality(config: Config, source: Source) -> Callable[..., dict[str, float]]:
     if config["data"]["name"] in MIXTURES:
         return lambda samples: mixture_quality(samples, **source.arrays)
-    return lambda samples: {}
+    real = _distinct(source.arrays["images"], config["evaluation"]["samples"])
+    if len(real) < _FEWEST:
+        raise ConfigError(
+            f"config.data: {len(real)} different images are too few; at least {_FEWEST}"
+        )
+    return lambda samples: neighbour_quality((real - 127.5) / 127.5, samples)
+
+
+def _distinct(images: np.ndarray, count: int) -> np.ndarray:
+    """`count` different images, the same whatever the seed of the run, or all."""
+    order = np.random.default_rng(0).permutation(len(images))[:count]
+    return np.unique(images[order], axis=0)
 
 
 def _keywords(section: Config) -> dict[str, Any]:

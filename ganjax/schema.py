@@ -218,7 +218,7 @@ RECORD = {
 
 EVALUATION = {
     "every": Key(0, "[0, inf)"),  # steps; 0 is at the end only
-    "samples": Key(2_500, "[2, inf)"),
+    "samples": Key(2_500, "[6, inf)"),  # each has five neighbours
 }
 
 TRACED = ("game", "objective", "penalties", "optimizers", "average")

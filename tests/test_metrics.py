@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from ganjax.metrics import mixture_quality, score_statistics
+from ganjax.metrics import mixture_quality, neighbour_quality, score_statistics
 from ganjax.types import Outcome
 
 
@@ -148,3 +148,41 @@ MEANS = {"real_score": 0.5, "fake_score": -0.5}
 def test_score_statistics(threshold, expected):
     assert score_statistics(OUTCOME, threshold) == MEANS | expected
     assert jax.jit(score_statistics)(OUTCOME, threshold) == MEANS | expected
+
+
+def test_neighbours_by_hand():
+    real = np.array([0.0, 1.0, 3.0, 7.0])  # nearest others at 1, 1, 2, 4
+    fake = np.array([0.5, 2.5, 20.0])  # at 2, 2, 17.5
+    # 0.5 lies within 1 of 0 and of 1; 2.5 within 2 of 3; 20 in no ball.
+    # 0, 1, 3 lie within 2 of 0.5 or 2.5, and 7 within 17.5 of 20.
+    assert neighbour_quality(real, fake, neighbours=1) == {
+        "coverage": 3 / 4,
+        "precision": 2 / 3,
+        "recall": 1.0,
+        "density": (2 + 1 + 0) / 3,
+    }
+
+
+def test_neighbours_of_true_samples():
+    rng = np.random.default_rng(0)
+    count, neighbours = 2_000, 5
+    quality = neighbour_quality(
+        *rng.normal(size=(2, count, 3, 2)), neighbours=neighbours
+    )
+    # Four standard errors, were the balls independent; they overlap, so twice that.
+    coverage = 1 - 2.0**-neighbours
+    error = 8 * math.sqrt(coverage * (1 - coverage) / count)
+    assert_allclose(quality["coverage"], coverage, atol=error)
+    assert_allclose(quality["density"], 1.0, atol=0.1)
+
+
+def test_neighbours_tell_quality_from_variety():
+    rng = np.random.default_rng(0)
+    real = rng.normal(size=(500, 2))
+    narrow = neighbour_quality(real, 0.2 * rng.normal(size=(500, 2)))
+    wide = neighbour_quality(real, 5.0 * rng.normal(size=(500, 2)))
+    assert narrow["precision"] > 0.99
+    assert narrow["recall"] < 0.3
+    assert wide["precision"] < 0.5
+    assert wide["density"] < 0.5 * narrow["density"]
+    assert wide["recall"] > 0.9

@@ -178,7 +178,7 @@ def test_wrong_type(key, value, words):
         ("optimizers.generator.clip_weights", 0.0, "must lie in (0, inf), not 0.0"),
         ("optimizers.generator.b2", 1.0, "b2: must lie in [0, 1), not 1.0"),
         ("average.generator.decay", 1.5, "decay: must lie in [0, 1), not 1.5"),
-        ("evaluation.samples", 1, "samples: must lie in [2, inf), not 1"),
+        ("evaluation.samples", 5, "samples: must lie in [6, inf), not 5"),
         # The program's numbers are float32, which has no such number.
         (LR, 1e-50, "must lie in (0, inf), not 1e-50, in float32 0.0"),
         (LR, 1e50, "must lie in (0, inf), not 1e+50, in float32 inf"),
