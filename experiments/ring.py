@@ -1,13 +1,15 @@
 """A ring of 8 Gaussians, radius 1, sd 0.01: the first experiment.
 
     python -m ganjax.main --config=experiments/ring.py --workdir=runs/ring
+    python -m launch --config=experiments/ring.py:small --workdir=sweeps/ring
 
 Does the generator find all modes, how many of its samples lie within three standard
 deviations of a mode (a perfect generator: 98.889 %), and are the modes as wide as they
 should be (variance ratio 1)?
 
 Expect 8 modes, 96 to 97 % and a ratio of 0.66 to 0.80 over seeds 0 to 4, after 90 s on
-two cores (docs/results.md).
+two cores (docs/results.md). The sweep asks which of seven objectives does best, each
+with its usual constraint, over four seeds.
 
 Arguments, as in experiments/ring.py:hinge or ring.py:wasserstein,interpolated_gradient:
 
@@ -15,7 +17,10 @@ Arguments, as in experiments/ring.py:hinge or ring.py:wasserstein,interpolated_g
   play       alternating (default) or simultaneous
   constraint usual (default): zero-centred gradient penalties on both sides, and for
              wasserstein clipped weights; none; or interpolated_gradient
+  size       full (default): 50,000 steps; or small: 10,000, for a sweep in ten minutes
 """
+
+from collections.abc import Callable
 
 from ganjax.config import (
     ConfigDict,
@@ -26,6 +31,11 @@ from ganjax.config import (
     schedule,
 )
 
+OBJECTIVES = (
+    *("minimax", "non_saturating", "least_squares", "hinge", "wasserstein"),
+    *("relativistic", "relativistic_average"),
+)
+
 
 def get_config(arg: str = "") -> ConfigDict:
     """The config of one run."""
@@ -34,6 +44,7 @@ def get_config(arg: str = "") -> ConfigDict:
         objective=objectives("relativistic"),
         play=("alternating", "simultaneous"),
         constraint=("usual", "none", "interpolated_gradient"),
+        size=("full", "small"),
     )
     clipped = chosen.objective == "wasserstein" and chosen.constraint == "usual"
     config = defaults(
@@ -43,7 +54,7 @@ def get_config(arg: str = "") -> ConfigDict:
         optimizer="rmsprop" if clipped else "adam",
         play=chosen.play,
     )
-    config.steps = 50_000
+    config.steps = 50_000 if chosen.size == "full" else 10_000
     config.batch_size = 256
 
     for optimizer in config.optimizers.values():
@@ -72,5 +83,12 @@ def get_config(arg: str = "") -> ConfigDict:
         config.schedule.discriminator_rounds = 5
 
     config.record.pictures_every = 2_500
-    config.evaluation.every = 2_500
+    config.evaluation.every = config.steps // 20
     return config
+
+
+def sweep(add: Callable[..., None]) -> None:
+    """The seven objectives, each with its usual constraint, over four seeds."""
+    for objective in OBJECTIVES:
+        for seed in range(4):
+            add(arg=objective, seed=seed)

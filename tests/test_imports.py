@@ -17,6 +17,7 @@ LEAVES = {
 JAX_FREE = {
     *("__init__", "config", "validation", "schema", "stopping"),
     *("record", "events", "progress", "draw", "figure", "report"),
+    *("experiment", "command", "measures", "study"),
 }
 BELOW_BUILD = SHARED | LEAVES | JAX_FREE | {"objectives", "step", "parallel"}
 BELOW_TRAIN = BELOW_BUILD | {"build", "evaluate", "journal"}
@@ -34,8 +35,9 @@ RULES: dict[str, set[str]] = {
     "evaluate": SHARED | LEAVES | {"build", "draw"},
     "journal": SHARED | {"evaluate", "record", "progress", "draw", "report", "state"},
     "train": BELOW_TRAIN,
-    "main": {"config", "validation"},
+    "main": {"command", "config", "validation"},
     "experiments": {"config"},
+    "launch": {"command", "config", "experiment", "measures", "record"},
 }
 # And what it may import besides, inside a function.
 LATE = {"main": {"train"}, "experiments": BELOW_TRAIN}
@@ -84,7 +86,8 @@ def offences(path, source):
         if top == "ganjax" and other not in allowed:
             found.append(f"{path}: {name}; {room} may import {sorted(allowed)}")
         if top in JAX and (
-            room in JAX_FREE | {"main"} or (room == "experiments" and not late)
+            room in JAX_FREE | {"main", "launch"}
+            or (room == "experiments" and not late)
         ):
             found.append(f"{path}: {name}; {room} is free of jax")
         if room not in ONLY_IN.get(top, {room}):
@@ -94,7 +97,7 @@ def offences(path, source):
 
 MODULES = sorted(
     str(path.relative_to(ROOT))
-    for folder in ("ganjax", "experiments")
+    for folder in ("ganjax", "experiments", "launch")
     for path in (ROOT / folder).rglob("*.py")
 )
 
@@ -161,7 +164,9 @@ def loaded(*arguments):
         ("-c", "import ganjax.validation"),
         ("-c", "import ganjax.record"),
         ("-c", "import ganjax.report"),
+        ("-c", "import ganjax.experiment"),
         ("-m", "ganjax.main", "--help"),
+        ("-m", "launch", "--help"),
     ],
     ids=" ".join,
 )

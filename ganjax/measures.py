@@ -1,0 +1,37 @@
+"""What evaluations measure, and which way is better. No jax."""
+
+import math
+from collections.abc import Iterable
+
+# The first of these that a run has is its key measure. The word after each says where
+# the best value lies.
+BEST = {
+    "high_quality": "highest",
+    "modes_covered": "highest",
+    "reverse_kl": "lowest",
+    "variance_ratio": "one",
+}
+
+
+def key_measure(names: Iterable[str]) -> str | None:
+    """The measure that a run is judged by first, of those that it has."""
+    have = set(names)
+    return next((name for name in BEST if name in have), None)
+
+
+def cost(name: str, value: float) -> float:
+    """How far `value` is from the best, to be compared only: less is better.
+
+    NaN and names that are not in `BEST` give infinity.
+    """
+    best = BEST.get(name)
+    if best is None or math.isnan(value):
+        return math.inf
+    if best == "one":
+        return abs(math.log(value)) if value > 0 else math.inf
+    return value if best == "lowest" else -value
+
+
+def scale(name: str, value: float) -> float:
+    """The value on the scale whose differences are meant: itself or, for one, |log|."""
+    return cost(name, value) if BEST.get(name) == "one" else value
