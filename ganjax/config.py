@@ -2,7 +2,6 @@
 
 import ast
 import runpy
-import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import Any
 
 from ml_collections import ConfigDict, config_dict
 
-from ganjax import schema
+from ganjax import experiment, schema
+from ganjax.experiment import ConfigError
 from ganjax.schema import Key
 
 KINDS = {
@@ -20,10 +20,6 @@ KINDS = {
     str: "a string",
     tuple: "a tuple such as (64, 64)",
 }
-
-
-class ConfigError(Exception):
-    """A config, argument or data set that cannot be used, said in one line."""
 
 
 def parse_arg(arg: str | None, **choices: Iterable[str]) -> SimpleNamespace:
@@ -54,6 +50,11 @@ def parse_arg(arg: str | None, **choices: Iterable[str]) -> SimpleNamespace:
 def objectives(default: str) -> tuple[str, ...]:
     """The names of all objectives, the default first, as choices for `parse_arg`."""
     return (default, *(name for name in schema.OBJECTIVES if name != default))
+
+
+def divergences(default: str) -> tuple[str, ...]:
+    """The names of all f-divergences, likewise."""
+    return (default, *(name for name in schema.DIVERGENCES if name != default))
 
 
 def load(location: str, overrides: Sequence[str] = ()) -> ConfigDict:
@@ -88,28 +89,11 @@ def load(location: str, overrides: Sequence[str] = ()) -> ConfigDict:
 
 
 def _get_config(location: str) -> ConfigDict:
-    path, colon, argument = location.partition(":")
-    if not Path(path).is_file():
-        raise ConfigError(f"--config: there is no file {path}")
-    try:
-        found = runpy.run_path(path, run_name="experiment")
-        if "get_config" not in found:
-            raise ConfigError("has no function get_config(argument)")
-        config = found["get_config"](*[argument] if colon else [])
-        if not isinstance(config, ConfigDict):
-            raise ConfigError(f"get_config returns {config!r}, not a ConfigDict")
-        return config
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from error
-    except (Exception, SystemExit) as error:
-        lines = [
-            frame.lineno
-            for frame in traceback.extract_tb(error.__traceback__)
-            if Path(frame.filename).resolve() == Path(path).resolve()
-        ]
-        where = f"{path}:{lines[-1]}" if lines else path
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"{where}: {type(error).__name__}: {reason}") from error
+    config = experiment.get_config(location)
+    if not isinstance(config, ConfigDict):
+        path = location.partition(":")[0]
+        raise ConfigError(f"{path}: get_config returns {config!r}, not a ConfigDict")
+    return config
 
 
 def sibling(file: str, name: str) -> Callable[..., ConfigDict]:
@@ -187,6 +171,16 @@ def penalty(name: str, **values: Any) -> ConfigDict:
     return ConfigDict(_defaults(_row(schema.PENALTIES, name)) | values)
 
 
+def augmentation(name: str, **values: Any) -> ConfigDict:
+    """The section of one augmentation, to be set as `config.augment.<name>`."""
+    return ConfigDict(_defaults(_row(schema.AUGMENTATIONS, name)) | values)
+
+
+def correction(name: str, **values: Any) -> ConfigDict:
+    """The section of one correction, to be set as `config.corrections.<name>`."""
+    return ConfigDict(_defaults(_row(schema.CORRECTIONS, name)) | values)
+
+
 def schedule(shape: str, final: float) -> ConfigDict:
     """A number's `<number>_schedule`; `final` is its factor at the end of the run."""
     return ConfigDict({"shape": shape, "final": final})
@@ -198,12 +192,17 @@ def defaults(
     network: str,
     objective: str,
     optimizer: str = "adam",
-    play: str = "alternating",
+    play: str | None = None,
     game: str = "adversarial",
 ) -> ConfigDict:
-    """A whole config from the names of its parts, every key at its default."""
+    """A whole config from the names of its parts, every key at its default.
+
+    The discriminator gets the head that the objective reads. `play` is alternating, or
+    simultaneous where the discriminator is the only player.
+    """
     players = _row(schema.PLAYERS, game)
     networks = _row(schema.NETWORKS, network)
+    play = play or ("alternating" if len(players) > 1 else "simultaneous")
     config = ConfigDict(_defaults(schema.RUN))
     config.data = section(schema.SOURCES, data)
     config.game = section(schema.GAMES, game)
@@ -211,16 +210,28 @@ def defaults(
         {p: {"name": network} | _defaults(networks[p]) for p in players}
     )
     config.objective = section(schema.OBJECTIVES, objective)
+    if "head" in config.networks.discriminator:
+        config.networks.discriminator.head = _head(schema.OBJECTIVES[objective].fields)
+    config.augment = ConfigDict()
     config.penalties = ConfigDict()
+    config.corrections = ConfigDict()
     config.optimizers = ConfigDict(
         {p: section(schema.OPTIMIZERS, optimizer) for p in players}
     )
-    config.average = ConfigDict({"generator": _defaults(schema.AVERAGE)})
+    averaged = [player for player in players if player == "generator"]
+    config.average = ConfigDict({p: _defaults(schema.AVERAGE) for p in averaged})
     config.schedule = section(schema.SCHEDULES, play)
     config.parallel = ConfigDict(_defaults(schema.PARALLEL))
     config.record = ConfigDict(_defaults(schema.RECORD))
     config.evaluation = ConfigDict(_defaults(schema.EVALUATION))
     return config
+
+
+def _head(fields: Iterable[str]) -> str:
+    """Of a discriminator for an objective that reads these fields."""
+    if schema.LOGIT_FIELDS.isdisjoint(fields):
+        return "score"
+    return "logits" if schema.SCORE_FIELDS.isdisjoint(fields) else "score_and_logits"
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -7,14 +7,17 @@ run the same command again to resume; 1 a bug.
 """
 # The docstring is what --help prints; this file is flags only, and imports jax late.
 
+import json
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
+from functools import partial
 from pathlib import Path
-from typing import NoReturn
 
 from absl import app, flags, logging
 
-from ganjax.config import ConfigError, load
+from ganjax.command import fail, parse
+from ganjax.config import ConfigError, flatten, load
 from ganjax.validation import validate
 
 _CONFIG = flags.DEFINE_string(
@@ -43,40 +46,37 @@ _PROCESS = flags.DEFINE_integer(
     "process_id", 0, "Which of them this one is.", lower_bound=0
 )
 
-_USAGE = 2  # exit code of bad usage, config or data
+_POINTS = flags.DEFINE_string(
+    "points",
+    None,
+    "With --mode=check, in place of --config: a JSON file, or - for standard input, "
+    'with a list of {"config": FILE.py:ARGUMENT, "overrides": ["KEY=VALUE"]}. Prints '
+    "the flat config of each, a line of JSON.",
+)
+
+_fail = partial(fail, "ganjax")
 
 _overrides: list[str] = []
 
 
 def _parse(argv: Sequence[str]) -> list[str]:
-    """Parses the flags; `--config.key=value` are kept for the config's own types."""
-    prefixes = ("--config.", "-config.")
-    _overrides.extend(
-        text.partition(".")[2] for text in argv if text.startswith(prefixes)
-    )
-    try:
-        rest = flags.FLAGS([text for text in argv if not text.startswith(prefixes)])
-    except flags.Error as error:
-        _fail(error)
-    except SystemExit:
-        sys.exit(0)  # absl ends --help with 1
-    if len(rest) > 1:
-        _fail(f"{rest[1]!r} is not a flag; write --name=value")
-    return rest
-
-
-def _fail(error: object) -> NoReturn:
-    print("ganjax: error:", " ".join(str(error).split()), file=sys.stderr)
-    sys.exit(_USAGE)
+    words, overrides = parse("ganjax", argv)
+    if words:
+        _fail(f"{words[0]!r} is not a flag; write --name=value")
+    _overrides.extend(overrides)
+    return [argv[0]]
 
 
 def _main(argv: Sequence[str]) -> None:
     del argv
     if not flags.FLAGS["verbosity"].present:
         logging.set_verbosity(logging.WARNING)  # orbax tells of every file
-    if not _CONFIG.value:
-        _fail("--config is missing; write --config=experiments/ring.py")
     try:
+        if _POINTS.value:
+            _check_points(_POINTS.value)
+            return
+        if not _CONFIG.value:
+            _fail("--config is missing; write --config=experiments/ring.py")
         config = validate(load(_CONFIG.value, _overrides))
         if _MODE.value == "check":
             print(f"{_CONFIG.value}: good")
@@ -90,6 +90,29 @@ def _main(argv: Sequence[str]) -> None:
         sys.exit(train.run(config, Path(_WORKDIR.value), _MODE.value))
     except ConfigError as error:
         _fail(error)
+
+
+def _check_points(source: str) -> None:
+    """Checks many configs in one process; nothing is printed unless all are good."""
+    if _MODE.value != "check" or _CONFIG.value or _WORKDIR.value or _overrides:
+        _fail("--points goes with --mode=check and no other flag")
+    try:
+        text = sys.stdin.read() if source == "-" else Path(source).read_text()
+        points = [
+            (str(x["config"]), [*map(str, x["overrides"])]) for x in json.loads(text)
+        ]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        what = 'must hold a JSON list of {"config": ..., "overrides": [...]}'
+        _fail(f"--points: {source}: {what}; {type(error).__name__}: {error}")
+    lines = []
+    for index, (location, overrides) in enumerate(points):
+        try:
+            with redirect_stdout(sys.stderr):  # an experiment file may print
+                config = validate(load(location, overrides))
+        except ConfigError as error:
+            _fail(f"point {index} ({' '.join((location, *overrides))}): {error}")
+        lines.append(json.dumps(flatten(config)))
+    print("\n".join(lines))
 
 
 if __name__ == "__main__":

@@ -152,6 +152,23 @@ def read_metrics(workdir: str | Path) -> dict[str, tuple[np.ndarray, np.ndarray]
     }
 
 
+def read_newest(workdir: str | Path, *, size: int = 1 << 16) -> list[dict[str, Any]]:
+    """The records within the last `size` bytes of a run's `metrics.jsonl`, in order.
+
+    It takes no longer the longer the run is. Values that were not finite are None; a
+    run without records gives an empty list.
+    """
+    try:
+        with open(Path(workdir, "metrics.jsonl"), "rb") as file:
+            start = max(0, file.seek(0, os.SEEK_END) - size)
+            file.seek(start)
+            data = file.read()
+    except FileNotFoundError:
+        return []
+    # The first line is cut, unless it is the file's first.
+    return [record for _, record in _whole(data.partition(b"\n")[2] if start else data)]
+
+
 def write_status(
     workdir: str | Path, *, state: str, step: int, steps: int, message: str = ""
 ) -> None:
@@ -194,9 +211,12 @@ def environment(devices: Sequence[str]) -> dict[str, Any]:
 
 def _records(path: Path) -> Iterator[tuple[bytes, dict[str, Any]]]:
     """Yields each whole line of a metrics file with the record that it holds."""
-    if not path.exists():
-        return
-    for line in path.read_bytes().splitlines(keepends=True):
+    if path.exists():
+        yield from _whole(path.read_bytes())
+
+
+def _whole(data: bytes) -> Iterator[tuple[bytes, dict[str, Any]]]:
+    for line in data.splitlines(keepends=True):
         try:
             record = json.loads(line)
         except ValueError:  # torn by a kill, or blank after a power cut

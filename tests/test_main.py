@@ -1,5 +1,6 @@
 """The command line as a user runs it: exit codes, and one line that says what to do."""
 
+import json
 import os
 import subprocess
 import sys
@@ -34,11 +35,12 @@ def ganjax(tmp_path):
         "XDG_CACHE_HOME": str(tmp_path / "cache"),
     }
 
-    def run(*arguments, **env):
+    def run(*arguments, stdin=None, **env):
         return subprocess.run(
             [sys.executable, "-m", "ganjax.main", *arguments],
             cwd=tmp_path,
             env=inherited | always | env,
+            input=stdin,
             capture_output=True,
             text=True,
         )
@@ -116,6 +118,61 @@ def test_check_of_a_good_config(ganjax, tmp_path, location, arguments):
 def test_bad_usage(ganjax, tmp_path, arguments, words):
     assert_refused(ganjax(*arguments), words)
     assert [path.name for path in tmp_path.iterdir()] == ["experiment.py"]
+
+
+def points(*runs):
+    return json.dumps([{"config": c, "overrides": given} for c, given in runs])
+
+
+CHECK = ("--mode=check", "--points=-")
+
+
+def test_check_of_many_points_prints_each_config_flat(ganjax, tmp_path):
+    loud = f"print('a file may print')\n{EXPERIMENT}"
+    (tmp_path / "experiment.py").write_text(loud)
+    two = points(
+        ("experiment.py", ["seed=3", "steps=1e3"]), ("experiment.py:wasserstein", [])
+    )
+    done = ganjax(*CHECK, stdin=two)
+    assert done.returncode == 0, done.stderr
+    first, second = map(json.loads, done.stdout.splitlines())
+    assert (first["seed"], first["steps"]) == (3, 1000)
+    assert first["networks.generator.widths"] == [4]
+    names = [x["objective.name"] for x in (first, second)]
+    assert names == ["hinge", "wasserstein"]
+    assert (second["seed"], second["steps"]) == (0, 1)
+    (tmp_path / "points.json").write_text(two)
+    assert ganjax(CHECK[0], "--points=points.json").stdout == done.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            points(("experiment.py", []), ("experiment.py:hinge", ["seed=1", "sed=2"])),
+            "point 1 (experiment.py:hinge seed=1 sed=2): --config.sed: experiment.py:",
+        ),
+        (
+            points(("experiment.py", ["steps=0"])),
+            "point 0 (experiment.py steps=0): config.steps: must lie in [1",
+        ),
+        ("[", "--points: -: must hold a JSON list of"),
+        ('["experiment.py"]', "--points: -: must hold a JSON list of"),
+        ('[{"config": "experiment.py"}]', "--points: -: must hold a JSON list of"),
+    ],
+    ids=["key", "range", "torn", "strings", "keys"],
+)
+def test_check_names_the_bad_point(ganjax, text, words):
+    assert_refused(ganjax(*CHECK, stdin=text), words)
+
+
+def test_points_go_with_check_alone(ganjax):
+    words = "--points goes with --mode=check and no other flag"
+    assert_refused(ganjax("--points=-", stdin="[]"), words)
+    assert_refused(ganjax(*CHECK, "--config=experiment.py", stdin="[]"), words)
+    assert_refused(ganjax(*CHECK, "--config.steps=3", stdin="[]"), words)
+    words = "--points: points.json: must hold"
+    assert_refused(ganjax(CHECK[0], "--points=points.json"), words)
 
 
 @pytest.mark.parametrize(

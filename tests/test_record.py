@@ -267,6 +267,20 @@ def test_a_torn_last_line_is_dropped(tmp_path, torn):
     assert (tmp_path / "metrics.jsonl").read_bytes() == whole
 
 
+def test_newest_records_are_those_within_the_last_bytes(tmp_path):
+    lines = [f'{{"step": {step}, "loss": {step / 2}}}\n' for step in range(10, 100)]
+    (tmp_path / "metrics.jsonl").write_text("".join(lines) + '{"step": 100, "lo')
+    assert len(lines[-1]) == 27
+    torn = 17
+    # Two lines and part of a third, then two and nothing of it.
+    for size in (2 * 27 + torn + 26, 2 * 27 + torn + 1):
+        found = record.read_newest(tmp_path, size=size)
+        assert found == [{"step": 98, "loss": 49.0}, {"step": 99, "loss": 49.5}]
+    steps = [r["step"] for r in record.read_newest(tmp_path)]
+    assert steps == list(range(10, 100))
+    assert record.read_newest(tmp_path / "nowhere") == []
+
+
 def test_tensorboard_curves_do_not_zigzag_after_a_resume(tmp_path):
     record_steps(tmp_path, [100, 200, 300])
     record_steps(tmp_path, [250], start=200)

@@ -1,0 +1,142 @@
+"""Experiment files: runs them and calls their functions. No jax.
+
+An experiment file defines `get_config(arg)`, and may define two more functions:
+
+    sweep(add)   calls `add(arg, **overrides)` once for each point of its sweep
+    study(runs)  makes tables and figures of finished runs, a list or one by one
+
+Whatever goes wrong inside the file is a `ConfigError` of one line, with file and line.
+"""
+
+import numbers
+import runpy
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+Value = int | float | str | bool | tuple | None
+
+
+class ConfigError(Exception):
+    """A config, argument or data set that cannot be used, said in one line."""
+
+
+class Point(NamedTuple):
+    """One run of a sweep: the argument, and dotted keys of the config with values."""
+
+    arg: str
+    overrides: dict[str, Value]
+
+
+def get_config(location: str) -> Any:
+    """What `get_config` of `file.py` or `file.py:argument` returns.
+
+    Raises:
+      ConfigError: no such file or function, or an error in the file.
+    """
+    path, colon, argument = location.partition(":")
+    function = _function(path, "get_config")
+    if function is None:
+        raise ConfigError(f"{path}: has no function get_config(argument)")
+    with _naming(path):
+        return function(*[argument] if colon else [])
+
+
+def sweep(location: str) -> list[Point]:
+    """The points that `sweep(add)` of an experiment file adds, in order.
+
+    Raises:
+      ConfigError: no such file or function, an error in the file, no point, the same
+        point twice, or a value that a command line cannot carry.
+    """
+    path = location.partition(":")[0]
+    function = _function(path, "sweep")
+    if function is None:
+        raise ConfigError(f"{path}: has no function sweep(add) that adds points")
+    points: list[Point] = []
+
+    def add(arg: str = "", **overrides: Any) -> None:
+        if not isinstance(arg, str):
+            raise ConfigError(f"sweep adds arg={arg!r}; arg must be a string")
+        point = Point(arg, {key: _value(key, x) for key, x in overrides.items()})
+        if point in points:
+            raise ConfigError(f"sweep adds {describe(point)} twice")
+        points.append(point)
+
+    with _naming(path):
+        function(add)
+    if not points:
+        raise ConfigError(f"{path}: sweep(add) adds no point")
+    return points
+
+
+def study(location: str, runs: Sequence[Any]) -> list[Any] | None:
+    """What `study(runs)` of an experiment file returns or yields; None without one.
+
+    Raises:
+      ConfigError: no such file, or an error in the file.
+    """
+    path = location.partition(":")[0]
+    function = _function(path, "study")
+    if function is None:
+        return None
+    with _naming(path):
+        return list(function(runs))
+
+
+def join_args(location: str, arg: str) -> str:
+    """`file.py:given` with the argument of a point behind: `file.py:given,arg`."""
+    path, _, given = location.partition(":")
+    words = ",".join(filter(None, (given, arg)))
+    return f"{path}:{words}" if words else path
+
+
+def describe(point: Point) -> str:
+    """A point in words, as errors name it."""
+    words = [point.arg, *(f"{key}={x}" for key, x in point.overrides.items())]
+    return " ".join(filter(None, words)) or "a point without argument or override"
+
+
+def _value(key: str, value: Any) -> Value:
+    """`value` in Python's own types: a grid may be made by numpy."""
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, tuple):
+        return tuple(_value(key, item) for item in value)
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    if isinstance(value, numbers.Real):
+        return float(value)
+    raise ConfigError(
+        f"sweep adds {key}={value!r}; a value must be a number, string, bool, tuple or "
+        "None"
+    )
+
+
+def _function(path: str, name: str) -> Callable[..., Any] | None:
+    if not Path(path).is_file():
+        raise ConfigError(f"--config: there is no file {path}")
+    with _naming(path):
+        # Anew for each call, a quarter of a millisecond: what one point of a sweep
+        # changes in the file's own variables must not reach the next.
+        return runpy.run_path(path, run_name="experiment").get(name)
+
+
+@contextmanager
+def _naming(path: str) -> Iterator[None]:
+    """Makes any error one line that names the file, and the line in it."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    except (Exception, SystemExit) as error:
+        lines = [
+            frame.lineno
+            for frame in traceback.extract_tb(error.__traceback__)
+            if Path(frame.filename).resolve() == Path(path).resolve()
+        ]
+        where = f"{path}:{lines[-1]}" if lines else path
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"{where}: {type(error).__name__}: {reason}") from error

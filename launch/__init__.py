@@ -1,0 +1,1 @@
+"""Launches the runs of a sweep and watches over them. No jax."""

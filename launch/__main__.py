@@ -1,0 +1,126 @@
+"""Runs the sweep of an experiment, several runs at a time, and watches over them.
+
+python -m launch --config=FILE.py[:ARGUMENT] --workdir=SWEEP [--config.KEY=VALUE ...]
+python -m launch status|resume|cancel|report --workdir=SWEEP
+
+The same command again resumes, or adds the points that the sweep got at its end.
+
+Exit codes: 0 all points are done or diverged; 1 some failed; 2 bad usage or config;
+75 stopped by a signal, the runs are saved.
+"""
+# The docstring is what --help prints; this file is flags only.
+
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from absl import app, flags
+
+from ganjax.command import fail, parse
+from ganjax.experiment import ConfigError
+from launch import lock, session
+from launch import sweep as sweeps
+from launch.backend import Backend
+from launch.local import LocalBackend, find_cores, find_gpus, make_slots
+
+
+def _make_local(held: int, points: int) -> tuple[Backend, int]:
+    slots = make_slots(find_gpus(), find_cores(), _MAX_PARALLEL.value, points)
+    return LocalBackend(slots, kept=[held]), len(slots)
+
+
+BACKENDS: dict[str, session.MakeBackend] = {"local": _make_local}
+
+_CONFIG = flags.DEFINE_string(
+    "config",
+    None,
+    "Experiment file with a function sweep(add), its argument behind a colon. "
+    "--config.KEY=VALUE sets a value of every point.",
+)
+_WORKDIR = flags.DEFINE_string(
+    "workdir", None, "Sweep folder; it holds a run folder each."
+)
+_BACKEND = flags.DEFINE_enum("backend", "local", list(BACKENDS), "Where to run.")
+_MAX_PARALLEL = flags.DEFINE_integer(
+    "max_parallel",
+    None,
+    "Runs at a time; one for each GPU unless given, or for each core without a GPU.",
+    lower_bound=1,
+)
+_RETRIES = flags.DEFINE_integer(
+    "retries", 1, "How often a point that failed is run again.", lower_bound=0
+)
+_DRY_RUN = flags.DEFINE_bool(
+    "dry_run", False, "Check all points and print them; write and run nothing."
+)
+
+# What each command reads; "" is a launch.
+_FLAGS = {
+    "": ("config", "workdir", "backend", "max_parallel", "retries", "dry_run"),
+    "status": ("workdir",),
+    "resume": ("workdir", "backend", "max_parallel", "retries"),
+    "cancel": ("workdir",),
+    "report": ("workdir",),
+}
+
+_fail = partial(fail, "launch")
+
+_overrides: list[str] = []
+
+
+def _parse(argv: Sequence[str]) -> list[str]:
+    words, overrides = parse("launch", argv)
+    if len(words) > 1:
+        _fail(f"{words[1]!r} is not a flag; write --name=value")
+    _overrides.extend(overrides)
+    return [argv[0], *words]
+
+
+def _main(argv: Sequence[str]) -> None:
+    command = argv[1] if len(argv) > 1 else ""
+    if command not in _FLAGS:
+        known = ", ".join(filter(None, _FLAGS))
+        _fail(f"{command!r} is no command; known are {known}")
+    for name in _FLAGS[""]:
+        if flags.FLAGS[name].present and name not in _FLAGS[command]:
+            _fail(f"--{name} is not for {command}")
+    if command and _overrides:
+        _fail(f"--config.{_overrides[0].partition('=')[0]} is not for {command}")
+    if not _WORKDIR.value:
+        _fail("--workdir is missing; write --workdir=sweeps/NAME")
+    try:
+        sys.exit(_run(command, Path(_WORKDIR.value)))
+    except (ConfigError, OSError) as error:
+        _fail(error)
+    except KeyboardInterrupt:  # before or after the runs
+        sys.exit(session.STOPPED)
+
+
+def _run(command: str, folder: Path) -> int:
+    make_backend, retries = BACKENDS[_BACKEND.value], _RETRIES.value
+    if command == "resume":
+        return session.resume(folder, make_backend, retries=retries)
+    if command == "status":
+        print(session.status(folder))
+        return 0
+    if command == "cancel":
+        lock.cancel(folder)
+        print(
+            f"{folder}: stopped; to go on: python -m launch resume --workdir={folder}"
+        )
+        return 0
+    if command == "report":
+        session.open_sweep(folder)
+        return session.write_report(folder)
+    if not _CONFIG.value:
+        _fail("--config is missing; write --config=experiments/ring.py, or a command")
+    sweep = sweeps.plan(_CONFIG.value, _overrides)
+    if _DRY_RUN.value:
+        print(session.preview(folder, sweep))
+        return 0
+    return session.launch(folder, sweep, make_backend, retries=retries)
+
+
+if __name__ == "__main__":
+    app.run(_main, flags_parser=_parse)

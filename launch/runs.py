@@ -1,0 +1,77 @@
+"""What run folders say: the only truth about how far the points of a sweep are."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ganjax import record
+from ganjax.measures import key_measure
+
+FINISHED = ("done", "diverged")  # a run in these states is not run again
+
+
+class View(NamedTuple):
+    """How far a run is; `rate` is in steps per second of training, if it is known."""
+
+    state: str
+    step: int
+    steps: int
+    message: str = ""
+    rate: float | None = None
+    measure: tuple[str, float] | None = None  # the key measure's name and newest value
+
+
+def look(folder: Path, steps: int) -> View:
+    """Reads the folder of a run of `steps` steps; one that is not there is waiting."""
+    status = _read(folder / "status.json")
+    if not status:
+        return View("waiting", 0, steps)
+    state, step, message = status["state"], status["step"], status["message"]
+    if state == "done":
+        measures = _read(folder / "evaluation.json").get("metrics", {})
+        if not measures:
+            return View("stopped", step, steps, "its evaluation is missing")
+        return View(state, step, steps, message, measure=_key(measures))
+    newest = record.read_newest(folder)
+    if state == "running" and newest:
+        step = newest[-1]["step"]
+    return View(state, step, steps, message, _rate(newest), _key(_evaluations(newest)))
+
+
+def saved_step(folder: Path) -> int:
+    """The step at which the run last said how it stands, 0 before."""
+    return int(_read(folder / "status.json").get("step", 0))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = record.read_json(path)
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _rate(records: list[dict[str, Any]]) -> float | None:
+    """Steps per second over the newest records of one stretch of training."""
+    if not records:
+        return None
+    first, last = records[0], records[-1]
+    seconds = last.get("seconds", 0.0) - first.get("seconds", 0.0)
+    return (last["step"] - first["step"]) / seconds if seconds > 0 else None
+
+
+def _evaluations(records: list[dict[str, Any]]) -> dict[str, float]:
+    """The newest value of each evaluation."""
+    prefix = "evaluation/"
+    return {
+        name.removeprefix(prefix): value
+        for record in records
+        for name, value in record.items()
+        if name.startswith(prefix)
+    }
+
+
+def _key(measures: Mapping[str, float | None]) -> tuple[str, float] | None:
+    name = key_measure(measures)
+    value = None if name is None else measures[name]
+    return None if name is None or value is None else (name, value)

@@ -1,0 +1,139 @@
+"""Experiment files: their sweeps and studies, and what goes wrong in them."""
+
+import re
+
+import numpy as np
+import pytest
+
+from ganjax import experiment
+from ganjax.experiment import ConfigError, Point, describe, join_args
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(source):
+        path = tmp_path / "experiment.py"
+        path.write_text(source)
+        return str(path)
+
+    return write
+
+
+def refuses(words, function, *arguments):
+    with pytest.raises(ConfigError, match=re.escape(words)) as caught:
+        function(*arguments)
+    assert "\n" not in str(caught.value)
+
+
+def test_sweep_adds_points_in_order(write):
+    path = write("""
+def sweep(add):
+    for arg in ("hinge", "wasserstein"):
+        for seed in range(2):
+            add(arg=arg, seed=seed, **{"penalties.real_gradient.weight": 1.0})
+    add()
+""")
+    weight = {"penalties.real_gradient.weight": 1.0}
+    assert experiment.sweep(f"{path}:small") == [
+        Point("hinge", {"seed": 0} | weight),
+        Point("hinge", {"seed": 1} | weight),
+        Point("wasserstein", {"seed": 0} | weight),
+        Point("wasserstein", {"seed": 1} | weight),
+        Point("", {}),
+    ]
+
+
+def test_values_become_pythons_own(write):
+    path = write("""
+import numpy as np
+
+def sweep(add):
+    add(a=np.int64(3), b=np.float32(0.5), c=(np.float64(2.0), 1), d=True, e=None, f="x")
+""")
+    (point,) = experiment.sweep(path)
+    expected = {"a": 3, "b": 0.5, "c": (2.0, 1), "d": True, "e": None, "f": "x"}
+    assert point.overrides == expected
+    kinds = [type(value) for value in point.overrides.values()]
+    assert kinds == [int, float, tuple, bool, type(None), str]
+    assert not isinstance(point.overrides["c"][0], np.generic)
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("x = 1", "experiment.py: has no function sweep(add) that adds points"),
+        ("def sweep(add):\n    pass", "experiment.py: sweep(add) adds no point"),
+        (
+            "def sweep(add):\n    add('hinge', seed=1)\n    add('hinge', seed=1)",
+            "experiment.py: sweep adds hinge seed=1 twice",
+        ),
+        (
+            "def sweep(add):\n    add()\n    add()",
+            "sweep adds a point without argument or override twice",
+        ),
+        (
+            "def sweep(add):\n    add(widths=[4, 4])",
+            "sweep adds widths=[4, 4]; a value must be a number, string, bool, tuple",
+        ),
+        ("def sweep(add):\n    add(3)", "sweep adds arg=3; arg must be a string"),
+        ("def sweep(add):\n    1 / 0", "experiment.py:2: ZeroDivisionError: division"),
+        ("\n\nimport no_such", "experiment.py:3: ModuleNotFoundError"),
+        ("def sweep():\n    pass", "experiment.py: TypeError: sweep() takes 0"),
+    ],
+)
+def test_sweep_refuses(write, source, words):
+    refuses(words, experiment.sweep, write(source))
+
+
+def test_points_that_differ_in_one_value_are_two(write):
+    path = write("def sweep(add):\n    add('a', seed=1)\n    add('a', seed=2)")
+    assert len(experiment.sweep(path)) == 2
+
+
+def test_there_is_no_such_file(tmp_path):
+    path = str(tmp_path / "nothing.py")
+    for function in (experiment.sweep, experiment.get_config):
+        refuses(f"--config: there is no file {path}", function, path)
+
+
+def test_study_is_a_list_whether_returned_or_yielded(write):
+    returned = "def study(runs):\n    return [len(runs), 'b']"
+    yielded = "def study(runs):\n    yield len(runs)\n    yield 'b'"
+    for source in (returned, yielded):
+        assert experiment.study(write(source), ["run"] * 3) == [3, "b"]
+    assert experiment.study(write("x = 1"), []) is None
+
+
+def test_error_while_a_study_yields_is_said(write):
+    path = write("def study(runs):\n    yield 1\n    runs[7]")
+    refuses(f"{path}:3: IndexError: list index out of", experiment.study, path, [])
+
+
+def test_one_point_cannot_reach_the_next_through_the_file(write):
+    path = write("""
+KEPT = []
+
+def get_config(arg=""):
+    KEPT.append(arg)
+    return list(KEPT)
+""")
+    assert experiment.get_config(f"{path}:a") == ["a"]
+    assert experiment.get_config(f"{path}:b") == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("location", "arg", "joined"),
+    [
+        ("x.py", "", "x.py"),
+        ("x.py", "hinge", "x.py:hinge"),
+        ("x.py:small", "", "x.py:small"),
+        ("x.py:small", "hinge,mlp", "x.py:small,hinge,mlp"),
+        ("x.py:", "hinge", "x.py:hinge"),
+    ],
+)
+def test_arguments_are_joined(location, arg, joined):
+    assert join_args(location, arg) == joined
+
+
+def test_a_point_in_words():
+    assert describe(Point("hinge", {"seed": 3, "a.b": 0.5})) == "hinge seed=3 a.b=0.5"

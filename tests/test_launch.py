@@ -1,0 +1,343 @@
+"""`python -m launch` as a user runs it: sweeps of processes, killed and resumed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from ganjax.build import build_experiment
+from ganjax.checkpoint import Checkpoints
+from ganjax.config import load
+from ganjax.record import read_json
+from ganjax.validation import validate
+from launch import sweep as sweeps
+from launch.sweep import Entry, Sweep
+
+ROOT = Path(__file__).parents[1]
+
+EXPERIMENT = """
+from ganjax.config import defaults, parse_arg
+
+def get_config(arg=""):
+    chosen = parse_arg(arg, objective=("hinge", "wasserstein"))
+    config = defaults(data="mixture", network="mlp", objective=chosen.objective)
+    config.steps = 300
+    config.batch_size = 8
+    config.networks.generator.widths = (4,)
+    config.networks.discriminator.widths = (4,)
+    config.record.update(every=5, pictures_every=300, checkpoint_every=50, examples=4)
+    config.evaluation.samples = 20
+    return config
+
+def sweep(add):
+    for seed in range(3):
+        add("hinge", seed=seed)
+"""
+
+# In place of a run: each try takes the next of the words behind it, an exit code, or
+# "wait" for a stop that it answers with 75, or "deaf" to wait for a kill.
+STAND_IN = """
+import signal, sys, time
+from pathlib import Path
+from ganjax.record import write_json, write_status
+
+*words, workdir = sys.argv[1:]
+folder = Path(workdir.removeprefix("--workdir="))
+folder.mkdir(exist_ok=True)
+tries = folder / "tries"
+count = len(tries.read_text()) if tries.exists() else 0
+tries.write_text("x" * (count + 1))
+states = {"0": "done", "3": "diverged", "75": "preempted"}
+if words[count] == "wait":
+    def save(*_):
+        write_status(folder, state="preempted", step=1, steps=3)
+        sys.exit(75)
+    signal.signal(signal.SIGTERM, save)
+elif words[count] == "deaf":
+    signal.signal(signal.SIGTERM, lambda *_: print("asked", flush=True))
+if words[count] in ("wait", "deaf"):
+    write_status(folder, state="running", step=0, steps=3)
+    while True:
+        time.sleep(0.01)
+write_status(folder, state=states.get(words[count], "failed"), step=3, steps=3)
+if words[count] == "0":
+    write_json(folder / "evaluation.json", {"metrics": {"high_quality": 0.5}})
+print(f"ganjax: error: ended with {words[count]}")
+sys.exit(int(words[count]))
+"""
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("launch")
+    (folder / "tiny.py").write_text(EXPERIMENT)
+    (folder / "stand_in.py").write_text(STAND_IN)
+    return folder
+
+
+def start(home, *arguments):
+    """Starts `python -m launch`; its runs share compiled programs, to be quick."""
+    environment = {
+        **os.environ,
+        "XLA_FLAGS": "",
+        "JAX_PLATFORMS": "cpu",
+        "JAX_COMPILATION_CACHE_DIR": str(home / "cache"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "PYTHONPATH": str(ROOT),
+    }
+    return subprocess.Popen(
+        [sys.executable, "-m", "launch", *arguments],
+        cwd=home,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process):
+    output, errors = process.communicate(timeout=300)
+    return process.returncode, output, errors
+
+
+def launch(home, *arguments):
+    return finish(start(home, *arguments))
+
+
+def wait_for(condition, process):
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+
+
+def assert_refused(done, words):
+    code, output, errors = done
+    assert (code, output) == (2, ""), errors
+    assert errors.startswith("launch: error: ")
+    assert errors.count("\n") == 1
+    assert words in errors
+
+
+@contextmanager
+def stand_ins(home, name, **words):
+    """A sweep of stand-ins, by folder what each does; ends what is left of them."""
+    points = [
+        Entry(index, folder, "", {"seed": index}, ["stand_in.py", *does], folder, {})
+        for index, (folder, does) in enumerate(words.items())
+    ]
+    sweeps.write(home / name, Sweep("tiny.py", [], {"steps": 3}, points))
+    yield home / name
+    for status in (home / name).glob("*/status.json"):
+        assert not alive(read_json(status)["process"])
+
+
+def alive(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def tries(folder):
+    return {path.parent.name: len(path.read_text()) for path in folder.glob("*/tries")}
+
+
+TINY = "--config=tiny.py"
+
+
+@pytest.fixture(scope="module")
+def whole(home):
+    """The sweep that nobody disturbs."""
+    code, output, errors = launch(home, TINY, "--workdir=whole", "--max_parallel=2")
+    assert code == 0, errors
+    assert "whole: 3 done\n" in output
+    for seed in range(3):
+        name = f"00{seed}_hinge_seed={seed}"
+        assert f"{name}: running at 0/300\n" in errors
+        assert f"{name}: done at 300/300, high_quality" in errors
+    return home / "whole"
+
+
+def result(run, seed):
+    """All that a run came to."""
+    config = validate(load(str(run.parents[1] / "tiny.py"), [f"seed={seed}"]))
+    target = jax.eval_shape(build_experiment(config).init)
+    with Checkpoints(run / "checkpoints", keep=3) as saved:
+        step, state = saved.restore(target)
+    lines = (run / "metrics.jsonl").read_text().splitlines()
+    records = [{**json.loads(line), "seconds": None} for line in lines]
+    return (step, records, read_json(run / "evaluation.json")), state
+
+
+def test_killed_sweep_resumes_to_the_same_bits(home, whole):
+    process = start(home, TINY, "--workdir=killed", "--max_parallel=2")
+    first = home / "killed/000_hinge_seed=0/metrics.jsonl"
+    wait_for(lambda: first.exists() and first.stat().st_size > 2_000, process)
+    again = launch(home, TINY, "--workdir=killed")
+    assert_refused(again, f"a launcher works on killed: process {process.pid} on ")
+    runs = list((home / "killed").glob("*/status.json"))
+    process.kill()
+    process.communicate()
+
+    code, output, errors = launch(home, "resume", "--workdir=killed")
+    assert code == 0, errors
+    assert "killed: 3 done\n" in output
+    assert {read_json(path)["state"] for path in runs} == {"done"}
+    for seed in range(3):
+        name = f"00{seed}_hinge_seed={seed}"
+        (one, state), (other, same) = (
+            result(home / sweep / name, seed) for sweep in ("whole", "killed")
+        )
+        assert one == other
+        jax.tree.map(np.testing.assert_array_equal, state, same)
+
+
+def test_same_command_has_nothing_left_to_run_and_another_is_refused(home, whole):
+    before = (whole / "sweep.json").read_bytes()
+    code, output, errors = launch(home, TINY, "--workdir=whole")
+    assert (code, "running" in errors) == (0, False)
+    assert "whole: 3 done" in output
+    assert (whole / "sweep.json").read_bytes() == before
+    refused = launch(home, TINY, "--workdir=whole", "--config.steps=40")
+    assert_refused(refused, "point 0 (hinge seed=0): steps was 300, is 40; choose")
+    assert (whole / "sweep.json").read_bytes() == before
+
+
+def test_exit_codes_of_runs_decide(home):
+    with stand_ins(
+        home,
+        "codes",
+        good=["0"],
+        again=["1", "0"],
+        bad=["1", "-1", "0"],
+        wild=["3"],
+        moved=["75", "1", "0"],
+    ) as folder:
+        code, output, errors = launch(home, "resume", "--workdir=codes")
+        assert code == 1
+        assert "codes: 3 done, 1 failed, 1 diverged\n" in output
+        assert "bad: failed at 3/3, ended with -1\n" in errors
+        counts = {"good": 1, "again": 2, "bad": 2, "wild": 1, "moved": 3}
+        assert tries(folder) == counts
+        log = (folder / "logs/again.log").read_text()
+        assert log == "ganjax: error: ended with 1\nganjax: error: ended with 0\n"
+
+        code, output, _ = launch(home, "resume", "--workdir=codes")
+        assert (code, "4 done, 1 diverged" in output) == (0, True)
+        assert tries(folder) == counts | {"bad": 3}
+
+
+def test_bad_config_of_a_run_stops_the_sweep(home):
+    with stand_ins(home, "bad", slow=["wait"], bad=["2"], never=["0"]) as folder:
+        code, _, errors = launch(home, "resume", "--workdir=bad", "--max_parallel=2")
+        assert code == 2
+        last = "launch: error: point 1 (seed=1): ended with 2"
+        assert errors.splitlines()[-1] == last
+        assert tries(folder) == {"slow": 1, "bad": 1}
+
+
+@pytest.mark.parametrize("how", ["cancel", signal.SIGINT, signal.SIGHUP])
+def test_stop_lets_the_runs_save(home, how):
+    name = str(how)
+    with stand_ins(home, name, a=["wait", "0"], b=["wait", "0"], c=["0"]) as folder:
+        process = start(home, "resume", f"--workdir={name}", "--max_parallel=2")
+        wait_for(lambda: len(list(folder.glob("*/status.json"))) == 2, process)
+        code, output, _ = launch(home, "status", f"--workdir={name}")
+        assert code == 0
+        states = [line.split()[:2] for line in output.splitlines()]
+        assert states[1:] == [["a", "running"], ["b", "running"], ["c", "waiting"]]
+        if how == "cancel":
+            code, output, errors = launch(home, "cancel", f"--workdir={name}")
+            assert (code, errors) == (0, "")
+        else:
+            process.send_signal(how)
+        code, output, _ = finish(process)
+        assert code == 75
+        resume = f"python -m launch resume --workdir={name}"
+        assert f"{name}: stopped, 3 waiting; to go on: {resume}\n" in output
+        assert tries(folder) == {"a": 1, "b": 1}
+        assert launch(home, "resume", f"--workdir={name}")[0] == 0
+    assert_refused(
+        launch(home, "cancel", f"--workdir={name}"), f"no launcher works on {name}"
+    )
+
+
+def test_second_interrupt_kills(home):
+    with stand_ins(home, "deaf", a=["deaf", "0"]) as folder:
+        process = start(home, "resume", "--workdir=deaf", "--retries=0")
+        wait_for((folder / "a/status.json").exists, process)
+        process.send_signal(signal.SIGINT)
+        wait_for(lambda: "asked" in (folder / "logs/a.log").read_text(), process)
+        process.send_signal(signal.SIGTERM)  # only a second Ctrl-C is impatient
+        time.sleep(0.3)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        code, output, _ = finish(process)
+        assert (code, "deaf: stopped, 1 waiting" in output) == (75, True)
+
+
+def test_run_left_behind_reads_stopped(home):
+    with stand_ins(home, "left", a=["wait"]) as folder:
+        process = start(home, "resume", "--workdir=left")
+        wait_for((folder / "a/status.json").exists, process)
+        run = read_json(folder / "a/status.json")["process"]
+        os.kill(run, signal.SIGSTOP)  # it cannot save yet
+        process.kill()
+        process.communicate()
+        held = launch(home, "status", "--workdir=left")[1]
+        assert held.splitlines()[1].split()[:2] == ["a", "running"]
+        os.kill(run, signal.SIGKILL)
+        while alive(run):
+            time.sleep(0.01)
+        free = launch(home, "status", "--workdir=left")[1]
+        assert free.splitlines()[1].split()[:2] == ["a", "stopped"]
+
+
+def test_dry_run_of_many_points(home):
+    many = EXPERIMENT.replace("range(3)", "range(200)")
+    (home / "many.py").write_text(many)
+    code, output, errors = launch(
+        home, "--config=many.py", "--workdir=many", "--dry_run", "--config.steps=5"
+    )
+    assert (code, errors) == (0, "")
+    rows = [line.split() for line in output.splitlines()]
+    assert rows[1] == ["0", "000_hinge_seed=0", "hinge", "seed=0"]
+    assert rows[200] == ["199", "199_hinge_seed=199", "hinge", "seed=199"]
+    assert output.splitlines()[-1] == (
+        "python -m ganjax.main --config=many.py:hinge --config.steps=5 "
+        "--config.seed=0 --workdir=many/000_hinge_seed=0"
+    )
+    assert not (home / "many").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--workdir=new",), "--config is missing; write --config=experiments/ring.py"),
+        ((TINY,), "--workdir is missing; write --workdir=sweeps/NAME"),
+        (("stauts", "--workdir=new"), "'stauts' is no command; known are status, re"),
+        (("status", "new"), "'new' is not a flag; write --name=value"),
+        (("status", "--workdir=new", "--retries=3"), "--retries is not for status"),
+        (("resume", "--workdir=new", "--config.seed=3"), "--config.seed is not for re"),
+        (("resume", "--workdir=new"), "--workdir: new is not a sweep folder"),
+        ((TINY, "--workdir=new", "--backend=slurn"), "should be one of <local"),
+        ((TINY, "--workdir=new", "--max_parallel=0"), "--max_parallel=0"),
+        ((TINY, "--workdir=new", "--config.seed=1"), "--config.seed: the sweep sets"),
+        ((TINY, "--workdir=new", "--config.batch_size=0"), "config.batch_size: must"),
+        ((TINY, "--workdir=tiny.py"), "tiny.py exists and is not a sweep folder"),
+        (("--config=no.py", "--workdir=new"), "--config: there is no file no.py"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_bad_usage(home, arguments, words):
+    assert_refused(launch(home, *arguments), words)
+    assert not (home / "new").exists()

@@ -1,0 +1,203 @@
+"""Sweeps planned: points checked in a child, named, hashed, written, extended."""
+
+import hashlib
+import json
+import re
+from dataclasses import replace
+
+import pytest
+
+from ganjax.config import flatten, load
+from ganjax.experiment import ConfigError
+from ganjax.record import read_json
+from ganjax.validation import validate
+from launch import sweep as sweeps
+from launch.sweep import Entry, Sweep, extend, find, plan, write
+
+EXPERIMENT = """
+from ganjax.config import defaults, parse_arg, penalty
+
+def get_config(arg=""):
+    print("an experiment file may print")
+    chosen = parse_arg(arg, objective=("hinge", "wasserstein"), size=("large", "small"))
+    config = defaults(data="ring", network="mlp", objective=chosen.objective)
+    config.steps = 7 if chosen.size == "small" else 100
+    config.penalties.real_gradient = penalty("real_gradient")
+    return config
+"""
+SWEEP = """
+def sweep(add):
+    for arg in ("hinge", "wasserstein"):
+        for seed in range(2):
+            weight = {"penalties.real_gradient.weight": 0.1}
+            add(arg, seed=seed, **weight)
+"""
+
+
+@pytest.fixture
+def experiment(tmp_path):
+    def make(sweep=SWEEP):
+        path = tmp_path / "experiment.py"
+        path.write_text(EXPERIMENT + sweep)
+        return str(path)
+
+    return make
+
+
+def refuses(words, function, *arguments):
+    with pytest.raises(ConfigError, match=re.escape(words)) as caught:
+        function(*arguments)
+    assert "\n" not in str(caught.value)
+
+
+def test_plan_and_what_is_written(experiment, tmp_path):
+    path = experiment()
+    sweep = plan(f"{path}:small", ["batch_size=16"])
+    write(tmp_path / "sweep", sweep)
+    found = read_json(tmp_path / "sweep/sweep.json")
+    assert list(found) == ["experiment", "overrides", "common", "points"]
+    assert found["experiment"] == f"{path}:small"
+    assert found["overrides"] == ["batch_size=16"]
+    assert (found["common"]["steps"], found["common"]["batch_size"]) == (7, 16)
+
+    last = found["points"][3]
+    resolved = {"seed": 1, "objective.name": "wasserstein"}
+    config = flatten(
+        validate(
+            load(
+                f"{path}:small,wasserstein",
+                ["batch_size=16", "seed=1", "penalties.real_gradient.weight=0.1"],
+            )
+        )
+    )
+    # Canonical: sorted keys, no blanks.
+    text = json.dumps(config, sort_keys=True, separators=(",", ":"))
+    assert last == {
+        "index": 3,
+        "folder": "003_wasserstein_seed=1_weight=0.1",
+        "arg": "wasserstein",
+        "overrides": {"seed": 1, "penalties.real_gradient.weight": 0.1},
+        "command": [
+            *("-m", "ganjax.main", f"--config={path}:small,wasserstein"),
+            "--config.batch_size=16",
+            "--config.seed=1",
+            "--config.penalties.real_gradient.weight=0.1",
+        ],
+        "hash": hashlib.sha256(text.encode()).hexdigest(),
+        "config": resolved,
+    }
+    assert found["common"] | resolved == json.loads(json.dumps(config))
+    assert find(tmp_path / "sweep") == sweep
+
+
+@pytest.mark.parametrize(
+    ("sweep", "overrides", "words"),
+    [
+        (
+            SWEEP,
+            ["seed=3"],
+            "--config.seed: the sweep sets it itself, as in hinge seed",
+        ),
+        (
+            SWEEP,
+            ["stesp=3"],
+            "stesp: {path}:hinge has no such key; did you mean steps?",
+        ),
+        (
+            "def sweep(add):\n    add()\n    add('hinge', sede=3)",
+            [],
+            "point 1 ({path}:hinge sede=3): --config.sede: {path}:hinge has no such",
+        ),
+        (
+            "def sweep(add):\n    add(steps=0)",
+            [],
+            "point 0 ({path} steps=0): config.steps: must lie in [1, ",
+        ),
+        (
+            "def sweep(add):\n    add('hing')",
+            [],
+            "point 0 ({path}:hing): {path}: argument 'hing' is unknown",
+        ),
+        (
+            "def sweep(add):\n    add()\n    add('hinge', seed=0)",
+            [],
+            "point 0 (a point without argument or override) and point 1 (hinge seed=0) "
+            "have the same config",
+        ),
+    ],
+)
+def test_plan_refuses(experiment, sweep, overrides, words):
+    path = experiment(sweep)
+    refuses(words.format(path=path), plan, path, overrides)
+
+
+def entry(index, seed, *, digest=None):
+    return Entry(
+        index=index,
+        folder=f"00{index}_seed={seed}",
+        arg="",
+        overrides={"seed": seed},
+        command=["x"],
+        hash=digest or f"hash of {seed}",
+        config={"seed": seed},
+    )
+
+
+def sweep_of(*seeds, common=None):
+    points = [entry(index, seed) for index, seed in enumerate(seeds)]
+    return Sweep("x.py", [], common or {"steps": 5}, points)
+
+
+def test_new_points_join_at_the_end_and_old_ones_keep_their_folders(tmp_path):
+    old = sweep_of(4, 5)
+    points = [replace(point, folder=f"0{point.folder}") for point in old.points]
+    new = sweep_of(4, 5, 6)
+    merged = extend(tmp_path, old._replace(points=points), new)
+    folders = [point.folder for point in merged.points]
+    assert folders == ["0000_seed=4", "0001_seed=5", "002_seed=6"]
+    assert [point.hash for point in merged.points] == [p.hash for p in new.points]
+
+
+def test_changed_point_is_refused_with_its_keys(tmp_path):
+    words = "point 1 (seed=7): seed was 5, is 7; choose another folder"
+    refuses(words, extend, tmp_path, sweep_of(4, 5), sweep_of(4, 7))
+    new = sweep_of(4, common={"steps": 9, "width": 3})
+    new = new._replace(points=[entry(0, 4, digest="other")])
+    words = "point 0 (seed=4): steps was 5, is 9; width was missing, is 3; choose"
+    refuses(words, extend, tmp_path, sweep_of(4, 5), new)
+
+
+def test_missing_points_are_refused(tmp_path):
+    words = f"{tmp_path} holds 2 points, the sweep has 1; choose another folder"
+    refuses(words, extend, tmp_path, sweep_of(4, 5), sweep_of(4))
+
+
+def test_folder_names_are_safe_and_short():
+    name = sweeps._folder
+    long = {f"a.key{i}": "x" * 20 for i in range(9)}
+    assert (
+        name(3, 12, sweeps.Point("hinge,dense", {"a.b": 1.0}))
+        == "003_hinge-dense_b=1.0"
+    )
+    assert name(3, 2_000, sweeps.Point("", {})) == "0003"
+    assert name(0, 1, sweeps.Point("", {"dir": "../é x/"})) == "000_dir=..-x"
+    assert len(name(0, 1, sweeps.Point("", long))) == 80
+    assert name(0, 1, sweeps.Point("", {"w": (4, 4)})) == "000_w=-4-4"
+
+
+def test_folders_that_hold_no_sweep(tmp_path):
+    assert find(tmp_path / "nothing") is None
+    assert find(tmp_path) is None
+    (tmp_path / "launch.lock").touch()
+    (tmp_path / ".sweep.json.7.tmp").touch()
+    assert find(tmp_path) is None  # killed before sweep.json was there
+    (tmp_path / "notes.txt").touch()
+    words = f"--workdir: {tmp_path} exists and is not a sweep folder"
+    refuses(words, find, tmp_path)
+    refuses("exists and is not a sweep folder", find, tmp_path / "notes.txt")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"points": [{"index": 1}]}'])
+def test_damaged_sweep(tmp_path, text):
+    (tmp_path / "sweep.json").write_text(text)
+    refuses(f"{tmp_path}/sweep.json is damaged", find, tmp_path)
