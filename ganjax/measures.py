@@ -6,10 +6,14 @@ from collections.abc import Iterable
 # The first of these that a run has is its key measure. The word after each says where
 # the best value lies.
 BEST = {
+    "error": "lowest",
     "high_quality": "highest",
     "modes_covered": "highest",
     "reverse_kl": "lowest",
     "variance_ratio": "one",
+    "coverage": "highest",
+    "precision": "highest",
+    "recall": "highest",
 }
 
 

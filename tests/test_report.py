@@ -151,10 +151,13 @@ def test_players_keep_their_colours(complete):
     page = Page(report.write(complete))
     kinds = {item["class"].split()[0] for item in page.all("li") if "class" in item}
     assert kinds == {"discriminator", "generator", "real", "fake", "ink"}
-    for kind in kinds:
-        assert re.search(
-            rf"\.{kind} {{ --colour: light-dark\(#\w+, #\w+\)", page.source
-        )
+    colours = [
+        re.search(rf"\.{kind}\b[^}}]*{{ --colour: var\((.+)\)", page.source)[1]
+        for kind in kinds
+    ]
+    assert len(set(colours)) == len(kinds)
+    for colour in colours:
+        assert re.search(rf"{colour}: light-dark\(#\w+, #\w+\);", page.source)
 
 
 def test_missing_pieces_are_named(folder):

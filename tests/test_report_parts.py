@@ -73,7 +73,8 @@ def test_what_is_no_run_is_refused_in_one_line(folder, broken, reason):
     [
         ([], "name a run folder"),
         (["no/such/run"], "no/such/run: there is no such folder"),
-        (["a", "b"], "one run folder at a time, not 2: a b"),
+        (["a", "b"], "several runs need --output=FILE.html"),
+        (["a", "b", "--output=c.html"], "a: there is no such folder"),
         (["a", "--colour=red"], "Unknown command line flag 'colour'"),
     ],
 )

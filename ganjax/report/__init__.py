@@ -1,14 +1,21 @@
-"""One static HTML page from a run folder: `python -m ganjax.report RUN`. No jax."""
+"""Static HTML pages: of one run, or comparing many. No jax.
+
+python -m ganjax.report RUN
+python -m ganjax.report SWEEP
+python -m ganjax.report RUN RUN ... --output=FILE.html
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ganjax import record
-from ganjax.report.page import render
-from ganjax.report.runs import RunError, read_run
+from ganjax.report import page, sweep_page, sweeps
+from ganjax.report.sweeps import Sweep, is_sweep
+from ganjax.study import RunError, read_run
 
-__all__ = ["RunError", "write"]
+__all__ = ["RunError", "is_sweep", "write", "write_comparison", "write_sweep"]
 
 
 def write(workdir: str | Path, output: str | Path | None = None) -> Path:
@@ -23,5 +30,37 @@ def write(workdir: str | Path, output: str | Path | None = None) -> Path:
       OSError: the page cannot be written.
     """
     path = Path(workdir, "report.html") if output is None else Path(output)
-    record.write_bytes(path, render(read_run(Path(workdir))).encode())
+    record.write_bytes(path, page.render(read_run(Path(workdir))).encode())
     return path
+
+
+def write_sweep(folder: str | Path, output: str | Path | None = None) -> str:
+    """Writes the comparison page of a sweep, and its tables and figures beside it.
+
+    Args:
+      folder: a sweep folder with `sweep.json`.
+      output: the page's file, `report.html` in the sweep folder unless given.
+
+    Returns:
+      What went wrong in the experiment's study in one line, or "".
+
+    Raises:
+      RunError: the folder cannot be reported on; the message is one line.
+      OSError: a file cannot be written.
+    """
+    path = Path(folder, "report.html") if output is None else Path(output)
+    return _compare(sweeps.read_sweep(Path(folder)), path)
+
+
+def write_comparison(workdirs: Sequence[str | Path], output: str | Path) -> None:
+    """Writes the comparison page of run folders; raises as `write_sweep` does."""
+    _compare(sweeps.read_runs([Path(workdir) for workdir in workdirs]), Path(output))
+
+
+def _compare(sweep: Sweep, path: Path) -> str:
+    if not path.suffix:
+        # The folder of tables and figures is named after the page.
+        raise RunError(f"{path}: the page needs an ending: --output={path}.html")
+    made = sweep_page.render(sweep, path)
+    record.write_bytes(path, made.html.encode())
+    return made.problem

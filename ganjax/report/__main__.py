@@ -1,34 +1,46 @@
-"""The command line: `python -m ganjax.report RUN [--output=report.html]`."""
+"""The command line: `python -m ganjax.report RUN... | SWEEP [--output=FILE]`."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from absl import app, flags
 
 from ganjax import report
 
 _OUTPUT = flags.DEFINE_string(
-    "output", None, "File to write; report.html in the run folder unless given."
+    "output", None, "File to write; report.html in the folder unless given."
 )
 
 
 def main(arguments: Sequence[str]) -> int:
     """Writes one page; returns the exit code."""
-    runs = arguments[1:]
-    if not runs:
+    folders = arguments[1:]
+    if not folders:
         return _refuse("name a run folder: python -m ganjax.report RUN")
-    if len(runs) > 1:
-        return _refuse(f"one run folder at a time, not {len(runs)}: {' '.join(runs)}")
     try:
-        path = report.write(runs[0], _OUTPUT.value or None)
+        return _write(folders, _OUTPUT.value or None)
     except report.RunError as error:
         return _refuse(str(error))
     except OSError as error:
         return _refuse(f"{error.filename2 or error.filename}: {error.strerror}")
+
+
+def _write(folders: Sequence[str], output: str | None) -> int:
+    problem = ""
+    path = Path(output) if output else Path(folders[0], "report.html")
+    if len(folders) > 1:
+        if output is None:
+            return _refuse("several runs need --output=FILE.html")
+        report.write_comparison(folders, path)
+    elif report.is_sweep(folders[0]):
+        problem = report.write_sweep(folders[0], path)
+    else:
+        report.write(folders[0], path)
     print(path)
-    return 0
+    return _refuse(problem) if problem else 0
 
 
 def _parse(arguments: Sequence[str]) -> list[str]:

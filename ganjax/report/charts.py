@@ -10,8 +10,9 @@ import numpy as np
 
 from ganjax.report import text
 from ganjax.report.axes import Axis, fraction, linear_axis, log_axis
-from ganjax.report.curves import Curve, Floats, Series, make_curve, visible_range
+from ganjax.report.curves import Curve, Series, make_curve, visible_range
 from ganjax.report.markup import Markup, element, join
+from ganjax.study import Floats
 
 WIDTH, HEIGHT = 420, 210
 LEFT, RIGHT, TOP, BOTTOM = 46, 10, 8, 24
@@ -28,8 +29,11 @@ class Chart(NamedTuple):
     limits: tuple[float, float] | None = None
 
 
-def draw(chart: Chart, last_step: float) -> Markup:
-    """A chart as a figure: title, legend with the newest values, plot, remarks."""
+def draw(chart: Chart, last_step: float, *, has_legend: bool = True) -> Markup:
+    """A chart as a figure: title, legend with the newest values, plot, remarks.
+
+    Charts without a legend of their own share the page's, the list `.groups`.
+    """
     vertical = _vertical_axis(chart)
     curves = [make_curve(series) for series in chart.series]
     horizontal = linear_axis(0.0, max(last_step, 1.0), intervals=5)
@@ -42,7 +46,7 @@ def draw(chart: Chart, last_step: float) -> Markup:
             element("span", chart.subtitle),
             element("output", class_="where"),
         ),
-        _legend(curves),
+        _legend(curves) if has_legend else "",
         _plot(chart.title, curves, horizontal, vertical),
         element("p", remarks, class_="remark") if remarks else "",
         class_="chart",
@@ -59,17 +63,10 @@ def _vertical_axis(chart: Chart) -> Axis:
 
 
 def _legend(curves: list[Curve]) -> Markup:
-    swatch = element(
-        "svg",
-        element("path", class_="line", d="M1 4h20"),
-        class_="swatch",
-        viewBox="0 0 22 8",
-        aria_hidden="true",
-    )
     items = (
         element(
             "li",
-            swatch,
+            swatch(),
             element("span", curve.series.label),
             element("output", _newest(curve)),
             class_=_classes(curve.series),
@@ -78,6 +75,17 @@ def _legend(curves: list[Curve]) -> Markup:
     )
     has_trend = any(curve.trend is not None for curve in curves)
     return element("ul", *items, class_="legend trended" if has_trend else "legend")
+
+
+def swatch() -> Markup:
+    """A short line in the colour and dash of the element that it stands in."""
+    return element(
+        "svg",
+        element("path", class_="line", d="M1 4h20"),
+        class_="swatch",
+        viewBox="0 0 22 8",
+        aria_hidden="true",
+    )
 
 
 def _newest(curve: Curve) -> str:
@@ -129,13 +137,30 @@ def _lines(curve: Curve, horizontal: Axis, vertical: Axis) -> tuple[Markup, Mark
     if curve.trend is None:
         line = element("path", d=raw, class_="line")
         dots = _dots(x, _y(vertical, curve.values))
-        return join(), element("g", line, dots, outside, class_=classes)
+        return _band(curve, x, vertical), element(
+            "g", line, dots, outside, class_=classes
+        )
     faint = element("path", d=raw, class_="raw")
     line = element("path", d=_path(x, _y(vertical, curve.trend)), class_="line")
     return (
         element("g", faint, outside, class_=classes),
         element("g", line, class_=classes),
     )
+
+
+def _band(curve: Curve, x: Floats, vertical: Axis) -> Markup:
+    """The area between the bounds, in pieces where one is missing."""
+    if curve.series.band is None:
+        return join()
+    low, high = (_y(vertical, bound) for bound in curve.series.band)
+    places = np.flatnonzero(np.isfinite(low) & np.isfinite(high))
+    outline = ""
+    for piece in np.split(places, np.flatnonzero(np.diff(places) > 1) + 1):
+        upper = [f"{x[i]:.1f} {high[i]:.1f}" for i in piece]
+        lower = [f"{x[i]:.1f} {low[i]:.1f}" for i in piece[::-1]]
+        outline += f"M{'L'.join(upper + lower)}z" if len(piece) > 1 else ""
+    area = element("path", d=outline, class_="band")
+    return element("g", area, class_=_classes(curve.series)) if outline else join()
 
 
 def _dots(x: Floats, y: Floats) -> Markup:
@@ -197,6 +222,7 @@ def _live(curves: list[Curve], horizontal: Axis, vertical: Axis) -> str:
     """What page.js needs to read values off under the pointer."""
     lines = [
         {
+            "kind": curve.series.kind,
             "steps": [int(step) for step in curve.steps],
             "values": _rounded(curve.values),
             "trend": None if curve.trend is None else _rounded(curve.trend),

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from ganjax.study import Floats
 
 MAX_POINTS = 600
 MAX_HALF_WINDOW = 200
@@ -15,13 +15,17 @@ RECORDS_PER_HALF_WINDOW = 50
 
 
 class Series(NamedTuple):
-    """One named curve. `kind` picks its colour (a CSS class), `dash` its line style."""
+    """One named curve. `kind` picks its colour (a CSS class), `dash` its line style.
+
+    `band` are the lower and the upper bound `[N]` of an area around it, drawn as it is.
+    """
 
     label: str
     kind: str
     dash: int
     steps: Floats
     values: Floats  # NaN where the record is non-finite
+    band: tuple[Floats, Floats] | None = None
 
 
 class Curve(NamedTuple):
@@ -37,7 +41,9 @@ class Curve(NamedTuple):
 
 
 def make_curve(series: Series) -> Curve:
-    """Thins a series and finds its trend."""
+    """Thins a series and finds its trend; one with a band is drawn as it is."""
+    if series.band is not None:
+        return Curve(series, series.steps, series.values, None)
     kept = thin(series.values)
     half = min(len(series.values) // RECORDS_PER_HALF_WINDOW, MAX_HALF_WINDOW)
     trend = find_trend(series.values, kept, half) if half else None
@@ -80,6 +86,22 @@ def thin(values: Floats) -> NDArray[np.intp]:
     return np.array(sorted(kept))
 
 
+def shorten(steps: Floats, values: Floats, points: int) -> tuple[Floats, Floats]:
+    """At most `points` of the steps `[N]` and the values `[S, N]` of several series.
+
+    Each is the mean of the finite ones of equally many neighbours, at their last step.
+    """
+    size = -(-len(steps) // points)
+    if size <= 1:
+        return steps, values
+    starts = np.arange(0, len(steps), size)
+    finite = np.isfinite(values)
+    sums = np.add.reduceat(np.where(finite, values, 0.0), starts, axis=1)
+    counts = np.add.reduceat(finite, starts, axis=1, dtype=np.int64)
+    means = sums / np.maximum(counts, 1) + np.where(counts, 0.0, np.nan)
+    return steps[np.minimum(starts + size, len(steps)) - 1], means
+
+
 def visible_range(series: list[Series], *, is_log: bool) -> tuple[float, float] | None:
     """The values that an axis should cover; `None` where there is none to show.
 
@@ -87,7 +109,8 @@ def visible_range(series: list[Series], *, is_log: bool) -> tuple[float, float] 
     """
     lows, highs = [], []
     for one in series:
-        finite = one.values[np.isfinite(one.values)]
+        values = np.concatenate([one.values, *(one.band or ())])
+        finite = values[np.isfinite(values)]
         if is_log:
             finite = finite[finite > 0]
         if len(finite) == 0:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from ganjax.report import pictures, text
 from ganjax.report.markup import Markup, element, join
 from ganjax.report.pictures import Picture
-from ganjax.report.runs import Run
+from ganjax.study import Run
 
-_ENLARGED_BELOW = 400  # pixels; a smaller grid is enlarged without blurring
+ENLARGED_BELOW = 400  # pixels; a smaller grid is enlarged without blurring
 
 
 def draw_films(run: Run) -> list[Markup]:
@@ -27,7 +27,7 @@ def _film(name: str, frames: list[Picture]) -> Markup:
     )
     large = element(
         "img",
-        class_="large pixels" if newest.width < _ENLARGED_BELOW else "large",
+        class_="large pixels" if newest.width < ENLARGED_BELOW else "large",
         src=newest.uri,
         width=newest.width,
         height=newest.height,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from ganjax.report.charts import Chart
-from ganjax.report.curves import Floats, Series
+from ganjax.report.curves import Series
 from ganjax.report.text import heading, words
-
-Metrics = Mapping[str, tuple[Floats, Floats]]  # name -> (steps, values)
+from ganjax.study import Floats, Metrics
 
 # These have colours of their own in page.css; all others are drawn in ink.
 PLAYERS = ("discriminator", "generator", "encoder")
@@ -20,11 +19,11 @@ def make_charts(metrics: Metrics) -> list[Chart]:
     """One chart per group of metrics, in reading order; `seconds` is not drawn."""
     left = {name: metrics[name] for name in sorted(metrics, key=_reading_order)}
     left.pop("seconds", None)
-    evaluation = _take(left, lambda name: _player(name) == "evaluation")
-    loss = _take(left, lambda name: _quantity(name) == "loss")
+    evaluation = _take(left, lambda name: player_of(name) == "evaluation")
+    loss = _take(left, lambda name: quantity_of(name) == "loss")
     score = _take(left, lambda name: name.endswith("_score"))
     accuracy = _take(left, lambda name: name.endswith("accuracy"))
-    gradient = _take(left, lambda name: _quantity(name) == "gradient_norm")
+    gradient = _take(left, lambda name: quantity_of(name) == "gradient_norm")
     speed = _take(left, lambda name: name == "steps_per_second")
     charts = [
         Chart("Loss", "what each player minimises", _by_player(loss)),
@@ -52,7 +51,7 @@ def _take(
 
 def _by_player(metrics: Metrics) -> list[Series]:
     return [
-        Series(words(_player(name)), _kind(_player(name), PLAYERS), 0, *points)
+        Series(words(player_of(name)), _kind(player_of(name), PLAYERS), 0, *points)
         for name, points in metrics.items()
     ]
 
@@ -61,12 +60,12 @@ def _by_example(metrics: Metrics) -> list[Series]:
     """Real before fake, told apart by colour; another player's are dashed."""
     series = []
     for name in sorted(metrics, key=lambda name: "/real_" not in name):
-        example = _quantity(name).rpartition("_")[0]
-        label = words(example or _quantity(name))
-        is_usual = _player(name) == "discriminator"
+        example = quantity_of(name).rpartition("_")[0]
+        label = words(example or quantity_of(name))
+        is_usual = player_of(name) == "discriminator"
         series.append(
             Series(
-                label if is_usual else f"{words(_player(name))} {label}",
+                label if is_usual else f"{words(player_of(name))} {label}",
                 _kind(example, EXAMPLES),
                 0 if is_usual else 1,
                 *metrics[name],
@@ -79,9 +78,11 @@ def _by_term(metrics: Metrics) -> list[Chart]:
     """What is left of each player: the terms of its loss and what else it reports."""
     groups: dict[str, list[Series]] = {}
     for name, points in metrics.items():
-        group = groups.setdefault(_player(name), [])
-        kind = _kind(_player(name), PLAYERS)
-        group.append(Series(words(_quantity(name)), kind, len(group) % DASHES, *points))
+        group = groups.setdefault(player_of(name), [])
+        kind = _kind(player_of(name), PLAYERS)
+        group.append(
+            Series(words(quantity_of(name)), kind, len(group) % DASHES, *points)
+        )
     return [
         Chart(f"{heading(player)} terms", "parts of its loss", series)
         if player in PLAYERS
@@ -94,7 +95,7 @@ def _one_by_one(metrics: Metrics, subtitle: str) -> list[Chart]:
     """A chart each, for quantities without a common scale."""
     return [
         Chart(
-            heading(_quantity(name)),
+            heading(quantity_of(name)),
             subtitle,
             [Series("recorded", "ink", 0, *points)],
         )
@@ -102,11 +103,13 @@ def _one_by_one(metrics: Metrics, subtitle: str) -> list[Chart]:
     ]
 
 
-def _player(name: str) -> str:
+def player_of(name: str) -> str:
+    """The part of a metric's name before the slash."""
     return name.partition("/")[0] if "/" in name else ""
 
 
-def _quantity(name: str) -> str:
+def quantity_of(name: str) -> str:
+    """The part of a metric's name behind the slash."""
     return name.partition("/")[2] or name
 
 
@@ -116,5 +119,5 @@ def _kind(name: str, known: tuple[str, ...]) -> str:
 
 def _reading_order(name: str) -> tuple[int, str]:
     """Players in their usual order, then names."""
-    player = _player(name)
+    player = player_of(name)
     return PLAYERS.index(player) if player in PLAYERS else len(PLAYERS), name

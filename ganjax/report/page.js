@@ -78,7 +78,11 @@ function makeChart(figure) {
   const svg = figure.querySelector("svg[data-chart]");
   const { frame, last, y: axis, lines } = JSON.parse(svg.dataset.chart);
   const where = figure.querySelector(".where");
-  const items = [...figure.querySelectorAll(".legend li")];
+  const own = figure.querySelectorAll(".legend li");
+  // Without a legend of its own a chart reads out in the one that all share.
+  const items = own.length
+    ? [...own]
+    : lines.map(({ kind }) => document.querySelector(`.groups li:has(.${kind})`));
   const outputs = items.map((item) => item.querySelector("output"));
   const newest = outputs.map((output) => output.textContent);
   const add = (tag, name) => {
@@ -88,7 +92,7 @@ function makeChart(figure) {
     return svg.appendChild(node);
   };
   const cursor = add("path", "cursor");
-  const spots = items.map((item) => add("circle", `spot ${item.className}`));
+  const spots = lines.map(({ kind }) => add("circle", `spot ${kind}`));
 
   const place = (line, index, spot) => {
     const value = (line.trend ?? line.values)[index];
@@ -129,6 +133,31 @@ function makeChart(figure) {
   svg.addEventListener("pointerleave", leave);
 }
 
+/** Hides a group in all charts, or shows it again. */
+function makeToggle(button) {
+  const parts = document.querySelectorAll(`.charts .${button.dataset.group}`);
+  button.addEventListener("click", () => {
+    const isHidden = button.getAttribute("aria-pressed") === "true";
+    button.setAttribute("aria-pressed", String(!isHidden));
+    for (const part of parts) part.toggleAttribute("hidden", isHidden);
+  });
+}
+
+/** Shows the differences in one measure, which can be chosen. */
+function makeChoice(choice) {
+  const select = choice.querySelector("select");
+  const show = () => {
+    for (const panel of document.querySelectorAll(".versus")) {
+      panel.hidden = panel.dataset.measure !== select.value;
+    }
+  };
+  choice.hidden = false;
+  select.addEventListener("change", show);
+  show();
+}
+
 makeTheme(document.getElementById("theme"));
 document.querySelectorAll(".film").forEach(makeFilm);
 document.querySelectorAll(".chart").forEach(makeChart);
+document.querySelectorAll(".groups button").forEach(makeToggle);
+document.querySelectorAll(".choice").forEach(makeChoice);

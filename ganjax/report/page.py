@@ -3,65 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from importlib import resources
-from itertools import groupby
 from typing import Any
 
 import numpy as np
 
-import ganjax
 from ganjax.report import text
 from ganjax.report.charts import draw
 from ganjax.report.curves import MAX_HALF_WINDOW, RECORDS_PER_HALF_WINDOW
+from ganjax.report.document import (
+    badge,
+    colour,
+    document,
+    missing,
+    section,
+    settings_table,
+)
 from ganjax.report.film import draw_films
 from ganjax.report.groups import make_charts
 from ganjax.report.markup import Markup, element, join
-from ganjax.report.runs import Run, last_step
-
-_BADGES = ("running", "done", "preempted", "diverged", "failed")  # coloured in page.css
+from ganjax.study import Run, last_step
 
 
 def render(run: Run) -> str:
     """The whole page of one run."""
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("title", f"{run.workdir.name} · ganjax"),
-        element("style", _resource("page.css")),
-    )
-    body = element(
-        "body",
+    return document(
+        run.workdir.name,
         _header(run),
         element(
             "main",
-            _section("Evaluation", *_evaluation(run.evaluation)),
-            _section("Samples", *_samples(run)),
-            _section("Training", *_training(run)),
-            _section("Settings", *_settings(run)),
+            section("Evaluation", *_evaluation(run.evaluation)),
+            section("Samples", *_samples(run)),
+            section("Training", *_training(run)),
+            section("Settings", *_settings(run)),
         ),
-        element("footer", f"ganjax {ganjax.__version__} · {run.workdir}"),
-        element("script", _resource("page.js")),
+        footer=str(run.workdir),
     )
-    return f"<!DOCTYPE html>\n{element('html', head, body, lang='en')}\n"
-
-
-def _resource(name: str) -> Markup:
-    path = resources.files("ganjax.report") / name
-    return Markup(path.read_text(encoding="utf-8"))
-
-
-def _section(title: str, *children: Markup) -> Markup:
-    return element("section", element("h2", title), *children)
-
-
-def _missing(sentence: str) -> Markup:
-    return element("p", sentence, class_="missing")
 
 
 def _header(run: Run) -> Markup:
     state = str(run.status.get("state", "unknown"))
-    badge = state if state in _BADGES else "unknown"
     message = str(run.status.get("message") or "")
     facts = (
         element("div", element("dt", name), element("dd", value))
@@ -71,11 +51,9 @@ def _header(run: Run) -> Markup:
         "header",
         element("p", "Run report", class_="overline"),
         element("button", "Theme", type="button", id="theme", hidden=True),
-        element(
-            "h1", run.workdir.name, " ", element("span", state, class_=f"badge {badge}")
-        ),
+        element("h1", run.workdir.name, " ", badge(state)),
         _about(run.config),
-        element("p", message, class_=f"message {badge}") if message else "",
+        element("p", message, class_=f"message {colour(state)}") if message else "",
         element("dl", *facts, class_="facts"),
     )
 
@@ -125,7 +103,7 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
 def _evaluation(evaluation: Mapping[str, Any]) -> Iterator[Markup]:
     metrics = evaluation.get("metrics")
     if not isinstance(metrics, Mapping) or not metrics:
-        yield _missing("No evaluation yet: run with --mode=evaluate.")
+        yield missing("No evaluation yet: run with --mode=evaluate.")
         return
     cards = (
         element(
@@ -147,7 +125,7 @@ def _samples(run: Run) -> Iterator[Markup]:
     if films:
         yield element("div", *films, class_="films")
     else:
-        yield _missing("No pictures yet: the folder samples/ holds none.")
+        yield missing("No pictures yet: the folder samples/ holds none.")
 
 
 def _training(run: Run) -> Iterator[Markup]:
@@ -172,38 +150,8 @@ def _settings(run: Run) -> Iterator[Markup]:
     if command:
         yield element("h3", "Command")
         yield element("pre", element("code", text.shell(text.value(command))))
-    yield _table("Configuration", run.config)
+    yield settings_table("Configuration", run.config)
     if environment:
-        yield _table("Environment", environment)
+        yield settings_table("Environment", environment)
     else:
-        yield _missing("The environment is unknown: environment.json is missing.")
-
-
-def _table(title: str, tree: Mapping[str, Any]) -> Markup:
-    """A foldable table of dotted keys; those of one section stand together."""
-    leaves = list(text.flatten(tree))
-    bodies = (
-        element(
-            "tbody",
-            *(
-                element(
-                    "tr",
-                    element("th", key, scope="row"),
-                    element("td", text.value(value)),
-                )
-                for key, value in rows
-            ),
-        )
-        for _, rows in groupby(leaves, key=_section_of)
-    )
-    return element(
-        "details",
-        element("summary", title, " ", element("span", f"{len(leaves)} keys")),
-        element("table", *bodies),
-    )
-
-
-def _section_of(leaf: tuple[str, Any]) -> str:
-    """The first part of a dotted key; keys without a section share one."""
-    section, dot, _ = leaf[0].partition(".")
-    return section if dot else ""
+        yield missing("The environment is unknown: environment.json is missing.")

@@ -40,6 +40,13 @@ def load(found: list[tuple[int, Path]], budget: int) -> list[Picture]:
     return [*pictures, _encode(newest, budget // 3)]
 
 
+def load_newest(found: list[tuple[int, Path]], budget: int) -> Picture | None:
+    """The newest readable picture within `budget` bytes; None where there is none."""
+    readable = (one for one in reversed(found) if _is_picture(one[1]))
+    newest = next(readable, None)
+    return None if newest is None else _encode(newest, budget)
+
+
 def _is_picture(path: Path) -> bool:
     try:
         with Image.open(path) as image:

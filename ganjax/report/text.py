@@ -11,6 +11,7 @@ from typing import Any
 
 _THIN_SPACE = "\u202f"
 _MINUS = "\N{MINUS SIGN}"
+ABSENT = "\N{EN DASH}"  # in the place of a value that there is not
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -50,6 +51,19 @@ def number(value: float) -> str:
     mantissa, exponent = f"{value:.3e}".split("e")
     mantissa = signed(mantissa.rstrip("0").rstrip("."))
     return f"{mantissa}·{power_of_ten(int(exponent))}"
+
+
+def mean_and_sd(mean: float, sd: float) -> str:
+    """A mean and its standard deviation, both to two digits of the latter.
+
+    There is no deviation where it is NaN, that of a lone value.
+    """
+    if not math.isfinite(sd):
+        return number(mean)
+    decimals = 1 - math.floor(math.log10(sd)) if sd > 0 else 0
+    if sd == 0 or not 0 <= decimals <= 6 or abs(mean) >= 1e5:
+        return f"{number(mean)}\u00a0±\u00a0{number(sd)}"
+    return signed(f"{mean:.{decimals}f}\u00a0±\u00a0{sd:.{decimals}f}")
 
 
 def duration(seconds: float) -> str:

@@ -1,0 +1,62 @@
+"""Paired differences between groups of runs, with bootstrap intervals."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ganjax import measures
+from ganjax.report.comparison import Group, finished, measured
+from ganjax.study import Floats
+
+MIN_PAIRS = 3  # below, an interval would be no more than the pairs themselves
+RESAMPLES = 10_000
+_EXACT = 50_000  # ways to resample that are few enough to go through all of them
+
+
+class Difference(NamedTuple):
+    """A group minus another over shared seeds, with a 95 % interval of the mean.
+
+    The interval is None for less than `MIN_PAIRS` pairs.
+    """
+
+    pairs: int
+    mean: float
+    interval: tuple[float, float] | None
+
+
+def difference(group: Group, other: Group, name: str) -> Difference:
+    """`group` minus `other` in a measure, seed by seed."""
+    ours, theirs = _by_seed(group, name), _by_seed(other, name)
+    shared = [ours[seed] - theirs[seed] for seed in ours if seed in theirs]
+    pairs = np.array([pair for pair in shared if math.isfinite(pair)])
+    mean = float(pairs.mean()) if len(pairs) else math.nan
+    return Difference(len(pairs), mean, bootstrap(pairs))
+
+
+def bootstrap(pairs: Floats) -> tuple[float, float] | None:
+    """A 95 % percentile interval of the mean `[N]`; None for less than `MIN_PAIRS`.
+
+    It goes through all N^N resamples where they are few, else it draws `RESAMPLES` of
+    them, always the same.
+    """
+    count = len(pairs)
+    if count < MIN_PAIRS:
+        return None
+    if count**count <= _EXACT:
+        drawn = np.indices((count,) * count).reshape(count, -1)
+    else:
+        drawn = np.random.default_rng(0).integers(0, count, (count, RESAMPLES))
+    low, high = np.quantile(pairs[drawn].mean(axis=0), (0.025, 0.975)).tolist()
+    return low, high
+
+
+def _by_seed(group: Group, name: str) -> dict[Any, float]:
+    """The measure on the scale of its differences; runs of one seed give their mean."""
+    found: dict[Any, list[float]] = {}
+    for entry in finished(group):
+        value = measures.scale(name, measured(entry)[name])
+        found.setdefault(entry.config.get("seed"), []).append(value)
+    return {seed: math.fsum(numbers) / len(numbers) for seed, numbers in found.items()}

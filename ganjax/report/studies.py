@@ -1,0 +1,163 @@
+"""What an experiment's study made of its runs, as parts of the page."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ganjax import experiment, study
+from ganjax.draw import png_bytes
+from ganjax.report import text
+from ganjax.report.document import grid, missing
+from ganjax.report.files import Files
+from ganjax.report.film import ENLARGED_BELOW
+from ganjax.report.markup import Markup, element
+from ganjax.study import PALETTE, Cell, Figure, Run, Table
+
+_MAX_SVG = 400_000  # bytes; a larger figure is shown as pixels
+_NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+_SHARPNESS = 192  # pixels per inch, two for each of the page
+
+
+class Study(NamedTuple):
+    """Parts of the page, and what went wrong in one line or ""."""
+
+    parts: list[Markup]
+    problem: str
+
+
+def draw_study(location: str, runs: Sequence[Run], files: Files) -> Study | None:
+    """Runs the study of an experiment file; None where the file defines none."""
+    path = location.partition(":")[0]
+    if not Path(path).is_file():
+        sentence = f"There is no file {path} here, so that its study is not shown."
+        return Study([missing(sentence)], "")
+    parts: list[Markup] = []
+    try:
+        with study.style():
+            items = experiment.study(location, runs)
+            if items is None:
+                return None
+            for number, item in enumerate(items):
+                parts.append(_draw(item, f"study-{number}-", files))
+    except experiment.ConfigError as error:
+        return Study([*parts, _problem(str(error))], str(error))
+    except OSError:
+        raise  # a file of ours: the study's own are ConfigErrors
+    except Exception as error:
+        # Matplotlib says only when it draws what it cannot draw.
+        reason = f"{path}: study: {' '.join(str(error).split())}"
+        return Study([*parts, _problem(reason)], reason)
+    return Study(parts or [missing("The study gave nothing.")], "")
+
+
+def _problem(reason: str) -> Markup:
+    return element("p", reason, class_="message failed")
+
+
+def _draw(item: Any, prefix: str, files: Files) -> Markup:
+    item = study.check(item)
+    if isinstance(item, Table):
+        columns, rows = item.columns, item.rows
+        cells = [[_cell(cell) for cell in row] for row in rows]
+        link, body = files.table(item.title, columns, rows), grid(columns, cells)
+    else:
+        link, body = _figure(item, prefix, files)
+    return element(
+        "figure",
+        element("figcaption", element("h3", item.title), link),
+        body,
+        element("p", item.note, class_="remark") if item.note else "",
+        class_="item",
+    )
+
+
+def _cell(cell: Cell) -> str:
+    if cell is None:
+        return ""
+    if isinstance(cell, str):
+        return cell
+    if isinstance(cell, int | np.integer):
+        return text.count(int(cell))
+    return "NaN" if np.isnan(cell) else text.number(float(cell))
+
+
+def _figure(figure: Figure, prefix: str, files: Files) -> tuple[Markup, Markup]:
+    if isinstance(figure.image, np.ndarray):
+        png = png_bytes(figure.image)
+        height, width = figure.image.shape[:2]
+        return files.link(figure.title, "png", png), _pixels(figure, png, width, height)
+    width, height = (round(96 * size) for size in figure.image.get_size_inches())
+    stream = io.BytesIO()
+    figure.image.savefig(stream, format="svg", metadata=_NO_METADATA)
+    svg = stream.getvalue()
+    if len(svg) <= _MAX_SVG:
+        link = files.link(figure.title, "svg", svg)
+        return link, _inline(svg.decode(), figure.title, prefix, width)
+    stream = io.BytesIO()
+    metadata = {"Software": None}
+    figure.image.savefig(
+        stream, format="png", dpi=_SHARPNESS, facecolor="white", metadata=metadata
+    )
+    png = stream.getvalue()
+    return files.link(figure.title, "png", png), _pixels(figure, png, width, height)
+
+
+def _pixels(figure: Figure, png: bytes, width: int, height: int) -> Markup:
+    enlarged = width < ENLARGED_BELOW
+    return element(
+        "img",
+        class_="large pixels" if enlarged else "large",
+        src=f"data:image/png;base64,{base64.b64encode(png).decode()}",
+        width=width,
+        height=height,
+        alt=figure.title,
+    )
+
+
+def _inline(svg: str, title: str, prefix: str, width: int) -> Markup:
+    """An SVG of matplotlib as a part of the page, in the page's own colours.
+
+    Ids get a prefix, for those of two figures are alike. Black is written as the lack
+    of a colour in some places, so that the whole is filled with ink.
+    """
+    body = svg[svg.index("<svg") :]
+    box = re.search(r'viewBox="([^"]+)"', body)
+    assert box is not None
+    body = body[body.index(">") + 1 : body.rindex("</svg>")]
+    # The style sheet, which would hold for the whole page, is in page.css.
+    body = re.sub(
+        r"<!--.*?-->|<style.*?</style>|<metadata>.*?</metadata>",
+        "",
+        body,
+        flags=re.DOTALL,
+    )
+    body = re.sub(r'\bid="', f'id="{prefix}', body)
+    body = body.replace('href="#', f'href="#{prefix}').replace(
+        "url(#", f"url(#{prefix}"
+    )
+    for colour, name in _page_colours():
+        body = body.replace(colour, name)
+    drawing = element(
+        "svg",
+        Markup(body),
+        viewBox=box[1],
+        role="img",
+        aria_label=title,
+        fill="currentColor",
+        style=f"width: {width}px; min-width: {width * 7 // 10}px",
+    )
+    # On a phone a figure shrinks as far as its lettering can be read, then scrolls.
+    return element("div", drawing, class_="plot")
+
+
+def _page_colours() -> Iterator[tuple[str, str]]:
+    yield "#000000", "currentColor"
+    for index, colour in enumerate(PALETTE):
+        yield colour, f"var(--series-{index})"

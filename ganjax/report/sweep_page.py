@@ -1,0 +1,221 @@
+"""The comparison page: the runs of a sweep, or several runs, as one document."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ganjax import measures
+from ganjax.report import pictures, text
+from ganjax.report.charts import draw
+from ganjax.report.comparison import Comparison, Group, compare, measured
+from ganjax.report.document import badge, document, missing, section, settings_table
+from ganjax.report.files import Files
+from ganjax.report.film import ENLARGED_BELOW
+from ganjax.report.markup import Markup, element, join
+from ganjax.report.overlays import POINTS, compared, make_overlays
+from ganjax.report.studies import draw_study
+from ganjax.report.sweeps import FINISHED, Entry, Sweep
+from ganjax.report.tables import draw_groups, draw_runs, name_group
+from ganjax.report.versus import draw_differences, summarise
+from ganjax.study import last_step
+
+
+class Page(NamedTuple):
+    """A page, and what went wrong in the study in one line or ""."""
+
+    html: str
+    problem: str
+
+
+def render(sweep: Sweep, path: Path) -> Page:
+    """The comparison page that will lie at `path`; writes the files beside it."""
+    files = Files(path)
+    comparison = compare(sweep.entries)
+    runs = [e.run for e in sweep.entries if e.state == FINISHED and e.run is not None]
+    study = draw_study(sweep.experiment, runs, files) if sweep.experiment else None
+    drawn = [group for group in comparison.groups if group.place is not None]
+    html = document(
+        sweep.title,
+        _header(sweep, comparison),
+        element(
+            "main",
+            section("Study", *study.parts) if study else "",
+            section("Comparison", *_comparison(comparison, files)),
+            section("Curves", *_curves(drawn, comparison)),
+            section("Samples", *_samples(drawn, comparison)),
+            section(
+                "Runs and settings",
+                draw_runs(comparison, files, path),
+                settings_table("Configuration in common", _common(sweep.entries)),
+            ),
+        ),
+        footer=str(sweep.folder.resolve()),
+    )
+    return Page(html, study.problem if study else "")
+
+
+def _header(sweep: Sweep, comparison: Comparison) -> Markup:
+    states = Counter(entry.state for entry in sweep.entries)
+    total = len(sweep.entries)
+    badges = [badge(FINISHED, f"{states.pop(FINISHED, 0)} of {total} done")]
+    badges += [badge(state, f"{count} {state}") for state, count in states.items()]
+    about = [element("strong", sweep.experiment or "Runs side by side")]
+    about += [join(" · ", override) for override in sweep.overrides]
+    facts = {
+        "Runs": total,
+        "Groups": len(comparison.groups),
+        "Seeds": len({entry.config.get("seed") for entry in sweep.entries}),
+    }
+    listed = (
+        element("div", element("dt", name), element("dd", text.count(number)))
+        for name, number in facts.items()
+    )
+    return element(
+        "header",
+        element("p", "Comparison", class_="overline"),
+        element("button", "Theme", type="button", id="theme", hidden=True),
+        element("h1", sweep.title),
+        element("p", *badges, class_="badges"),
+        element("p", *about, class_="about"),
+        element("dl", *listed, class_="facts"),
+    )
+
+
+def _comparison(comparison: Comparison, files: Files) -> Iterator[Markup]:
+    if comparison.names and len(comparison.groups) > 1:
+        yield summarise(comparison)
+    yield from draw_groups(comparison, files)
+    if not comparison.names:
+        yield missing("No run is done and evaluated yet.")
+    elif len(comparison.groups) > 1:
+        yield element("h3", "Differences, seed by seed")
+        yield from draw_differences(comparison, files)
+
+
+def _curves(drawn: Sequence[Group], comparison: Comparison) -> Iterator[Markup]:
+    charts = make_overlays(drawn)
+    if not charts:
+        yield missing("No metrics yet.")
+        return
+    yield element(
+        "p",
+        "Lines are means over seeds, bands reach from the lowest to the highest seed. "
+        f"Points of curves of more than {POINTS} records are means of neighbouring "
+        "records. ",
+        _selection(drawn, comparison),
+        class_="note",
+    )
+    yield _legend(drawn)
+    last = max(last_step(run) for group in drawn for run in compared(group))
+    drawings = (draw(chart, last, has_legend=False) for chart in charts)
+    yield element("div", *drawings, class_="charts")
+
+
+def _legend(drawn: Sequence[Group]) -> Markup:
+    """One legend for all charts; page.js hides and shows a group at a click."""
+    items = (
+        element(
+            "li",
+            element(
+                "button",
+                name_group(group, group.label),
+                type="button",
+                aria_pressed="true",
+                data_group=f"group-{group.place}",
+            ),
+            element("output"),
+        )
+        for group in drawn
+    )
+    return element("ul", *items, class_="groups")
+
+
+def _selection(drawn: Sequence[Group], comparison: Comparison) -> str:
+    count = len(comparison.groups)
+    if len(drawn) == count:
+        return ""
+    by = f" by {text.words(comparison.names[0])}" if comparison.names else ""
+    return f"Of {count} groups these are the best {len(drawn)}{by}."
+
+
+def _samples(drawn: Sequence[Group], comparison: Comparison) -> Iterator[Markup]:
+    chosen = [(group, _best_entry(group, comparison)) for group in drawn]
+    budget = pictures.BUDGET // max(1, len(drawn))
+    films = [
+        film
+        for group, entry in chosen
+        if entry is not None and (film := _film(group, entry, comparison, budget))
+    ]
+    if films:
+        yield element(
+            "p",
+            "The newest picture of each group's best seed. ",
+            _selection(drawn, comparison),
+            class_="note",
+        )
+        yield element("div", *films, class_="side-by-side")
+    else:
+        yield missing("No pictures yet.")
+
+
+def _best_entry(group: Group, comparison: Comparison) -> Entry | None:
+    """The run with the best key measure; without one the first that has begun."""
+    begun = [entry for entry in group.entries if entry.run and entry.run.samples]
+    if not comparison.names:
+        return begun[0] if begun else None
+    name = comparison.names[0]
+    return min(begun, key=lambda entry: _cost(entry, name), default=None)
+
+
+def _cost(entry: Entry, name: str) -> float:
+    return (
+        measures.cost(name, measured(entry)[name])
+        if entry.state == FINISHED
+        else math.inf
+    )
+
+
+def _film(
+    group: Group, entry: Entry, comparison: Comparison, budget: int
+) -> Markup | None:
+    assert entry.run is not None
+    name, found = next(iter(entry.run.samples.items()))
+    picture = pictures.load_newest(found, budget)
+    if picture is None:
+        return None
+    caption = f"seed {entry.config.get('seed')}, step {text.count(picture.step)}"
+    if comparison.names and entry.state == FINISHED:
+        key = comparison.names[0]
+        caption += f", {text.words(key)} {text.number(measured(entry)[key])}"
+    small = picture.width < ENLARGED_BELOW
+    return element(
+        "figure",
+        element(
+            "figcaption",
+            element("h3", name_group(group, group.label)),
+            element("span", caption),
+        ),
+        element(
+            "img",
+            class_="large pixels" if small else "large",
+            src=picture.uri,
+            width=picture.width,
+            height=picture.height,
+            alt=f"{text.words(name)} of {group.label}, {caption}",
+        ),
+        class_="film",
+    )
+
+
+def _common(entries: Sequence[Entry]) -> Mapping[str, Any]:
+    """The settings that all runs share."""
+    first, *rest = (entry.config for entry in entries)
+    return {
+        key: value
+        for key, value in first.items()
+        if all(key in config and config[key] == value for config in rest)
+    }

@@ -1,0 +1,212 @@
+"""Reading run folders, and what a study asks of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ganjax import record
+
+Floats = NDArray[np.float64]
+Metrics = Mapping[str, tuple[Floats, Floats]]  # name -> (steps, values)
+
+_SAMPLE = re.compile(r"(?P<name>.+)_(?P<step>\d{8,})\.png")
+
+
+class RunError(ValueError):
+    """A folder cannot be read as a run; the message names it and what is missing."""
+
+
+class Run(NamedTuple):
+    """What a run folder holds; a file that is not there gives an empty mapping."""
+
+    workdir: Path
+    config: Mapping[str, Any]  # nested, every resolved key
+    environment: Mapping[str, Any]
+    status: Mapping[str, Any]  # state, step, steps, message
+    evaluation: Mapping[str, Any]  # step, samples, metrics
+    metrics: Metrics
+    samples: Mapping[str, list[tuple[int, Path]]]  # name -> (step, picture), steps rise
+
+
+def read_run(workdir: Path) -> Run:
+    """Reads a run folder; raises `RunError` unless it has a config and metrics."""
+    if not workdir.is_dir():
+        raise RunError(f"{workdir}: there is no such folder")
+    if not (workdir / "config.json").is_file():
+        raise RunError(f"{workdir}: not a run folder, config.json is missing")
+    if not (workdir / "metrics.jsonl").is_file():
+        raise RunError(f"{workdir}: no metrics yet, metrics.jsonl is missing")
+    metrics = {
+        name: (steps.astype(float), values.astype(float))
+        for name, (steps, values) in record.read_metrics(workdir).items()
+    }
+    if not metrics:
+        raise RunError(f"{workdir}: no metrics yet, metrics.jsonl holds no record")
+    return Run(
+        workdir=workdir.resolve(),
+        config=read_object(workdir / "config.json"),
+        environment=read_object(workdir / "environment.json"),
+        status=read_object(workdir / "status.json"),
+        evaluation=read_object(workdir / "evaluation.json"),
+        metrics=_with_speed(metrics),
+        samples=_find_samples(workdir / "samples"),
+    )
+
+
+def read_object(path: Path) -> Mapping[str, Any]:
+    """Reads a JSON object; no such file gives an empty one.
+
+    Raises `RunError` where the file holds anything else.
+    """
+    try:
+        found = record.read_json(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except ValueError as error:
+        raise RunError(f"{path}: not JSON, {error}") from error
+    if not isinstance(found, dict):
+        raise RunError(f"{path}: a JSON object is expected, not {type(found).__name__}")
+    return found
+
+
+def last_step(run: Run) -> int:
+    """The newest step of which the run has a metric."""
+    return max(int(steps[-1]) for steps, _ in run.metrics.values())
+
+
+def setting(run: Run, key: str) -> Any:
+    """A value of the run's config by its dotted key, such as "objective.name".
+
+    Raises `KeyError` where the config has no such key.
+    """
+    value: Any = run.config
+    for part in key.split("."):
+        if not isinstance(value, Mapping) or part not in value:
+            raise KeyError(f"{run.workdir.name}: the config has no key {key}")
+        value = value[part]
+    return value
+
+
+def group_by(runs: Iterable[Run], *keys: str) -> dict[Any, list[Run]]:
+    """Runs by the values of settings, in order of appearance.
+
+    The groups' keys are values where there is one setting, tuples of them otherwise.
+    """
+    groups: dict[Any, list[Run]] = {}
+    for run in runs:
+        values = tuple(_hashable(setting(run, key)) for key in keys)
+        groups.setdefault(values[0] if len(keys) == 1 else values, []).append(run)
+    return groups
+
+
+def mean_and_sd(values: Iterable[float]) -> tuple[float, float]:
+    """Mean and standard deviation, with n - 1; that of a lone value is NaN.
+
+    Raises `ValueError` where there is no value.
+    """
+    numbers = np.array(list(values), float)
+    if not len(numbers):
+        raise ValueError("the mean of no values")
+    sd = float(numbers.std(ddof=1)) if len(numbers) > 1 else float("nan")
+    return float(numbers.mean()), sd
+
+
+def measure(run: Run, name: str) -> float:
+    """A measure of the run's evaluation; one that was not finite is NaN.
+
+    Raises `KeyError` where the evaluation has no such measure.
+    """
+    found = run.evaluation.get("metrics", {})
+    if name not in found:
+        known = ", ".join(found) or "none: run with --mode=evaluate"
+        raise KeyError(f"{run.workdir.name}: no measure {name}; there are {known}")
+    return float("nan") if found[name] is None else float(found[name])
+
+
+def curve(runs: Sequence[Run], name: str) -> tuple[Floats, Floats, Floats, Floats]:
+    """A metric over training as `(steps, mean, low, high)` over runs, `[N]` each.
+
+    Steps are those that all runs recorded; `low` and `high` are the least and the
+    greatest of the runs. Values that are not finite are left out; where none is left
+    there is NaN.
+
+    Raises `KeyError` where a run has no such metric.
+    """
+    for run in runs:
+        if name not in run.metrics:
+            raise KeyError(f"{run.workdir.name}: no metric {name} was recorded")
+    steps, values = stack([run.metrics[name] for run in runs])
+    return steps, *spread(values)
+
+
+def stack(series: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
+    """The steps `[N]` that all of `S` series have, and their values there `[S, N]`."""
+    common = series[0][0]
+    for steps, _ in series[1:]:
+        common = np.intersect1d(common, steps)
+    return common, np.stack([v[np.searchsorted(s, common)] for s, v in series])
+
+
+def spread(values: Floats) -> tuple[Floats, Floats, Floats]:
+    """Mean, least and greatest `[N]` of the finite ones of `[S, N]`; NaN for none."""
+    finite = np.isfinite(values)
+    count = finite.sum(axis=0)
+    missing = np.where(count, 0.0, np.nan)
+    mean = np.where(finite, values, 0.0).sum(axis=0) / np.maximum(count, 1)
+    low = np.where(finite, values, np.inf).min(axis=0)
+    high = np.where(finite, values, -np.inf).max(axis=0)
+    return mean + missing, low + missing, high + missing
+
+
+def samples(run: Run) -> NDArray[Any]:
+    """The generated examples `[N, ...]` that `--mode=sample` wrote.
+
+    Raises `RunError` where there are none.
+    """
+    path = run.workdir / "samples" / "final.npz"
+    if not path.is_file():
+        raise RunError(f"{path} is missing: run with --mode=sample")
+    with np.load(path) as arrays:
+        return arrays["samples"]
+
+
+def picture(path: str | Path) -> NDArray[np.uint8]:
+    """The pixels of a picture of `run.samples`, uint8 `[H, W, 3]`."""
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def _hashable(value: Any) -> Any:
+    return tuple(map(_hashable, value)) if isinstance(value, list) else value
+
+
+def _with_speed(metrics: Metrics) -> Metrics:
+    """Adds the speed between records to a run that recorded only its time."""
+    if "steps_per_second" in metrics or "seconds" not in metrics:
+        return metrics
+    steps, seconds = metrics["seconds"]
+    if len(steps) < 2:
+        return metrics
+    # The first record's time is mostly compilation: its speed is left out.
+    passed = np.diff(seconds)
+    speed = np.diff(steps) / np.where(passed > 0, passed, np.nan)
+    return {**metrics, "steps_per_second": (steps[1:], speed)}
+
+
+def _find_samples(folder: Path) -> dict[str, list[tuple[int, Path]]]:
+    found: dict[str, list[tuple[int, Path]]] = {}
+    for path in folder.glob("*.png"):
+        if match := _SAMPLE.fullmatch(path.name):
+            found.setdefault(match["name"], []).append((int(match["step"]), path))
+    return {name: sorted(found[name]) for name in sorted(found, key=_sample_order)}
+
+
+def _sample_order(name: str) -> tuple[bool, str]:
+    return name != "sample", name

@@ -1,0 +1,507 @@
+"""The comparison page: groups, differences, curves, the study, and files beside it."""
+
+import csv
+import itertools
+import json
+import math
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fake_runs import COMMON, write_run, write_sweep
+from test_report import Page
+
+from ganjax import report
+from ganjax.report import comparison, curves, differences, overlays, sweeps, text
+from ganjax.report.sweeps import Entry
+from ganjax.study import Run
+
+FAKE = Run(Path("run"), {}, {}, {}, {}, {}, {})
+WASSERSTEIN = {
+    "objective.name": "wasserstein",
+    "optimizers.generator.name": "rmsprop",
+    "penalties.interpolated_gradient.weight": 10.0,
+}
+STUDY = """
+def study(runs):
+    import numpy as np
+    from ganjax.study import Figure, Table, group_by, measure, plot
+    for name, group in group_by(runs, "objective.name").items():
+        rows = [(run.workdir.name, measure(run, "high_quality")) for run in group]
+        yield Table(f"Table of {name}", ("run", "value <&>"), rows, note="A note.")
+    for title in ("Lines", "Lines"):
+        figure, axes = plot(1, 2)
+        axes[0].plot([1, 2, 3], label="one")
+        axes[0].legend()
+        axes[1].semilogy([1, 10, 100], "k")
+        yield Figure(title, figure)
+    dense, axes = plot()
+    axes.plot(*np.random.default_rng(0).random((2, 30_000)), rasterized=False)
+    axes.lines[0].get_path().should_simplify = False
+    yield Figure("Dense", dense)
+    yield Figure("Pixels", np.zeros((3, 5), np.uint8))
+"""
+
+
+def entry(config, state="running", metrics=None, run=None):
+    """A run by its config; one with metrics is done."""
+    run = run or FAKE
+    if metrics is not None:
+        state, run = "done", run._replace(evaluation={"metrics": metrics})
+    return Entry(FAKE.workdir, COMMON | config, state, 0, "", run)
+
+
+def groups_of(table):
+    """One finished run per value: {objective: values by seed}."""
+    return comparison.compare(
+        [
+            entry({"objective.name": name, "seed": seed}, metrics={"high_quality": x})
+            for name, values in table.items()
+            for seed, x in values.items()
+        ]
+    )
+
+
+def test_columns_are_few():
+    configs = [
+        {"seed": seed, "record.every": every, **objective}
+        for objective in ({}, WASSERSTEIN)
+        for seed, every in ((0, 100), (1, 200))
+    ]
+    found = comparison.compare([entry(config) for config in configs])
+    # The optimizer and the penalty follow from the objective; seeds and what a resumed
+    # run may change tell nothing apart.
+    assert found.columns == ("objective.name",)
+    assert found.others == (
+        "penalties",
+        "optimizers.generator.name",
+        "penalties.interpolated_gradient.weight",
+    )
+    assert [group.label for group in found.groups] == ["hinge", "wasserstein"]
+    assert [len(group.entries) for group in found.groups] == [2, 2]
+
+
+def test_charts_are_in_reading_order():
+    names = (
+        *("generator/loss", "discriminator/loss", "generator/gradient_norm"),
+        *("evaluation/real_accuracy", "evaluation/other", "evaluation/high_quality"),
+        *("discriminator/real_accuracy", "seconds", "discriminator/real_score"),
+    )
+    points = (np.array([1.0]), np.array([0.5]))
+    run = FAKE._replace(metrics=dict.fromkeys(names, points))
+    charts = overlays.make_overlays(comparison.compare([entry({}, run=run)]).groups)
+    assert [chart.title for chart in charts] == [
+        *("High quality", "Other", "Real accuracy"),
+        *("Discriminator loss", "Generator loss"),
+        *("Discriminator real accuracy", "Generator gradient norm"),
+    ]
+    assert [chart.is_log for chart in charts] == [False] * 6 + [True]
+
+
+def test_columns_split_what_names_leave_together():
+    rate = "optimizers.generator.learning_rate"
+    configs = [{**WASSERSTEIN, rate: x} for x in (0.1 + 0.2, 0.002)] + [{}]
+    found = comparison.compare([entry(config) for config in configs])
+    assert found.columns == ("objective.name", rate)
+    assert [group.label for group in found.groups] == [
+        "wasserstein · learning rate 0.3",
+        "wasserstein · learning rate 0.002",
+        "hinge · learning rate 0.002",
+    ]
+
+
+def test_penalties_are_named():
+    weight = "penalties.real_gradient.weight"
+    found = comparison.compare([entry({}), entry({weight: 1.0}), entry({weight: 2.0})])
+    assert found.columns == ("penalties", weight)
+    assert [group.settings for group in found.groups] == [
+        ("none", text.ABSENT),
+        ("real_gradient", "1"),
+        ("real_gradient", "2"),
+    ]
+    # A label leaves out what a group has not.
+    assert [group.label for group in found.groups] == [
+        "no penalty",
+        "real_gradient · weight 1",
+        "real_gradient · weight 2",
+    ]
+
+
+def test_seeds_alone_make_one_group():
+    found = comparison.compare([entry({"seed": seed}) for seed in range(3)])
+    assert (found.columns, found.others, found.names) == ((), (), [])
+    assert [group.label for group in found.groups] == ["hinge"]
+
+
+def test_seeds_say_what_is_missing():
+    done = {"metrics": {"high_quality": 1.0}}
+    found = comparison.compare(
+        [
+            entry({"seed": 0}, **done),
+            entry({"seed": 1}, "diverged"),
+            entry({"seed": 2}, "missing"),
+            entry({"seed": 3}, "missing"),
+        ]
+    )
+    seeds = comparison.seeds(found.groups[0])
+    assert seeds.replace("\u00a0", " ") == "1 of 4, 1 diverged, 2 missing"
+    whole = found.groups[0]._replace(entries=found.groups[0].entries[:1])
+    assert comparison.seeds(whole) == "1"
+
+
+def test_best_groups():
+    found = groups_of({"a": {0: 0.5, 1: 0.7}, "b": {0: 0.9}, "c": {0: 0.9}, "d": {}})
+    best = comparison.best(found.groups, "high_quality")
+    assert [group.label for group in best] == ["b", "c"]
+    # Where all are alike, none is best; nor by a measure without a best value.
+    assert comparison.best(found.groups[1:3], "high_quality") == []
+
+
+def test_only_the_best_are_drawn():
+    table = {f"o{i}": {0: float(i)} for i in range(comparison.MAX_DRAWN + 3)}
+    places = [group.place for group in groups_of(table).groups]
+    assert places == [None] * 3 + list(range(comparison.MAX_DRAWN))
+
+
+def test_measures_are_those_of_all():
+    found = comparison.compare(
+        [
+            entry({}, metrics={"fid": 1, "high_quality": None, "variance_ratio": 1.5}),
+            entry({}, metrics={"variance_ratio": 1.0, "fid": 2, "other": 3}),
+            entry({}, "running"),
+        ]
+    )
+    assert found.names == ["variance_ratio", "fid"]
+
+
+def test_paired_difference():
+    table = {"a": {0: 0.9, 1: 0.8, 2: 0.7, 5: 0.1}, "b": {1: 0.5, 2: 0.6, 0: 0.7}}
+    a, b = groups_of(table).groups
+    found = differences.difference(b, a, "high_quality")
+    # Shared are seeds 0, 1, 2: -0.2, -0.3 and -0.1.
+    assert found.pairs == 3
+    assert found.mean == pytest.approx(-0.2)
+    low, high = found.interval
+    assert -0.3 <= low < -0.2 < high <= -0.1
+
+
+def test_ratio_is_compared_by_its_distance_from_one():
+    ratios = [{"variance_ratio": 2.0}, {"variance_ratio": 0.8}]
+    names = ("a", "b")
+    found = comparison.compare(
+        [
+            entry({"objective.name": name, "seed": seed}, metrics=ratio)
+            for name, ratio in zip(names, ratios, strict=True)
+            for seed in range(3)
+        ]
+    )
+    a, b = found.groups
+    assert comparison.best(found.groups, "variance_ratio") == [b]
+    mean = differences.difference(a, b, "variance_ratio").mean
+    # |log 2| - |log 0.8| = 0.6931 - 0.2231
+    assert mean == pytest.approx(0.4700, abs=1e-4)
+
+
+def test_bootstrap_is_exact_for_few_pairs():
+    pairs = np.array([0.0, 1.0, 4.0, 7.0])
+    means = [sum(drawn) / 4 for drawn in itertools.product(pairs, repeat=4)]
+    expected = np.quantile(means, [0.025, 0.975])  # 256 of them
+    np.testing.assert_allclose(differences.bootstrap(pairs), expected)
+    assert differences.bootstrap(pairs[:2]) is None
+
+
+def test_bootstrap_of_many_pairs_agrees_with_the_normal_interval():
+    pairs = np.random.default_rng(3).normal(2.0, 1.0, 400)
+    low, high = differences.bootstrap(pairs)
+    half = 1.96 * pairs.std() / 20
+    assert low == pytest.approx(pairs.mean() - half, abs=0.01)
+    assert high == pytest.approx(pairs.mean() + half, abs=0.01)
+    assert differences.bootstrap(pairs) == (low, high)
+
+
+def test_curves_are_shortened_by_means():
+    steps = np.arange(1.0, 8.0)
+    nan = math.nan
+    values = np.array([[1, 3, 5, nan, 7, nan, nan], [1, 1, 1, 1, 2, 4, 6]])
+    # Three points of 7 records: neighbourhoods of 3, 3 and 1.
+    short, means = curves.shorten(steps, values, 3)
+    np.testing.assert_array_equal(short, [3, 6, 7])
+    np.testing.assert_array_equal(means, [[3, 7, nan], [1, 7 / 3, 6]])
+    assert curves.shorten(steps, values, 7)[0] is steps
+
+
+def test_overlays_of_two_groups():
+    runs = [
+        FAKE._replace(
+            metrics={"generator/loss": (np.array([1.0, 2]), np.array(values))}
+        )
+        for values in ([1.0, 2.0], [3.0, 2.0])
+    ]
+    done = [entry({}, metrics={"high_quality": 1.0}, run=run) for run in runs]
+    unfinished = entry({"objective.name": "b"}, run=runs[0])
+    found = comparison.compare([*done, unfinished])
+    (chart,) = overlays.make_overlays(found.groups)
+    assert chart.title == "Generator loss"
+    first, second = chart.series
+    np.testing.assert_array_equal(first.values, [2, 2])
+    np.testing.assert_array_equal(first.band, [[1, 2], [3, 2]])
+    assert (first.label, first.kind, first.dash) == ("hinge", "group-0", 0)
+    assert (second.label, second.kind) == ("b", "group-1")
+    np.testing.assert_array_equal(second.values, [1, 2])
+
+
+@pytest.mark.parametrize(
+    ("mean", "sd", "shown"),
+    [
+        (0.95831, 0.0123, "0.958 ± 0.012"),
+        (-5.5, 0.7071, "-5.50 ± 0.71"),
+        (8.0, 0.0, "8 ± 0"),
+        (0.5, math.nan, "0.5"),
+        (math.nan, math.nan, "non-finite"),
+        (1234.4, 61.3, "1234 ± 61"),
+        (2e-8, 3e-9, "2·10⁻⁸ ± 3·10⁻⁹"),
+    ],
+)
+def test_mean_and_deviation(mean, sd, shown):
+    made = text.mean_and_sd(mean, sd)
+    assert made.replace("\u00a0", " ").replace("\N{MINUS SIGN}", "-") == shown
+
+
+def evaluated(quality, **options):
+    return {"evaluation": {"high_quality": quality, "modes_covered": 8}} | options
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory):
+    """Two objectives, four seeds each; some runs are not done."""
+    folder = tmp_path_factory.mktemp("sweeps") / "ring"
+    experiment = folder.with_name("ring.py")
+    experiment.write_text(STUDY)
+    runs = [
+        (f"{seed}_hinge", {"seed": seed}, evaluated(0.9 + 0.01 * seed))
+        for seed in range(4)
+    ] + [
+        ("4_w", WASSERSTEIN | {"seed": 0}, evaluated(0.5)),
+        ("5_w", WASSERSTEIN | {"seed": 1}, evaluated(0.6)),
+        ("6_w", WASSERSTEIN | {"seed": 2}, evaluated(0.4)),
+        ("7_w", WASSERSTEIN | {"seed": 3}, {"state": "diverged", "records": 30}),
+        ("8_w", WASSERSTEIN | {"seed": 4}, None),
+    ]
+    write_sweep(folder, runs, experiment=f"{experiment}:small")
+    (folder / "4_w" / "report.html").write_text("its page")
+    assert report.write_sweep(folder) == ""
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(sweep):
+    return Page(sweep / "report.html")
+
+
+def rows_of(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_page_says_what_there_is(page):
+    shown = page.text.replace("\u00a0", " ")
+    for words in (
+        *("7 of 9 done", "1 diverged", "1 missing", "ring.py:small"),
+        *("3 of 5, 1 diverged, 1 missing", "0.915 ± 0.013", "0.50 ± 0.10"),
+        *("Best by high quality: hinge", "told from 1 of 1 other groups"),
+        *("worse", "no difference can be told", "seed 3, step 20\u202f000"),
+        *("Other settings that differ", "optimizers.generator.name", "rmsprop"),
+        *("Table of hinge", "value <&>", "A note.", "Configuration in common"),
+    ):
+        assert words in shown, words
+    assert len(page.charts()) == 8
+    assert all(len(chart["lines"]) == 2 for chart in page.charts())
+
+
+def test_page_needs_nothing_from_outside(page):
+    assert not re.search(r"https?:|@import|url\((?!#study)", page.source)
+    assert not page.all("link")
+    assert all("src" not in script for script in page.all("script"))
+    assert all(image["src"].startswith("data:image/") for image in page.all("img"))
+
+
+def test_links_lead_to_files(page, sweep):
+    links = [link["href"] for link in page.all("a")]
+    assert all((sweep / link).is_file() for link in links)
+    assert "4_w/report.html" in links
+    assert {
+        link.rpartition("/")[2] for link in links if link.startswith("report/")
+    } == {
+        *("comparison.csv", "differences.csv", "runs.csv"),
+        *("table_of_hinge.csv", "table_of_wasserstein.csv"),
+        *("lines.svg", "lines_2.svg", "dense.png", "pixels.png"),
+    }
+
+
+def test_csv_has_every_digit(sweep):
+    first, second = rows_of(sweep / "report" / "comparison.csv")
+    assert float(first["high_quality_mean"]) == pytest.approx(0.915)
+    # Deviations -0.015, -0.005, 0.005, 0.015: 5e-4 / 3.
+    assert float(first["high_quality_sd"]) == pytest.approx(math.sqrt(5e-4 / 3))
+    assert (second["seeds"], second["done"]) == ("5", "3")
+    by_measure = rows_of(sweep / "report" / "differences.csv")
+    difference = by_measure[0]
+    assert (difference["group"], difference["against"]) == ("wasserstein", "hinge")
+    # 0.5 - 0.9, 0.6 - 0.91 and 0.4 - 0.92.
+    assert float(difference["difference"]) == pytest.approx(-0.41)
+    runs = rows_of(sweep / "report" / "runs.csv")
+    states = [run["state"] for run in runs]
+    assert states == ["done"] * 7 + ["diverged", "missing"]
+    assert [run["high_quality"] for run in runs[-2:]] == ["", ""]
+    table = (sweep / "report" / "table_of_hinge.csv").read_text().splitlines()
+    assert table[:2] == ["run,value <&>", "0_hinge,0.9"]
+
+
+def test_figures_take_the_colours_of_the_page(page, sweep):
+    inline = page.source[page.source.index('class="plot"') :]
+    assert "var(--series-0)" in inline
+    assert 'fill="currentColor"' in inline
+    assert not re.search(r"#0067a5|stroke: #000000", inline)
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    used = {x["xlink:href"] for x in page.all("use")}
+    assert used
+    assert used <= {f"#{name}" for name in ids}
+    alone = (sweep / "report" / "lines.svg").read_text()
+    assert "#0067a5" in alone
+    assert "<dc:date>" not in alone
+
+
+def test_page_is_written_alike_twice(page, sweep, tmp_path):
+    report.write_sweep(sweep, sweep / "again.html")
+    again = (sweep / "again.html").read_text()
+    assert again.replace('href="again/', 'href="report/') == page.source
+
+
+def test_sweep_that_has_not_begun(tmp_path):
+    runs = [("a", {"seed": 0}, None), ("b", {"seed": 1}, None)]
+    folder = write_sweep(tmp_path / "new", runs, experiment="no/such.py")
+    assert report.write_sweep(folder) == ""
+    page = Page(folder / "report.html")
+    for words in (
+        *("0 of 2 done", "2 missing", "There is no file no/such.py here"),
+        *("No run is done", "No metrics yet", "No pictures yet"),
+    ):
+        assert words in page.text, words
+
+
+def test_broken_run_is_named(tmp_path):
+    runs = [("a", {"seed": s}, evaluated(0.5)) for s in (0,)] + [
+        ("b", {"seed": 1}, evaluated(0.5)),
+        ("c", {"seed": 2}, {"evaluation": None}),
+    ]
+    folder = write_sweep(tmp_path / "broken", runs)
+    (folder / "b" / "evaluation.json").write_text("{")
+    report.write_sweep(folder)
+    shown = Page(folder / "report.html").text.replace("\u00a0", " ")
+    assert "1 of 3, 2 unreadable" in shown
+    assert "evaluation.json: not JSON" in shown
+    assert "done, but without metrics or an evaluation" in shown
+
+
+def test_runs_side_by_side(tmp_path):
+    folders = [
+        write_run(tmp_path / name, {"objective.name": name}, **evaluated(0.5))
+        for name in ("hinge", "minimax")
+    ]
+    output = tmp_path / "pages" / "both.html"
+    report.write_comparison(folders, output)
+    page = Page(output)
+    assert "2 of 2 done" in page.text
+    assert "Study" not in page.text
+    assert (tmp_path / "pages" / "both" / "comparison.csv").is_file()
+    assert "too few pairs to tell" in page.text
+    assert "No group is best by high quality." in page.text
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("def study(runs):\n    return runs[0].setting", "bad.py:2: AttributeError"),
+        (
+            "def study(runs):\n    yield 3",
+            "bad.py: study: a study gives Tables and Fig",
+        ),
+        ("def study(runs)", "SyntaxError"),
+        (
+            "def study(runs):\n    from ganjax.study import Figure, plot\n"
+            "    figure, axes = plot()\n    axes.set_title('$bad')\n"
+            "    axes.set_title(r'$\\nonsense$')\n    return [Figure('F', figure)]",
+            "bad.py: study: ",
+        ),
+    ],
+)
+def test_error_of_a_study_is_one_line_of_the_page(tmp_path, source, reason):
+    (tmp_path / "bad.py").write_text(source)
+    runs = [("a", {}, evaluated(0.5))]
+    folder = write_sweep(tmp_path / "s", runs, experiment=str(tmp_path / "bad.py"))
+    problem = report.write_sweep(folder)
+    assert reason in problem
+    assert "\n" not in problem
+    page = Page(folder / "report.html")
+    assert problem in page.text
+    assert len(page.charts()) == 8
+
+
+def run_report(*arguments):
+    command = [sys.executable, "-m", "ganjax.report", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_command_of_a_sweep_with_a_bad_study(tmp_path):
+    (tmp_path / "bad.py").write_text("def study(runs):\n    1 / 0\n")
+    runs = [("a", {}, evaluated(0.5))]
+    folder = write_sweep(tmp_path / "s", runs, experiment=str(tmp_path / "bad.py"))
+    done = run_report(folder)
+    assert done.returncode == 2
+    assert done.stdout == f"{folder}/report.html\n"
+    assert done.stderr == (
+        f"ganjax.report: {tmp_path}/bad.py:2: ZeroDivisionError: division by zero\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("plan", "reason"),
+    [
+        ("{}", "not a sweep of ganjax, KeyError"),
+        ("[", "not JSON"),
+        (json.dumps({"points": [], "experiment": "", "overrides": []}), "no"),
+    ],
+)
+def test_what_is_no_sweep_is_refused(tmp_path, plan, reason):
+    (tmp_path / "sweep.json").write_text(plan)
+    assert sweeps.is_sweep(tmp_path)
+    with pytest.raises(report.RunError, match=reason):
+        report.write_sweep(tmp_path)
+
+
+def test_page_without_an_ending_is_refused(sweep, tmp_path):
+    with pytest.raises(report.RunError, match="the page needs an ending"):
+        report.write_sweep(sweep, tmp_path / "page")
+
+
+def test_many_runs_give_a_page(tmp_path):
+    runs = [
+        (
+            f"{index}_{seed}",
+            {"optimizers.generator.learning_rate": index / 10, "seed": seed},
+            evaluated(0.5 + index / 100 + seed / 1000),
+        )
+        for index in range(1, 21)
+        for seed in range(2)
+    ]
+    folder = write_sweep(tmp_path / "many", runs, records=150, size=300)
+    report.write_sweep(folder)
+    path = folder / "report.html"
+    page = Page(path)
+    assert path.stat().st_size < 5_000_000
+    assert len(page.all("img")) == comparison.MAX_DRAWN
+    assert "Of 20 groups these are the best 12 by high quality." in page.text
