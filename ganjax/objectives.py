@@ -8,9 +8,11 @@ losses.
 from collections.abc import Callable
 from functools import partial
 
+import jax
 from jax import Array
 
 from ganjax import losses
+from ganjax.losses.f_divergence import DIVERGENCES
 from ganjax.types import Objective, Outcome
 
 
@@ -130,6 +132,175 @@ def relativistic_average(*, axis_name: str | None = None) -> Objective:
     )
 
 
+def f_divergence(
+    *,
+    divergence: str,
+    generator: str,
+    pi: float | Array | None,
+    alpha: float | Array | None,
+) -> Objective:
+    """f-GAN; the generator's loss is "saturating" or "direct"."""
+    given = {"pi": pi, "alpha": alpha}
+    chosen = DIVERGENCES[divergence](
+        **{name: value for name, value in given.items() if value is not None}
+    )
+    generators = {
+        "saturating": losses.f_divergence_generator,
+        "direct": losses.f_divergence_direct_generator,
+    }
+    return _two_sided(
+        partial(losses.f_divergence_real, divergence=chosen),
+        partial(losses.f_divergence_fake, divergence=chosen),
+        partial(generators[generator], divergence=chosen),
+        threshold=chosen.threshold,
+    )
+
+
+def _margin(margin: str, margin_scale: float | Array) -> Callable[[Outcome], Array]:
+    """The distance by which real examples should lead; no player's gradient sees it."""
+
+    def measured(outcome: Outcome) -> Array:
+        if margin == "features":
+            pair = outcome.real_features, outcome.fake_features
+            return losses.feature_margin(*pair, scale=margin_scale)
+        distance = {"l1": losses.l1_margin, "l2": losses.l2_margin}[margin]
+        return distance(outcome.real, outcome.fake, scale=margin_scale)
+
+    return lambda outcome: jax.lax.stop_gradient(measured(outcome))
+
+
+def loss_sensitive(
+    *, margin: str, margin_scale: float | Array, real_weight: float | Array
+) -> Objective:
+    """LS-GAN of Qi."""
+    margin_of = _margin(margin, margin_scale)
+    return _adversarial(
+        lambda o: losses.loss_sensitive_discriminator(
+            o.real_score, o.fake_score, margin_of(o), real_weight=real_weight
+        ),
+        lambda o: losses.loss_sensitive_generator(o.fake_score),
+        threshold=None,
+    )
+
+
+def generalized_loss_sensitive(
+    *, margin: str, margin_scale: float | Array, slope: float | Array
+) -> Objective:
+    """GLS-GAN: LS-GAN at slope 0, Wasserstein GAN at slope 1."""
+    margin_of = _margin(margin, margin_scale)
+    return _adversarial(
+        lambda o: losses.generalized_loss_sensitive_discriminator(
+            o.real_score, o.fake_score, margin_of(o), slope=slope
+        ),
+        lambda o: losses.generalized_loss_sensitive_generator(o.fake_score),
+        threshold=None,
+    )
+
+
+def conditional_loss_sensitive(
+    *, margin: str, margin_scale: float | Array, real_weight: float | Array
+) -> Objective:
+    """CLS-GAN."""
+    margin_of = _margin(margin, margin_scale)
+    return _adversarial(
+        lambda o: losses.conditional_loss_sensitive_discriminator(
+            o.real_logits,
+            o.fake_logits,
+            o.real_label,
+            margin_of(o),
+            real_weight=real_weight,
+        ),
+        lambda o: losses.conditional_loss_sensitive_generator(
+            o.fake_logits, o.fake_label
+        ),
+        threshold=None,
+    )
+
+
+def semi_supervised_loss_sensitive(
+    *, margin: str, margin_scale: float | Array, real_weight: float | Array
+) -> Objective:
+    """CLS-GAN of which only some real examples have a label."""
+    margin_of = _margin(margin, margin_scale)
+    return _adversarial(
+        lambda o: losses.semi_supervised_loss_sensitive_discriminator(
+            o.real_logits,
+            o.fake_logits,
+            o.real_label,
+            o.is_labelled,
+            margin_of(o),
+            real_weight=real_weight,
+        ),
+        lambda o: losses.semi_supervised_loss_sensitive_generator(
+            o.fake_logits, o.fake_label
+        ),
+        threshold=None,
+    )
+
+
+def auxiliary_classifier() -> Objective:
+    """AC-GAN."""
+    return _adversarial(
+        lambda o: losses.auxiliary_classifier_discriminator(
+            *(o.real_score, o.fake_score, o.real_logits, o.fake_logits),
+            *(o.real_label, o.fake_label),
+        ),
+        lambda o: losses.auxiliary_classifier_generator(
+            o.fake_score, o.fake_logits, o.fake_label
+        ),
+        threshold=0.0,
+    )
+
+
+def semi_supervised() -> Objective:
+    """Semi-supervised GAN: K classes, and generated as one more."""
+    return _adversarial(
+        lambda o: losses.semi_supervised_discriminator(
+            o.real_logits, o.fake_logits, o.real_label, o.is_labelled
+        ),
+        lambda o: losses.semi_supervised_generator(o.fake_logits),
+        threshold=0.0,
+    )
+
+
+def semi_supervised_feature_matching(*, axis_name: str | None = None) -> Objective:
+    """Semi-supervised GAN whose generator matches the mean of features."""
+    return _adversarial(
+        lambda o: losses.semi_supervised_discriminator(
+            o.real_logits, o.fake_logits, o.real_label, o.is_labelled
+        ),
+        lambda o: losses.feature_matching(
+            o.real_features, o.fake_features, axis_name=axis_name
+        ),
+        threshold=0.0,
+    )
+
+
+def feature_matching(*, axis_name: str | None = None) -> Objective:
+    """Minimax discriminator, and a generator that matches the mean of its features."""
+    return _adversarial(
+        lambda o: losses.minimax_discriminator(o.real_score, o.fake_score),
+        lambda o: losses.feature_matching(
+            o.real_features, o.fake_features, axis_name=axis_name
+        ),
+        threshold=0.0,
+    )
+
+
+def classification() -> Objective:
+    """A classifier of the labelled examples, as a baseline; no generator."""
+    return Objective(
+        {
+            "discriminator": lambda o: {
+                "cross_entropy": losses.labelled_cross_entropy(
+                    o.real_logits, o.real_label, o.is_labelled
+                )
+            }
+        },
+        threshold=None,
+    )
+
+
 OBJECTIVES: dict[str, Callable[..., Objective]] = {
     "minimax": minimax,
     "non_saturating": non_saturating,
@@ -138,8 +309,20 @@ OBJECTIVES: dict[str, Callable[..., Objective]] = {
     "wasserstein": wasserstein,
     "relativistic": relativistic,
     "relativistic_average": relativistic_average,
+    "f_divergence": f_divergence,
+    "loss_sensitive": loss_sensitive,
+    "generalized_loss_sensitive": generalized_loss_sensitive,
+    "conditional_loss_sensitive": conditional_loss_sensitive,
+    "semi_supervised_loss_sensitive": semi_supervised_loss_sensitive,
+    "auxiliary_classifier": auxiliary_classifier,
+    "semi_supervised": semi_supervised,
+    "semi_supervised_feature_matching": semi_supervised_feature_matching,
+    "feature_matching": feature_matching,
+    "classification": classification,
 }
 
 # Their losses compare each example with the whole batch, which several devices may
 # share, so their builders take the name of the device axis as well.
-BATCH_COUPLED = frozenset({"relativistic_average"})
+BATCH_COUPLED = frozenset(
+    {"relativistic_average", "feature_matching", "semi_supervised_feature_matching"}
+)

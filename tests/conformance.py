@@ -4,7 +4,7 @@ The suite gives each objective an outcome of the fields that its row in
 `ganjax.schema.OBJECTIVES` declares, and of no other.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -25,16 +25,21 @@ class Row(NamedTuple):
 
     `numbers` differ from each other and from the defaults, so that none can stand in
     for another. `discriminator`, `generator` and `accuracies` belong to `REAL` and
-    `FAKE` and are found by hand; `reference(real, fake)` gives both losses in float64
-    NumPy. `paired`: the loss compares scores by index.
+    `FAKE` and are found by hand; `generator` is None where there is none. `reference
+    (real, fake)` gives both losses in float64 NumPy. `accuracies` is None where no
+    scores are read. `paired`: the players whose loss compares scores by index.
+    `structure`: the other keys. `rises`: the players whose loss falls as fakes, or for
+    the discriminator real examples, score higher.
     """
 
     numbers: dict[str, float]
     discriminator: float
-    generator: float
+    generator: float | None
     reference: Callable[[np.ndarray, np.ndarray], tuple[float, float]]
-    accuracies: dict[str, float]
-    paired: bool = False
+    accuracies: dict[str, float] | None
+    paired: tuple[str, ...] = ()
+    structure: Mapping[str, str | None] = {}
+    rises: tuple[str, ...] = PLAYERS
 
 
 def softplus(x):
@@ -43,6 +48,14 @@ def softplus(x):
 
 def relu(x):
     return np.maximum(x, 0.0)
+
+
+def weighted_conjugate(v, pi=0.3):
+    """f*(g(v)) of the weighted Jensen-Shannon divergence."""
+    # log(1 - sigmoid(v)^(1 / pi)), of which 1 - x is lost to rounding for large v.
+    log_rest = np.log(-np.expm1(-softplus(-np.minimum(v, 30)) / pi))
+    log_rest = np.where(v > 30, -v - np.log(pi), log_rest)
+    return (1 - pi) * (np.log(1 - pi) - log_rest)
 
 
 def average_margins(real, fake):
@@ -121,7 +134,7 @@ ROWS = {
     ),
     "relativistic": Row(
         numbers={},
-        paired=True,
+        paired=PLAYERS,
         # r - s: 2.5, -0.5, 1, 1.5
         # softplus(s - r): (0.078889 + 0.974077 + 0.313262 + 0.201413) / 4
         discriminator=0.3919104,
@@ -144,18 +157,195 @@ ROWS = {
         reference=lambda r, s: (average_margins(r, s), average_margins(s, r)),
         accuracies=PAIRS,
     ),
+    "f_divergence": Row(
+        structure={
+            "divergence": "weighted_jensen_shannon",
+            "generator": "saturating",
+            "alpha": None,
+        },
+        numbers={"pi": 0.3},
+        # g(r) = -0.3 log 0.3 - softplus(-r), and -0.3 log 0.3 = 0.361192
+        # -E g(r) = 2.115680 / 4 - 0.361192 = 0.167728
+        # With S = sigmoid(s)^(1 / 0.3): 0.038894, 0.351971, 0.000834, 0.099213
+        # f*(g(s)) = 0.7 (log 0.7 - log(1 - S)):
+        # -0.221903, 0.054002, -0.249089, -0.176532, of sum -0.593523
+        # 0.167728 - 0.593523 / 4
+        discriminator=0.0193475,
+        # 0.593523 / 4
+        generator=0.1483806,
+        reference=lambda r, s: (
+            np.mean(softplus(-r)) + 0.3 * np.log(0.3) + np.mean(weighted_conjugate(s)),
+            -np.mean(weighted_conjugate(s)),
+        ),
+        # g rises, and is f'(1) = 0 where softplus(-v) = 0.361192: v = 0.832320.
+        accuracies={"real_accuracy": 2 / 4, "fake_accuracy": 3 / 4},
+    ),
+    "loss_sensitive": Row(
+        structure={"margin": "l1"},
+        numbers={"margin_scale": 0.25, "real_weight": 0.5},
+        paired=("discriminator",),
+        # The margin is 0.25. s - r: -2.5, 0.5, -1, -1.5
+        # relu(0.25 + s - r): 0.75 / 4 = 0.1875; -0.5 E r = -0.5 * 0.75
+        discriminator=-0.1875,
+        generator=0.375,
+        reference=lambda r, s: (
+            np.mean(relu(0.25 + s - r)) - 0.5 * np.mean(r),
+            np.mean(-s),
+        ),
+        accuracies=PAIRS,
+    ),
+    "generalized_loss_sensitive": Row(
+        structure={"margin": "l2"},
+        numbers={"margin_scale": 0.25, "slope": -0.5},
+        paired=("discriminator",),
+        # 0.25 + s - r: -2.25, 0.75, -0.75, -1.25; those below 0 times -0.5:
+        # (1.125 + 0.75 + 0.375 + 0.625) / 4
+        discriminator=0.71875,
+        generator=0.375,
+        reference=lambda r, s: (
+            np.mean(np.maximum(0.25 + s - r, -0.5 * (0.25 + s - r))),
+            np.mean(-s),
+        ),
+        accuracies=PAIRS,
+    ),
+    "conditional_loss_sensitive": Row(
+        structure={"margin": "l1"},
+        numbers={"margin_scale": 0.25, "real_weight": 0.5},
+        paired=("discriminator",),
+        # L = softplus(-x / 2) of r: 0.313262, 0.575939, 0.974077, 0.386871
+        # and of s: 0.825939, 0.474077, 1.313262, 0.693147
+        # relu(0.25 + L(r) - L(s)): 0, 0.351862, 0, 0, of mean 0.087966
+        # 0.5 E L(r) = 0.5 * 2.250149 / 4 = 0.281269
+        discriminator=0.3692342,
+        # 3.306425 / 4
+        generator=0.8266063,
+        reference=lambda r, s: (
+            np.mean(relu(0.25 + softplus(-r / 2) - softplus(-s / 2)))
+            + 0.5 * np.mean(softplus(-r / 2)),
+            np.mean(softplus(-s / 2)),
+        ),
+        accuracies=None,
+    ),
+    "semi_supervised_loss_sensitive": Row(
+        structure={"margin": "l1"},
+        numbers={"margin_scale": 0.25, "real_weight": 0.5},
+        paired=("discriminator",),
+        # All rows being labelled, that of conditional_loss_sensitive.
+        discriminator=0.3692342,
+        generator=0.8266063,
+        reference=lambda r, s: (
+            np.mean(relu(0.25 + softplus(-r / 2) - softplus(-s / 2)))
+            + 0.5 * np.mean(softplus(-r / 2)),
+            np.mean(softplus(-s / 2)),
+        ),
+        accuracies=None,
+    ),
+    "auxiliary_classifier": Row(
+        numbers={},
+        # Minimax, 1.1807735, and softplus(-x / 2) of r, 2.250149 / 4 = 0.562537, and of
+        # s, 3.306425 / 4 = 0.826606
+        discriminator=2.5699171,
+        # Non-saturating at target 1, 1.0268535, and 0.8266063
+        generator=1.8534598,
+        reference=lambda r, s: (
+            np.mean(softplus(-r) + softplus(-r / 2))
+            + np.mean(softplus(s) + softplus(-s / 2)),
+            np.mean(softplus(-s) + softplus(-s / 2)),
+        ),
+        accuracies=ABOVE_ZERO,
+    ),
+    "semi_supervised": Row(
+        numbers={},
+        # The score is log(e^(x / 2) + 1) = softplus(x / 2).
+        # Of r: 1.313262, 0.825939, 0.474077, 1.136871; softplus of minus that:
+        # 0.238183, 0.363131, 0.483943, 0.278254, of mean 0.340878
+        # Of s: 0.575939, 0.974077, 0.313262, 0.693147; softplus:
+        # 1.022019, 1.294377, 0.861995, 1.098612, of mean 1.069251
+        # and the cross-entropy of r, 0.562537
+        discriminator=1.9726657,
+        # softplus(-x) = softplus(x) - x: 0.446080, 0.320300, 0.548733, 0.405465
+        generator=0.4301445,
+        reference=lambda r, s: (
+            np.mean(softplus(-softplus(r / 2)) + softplus(-r / 2))
+            + np.mean(softplus(softplus(s / 2))),
+            np.mean(softplus(-softplus(s / 2))),
+        ),
+        accuracies=None,
+    ),
+    "semi_supervised_feature_matching": Row(
+        numbers={},
+        discriminator=1.9726657,
+        # The feature is the score: (0.75 + 0.375)^2
+        generator=1.265625,
+        reference=lambda r, s: (
+            np.mean(softplus(-softplus(r / 2)) + softplus(-r / 2))
+            + np.mean(softplus(softplus(s / 2))),
+            (np.mean(r) - np.mean(s)) ** 2,
+        ),
+        accuracies=None,
+        rises=("discriminator",),
+    ),
+    "feature_matching": Row(
+        numbers={},
+        discriminator=1.1807735,
+        generator=1.265625,
+        reference=lambda r, s: (
+            np.mean(softplus(-r)) + np.mean(softplus(s)),
+            (np.mean(r) - np.mean(s)) ** 2,
+        ),
+        accuracies=ABOVE_ZERO,
+        rises=("discriminator",),
+    ),
+    "classification": Row(
+        numbers={},
+        # softplus(-r / 2), as above
+        discriminator=0.5625373,
+        generator=None,
+        reference=lambda r, s: (np.mean(softplus(-r / 2)),),
+        accuracies=None,
+        rises=(),
+    ),
 }
 
 
+LOSSES = [
+    (name, player)
+    for name, row in ROWS.items()
+    for player in PLAYERS
+    if getattr(row, player) is not None
+]
+
+
 def make_outcome(name, real, fake):
-    """An outcome of the declared fields: any other is `None`."""
-    made = {"real_score": jnp.asarray(real), "fake_score": jnp.asarray(fake)}
+    """An outcome of the declared fields, made from scores: any other is `None`.
+
+    Its two classes have the logits x / 2 and 0 at the score x, every label is the first
+    of them, all are labelled, the only feature is the score, and a real example is at
+    distance 1 from its fake.
+    """
+    made = {}
+    for side, scores, example in (("real", real, -0.5), ("fake", fake, 0.5)):
+        scores = jnp.asarray(scores)
+        made |= {
+            side: jnp.full((len(scores), 1), example),
+            f"{side}_score": scores,
+            f"{side}_logits": jnp.stack([scores / 2, 0 * scores], axis=-1),
+            f"{side}_label": jnp.zeros(scores.shape, jnp.int32),
+            f"{side}_features": (scores.reshape(-1, 1),),
+        }
+    made["is_labelled"] = jnp.ones(jnp.shape(real), bool)
     return Outcome(**{field: made[field] for field in schema.OBJECTIVES[name].fields})
+
+
+def make_objective(name, **changes):
+    """The objective of a row; `changes` replace its numbers or its structure."""
+    row = ROWS[name]
+    return OBJECTIVES[name](**{**row.structure, **row.numbers, **changes})
 
 
 def make_loss(name, player, **structure):
     """`loss(real, fake) -> scalar` of the objective's row: the sum of its terms."""
-    objective = OBJECTIVES[name](**ROWS[name].numbers, **structure)
+    objective = make_objective(name, **structure)
 
     def loss(real, fake):
         terms = objective.losses[player](make_outcome(name, real, fake))

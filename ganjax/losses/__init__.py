@@ -1,5 +1,39 @@
 """Losses: arrays in, one scalar out."""
 
+from ganjax.losses.f_divergence import (
+    f_divergence_direct_generator,
+    f_divergence_discriminator,
+    f_divergence_fake,
+    f_divergence_generator,
+    f_divergence_real,
+)
+from ganjax.losses.labels import (
+    auxiliary_classifier_discriminator,
+    auxiliary_classifier_generator,
+    classify,
+    cross_entropy,
+    label_score,
+    labelled_cross_entropy,
+    semi_supervised_discriminator,
+    semi_supervised_generator,
+    semi_supervised_score,
+)
+from ganjax.losses.loss_sensitive import (
+    conditional_loss_sensitive_discriminator,
+    conditional_loss_sensitive_generator,
+    feature_margin,
+    generalized_loss_sensitive_discriminator,
+    generalized_loss_sensitive_generator,
+    l1_margin,
+    l2_margin,
+    loss_sensitive_discriminator,
+    loss_sensitive_generator,
+    semi_supervised_loss_sensitive_discriminator,
+    semi_supervised_loss_sensitive_generator,
+)
+from ganjax.losses.reconstruction import (
+    feature_matching,
+)
 from ganjax.losses.scores import (
     hinge_discriminator,
     hinge_fake,
@@ -27,14 +61,35 @@ from ganjax.losses.scores import (
 )
 
 __all__ = [
+    "auxiliary_classifier_discriminator",
+    "auxiliary_classifier_generator",
+    "classify",
+    "conditional_loss_sensitive_discriminator",
+    "conditional_loss_sensitive_generator",
+    "cross_entropy",
+    "f_divergence_direct_generator",
+    "f_divergence_discriminator",
+    "f_divergence_fake",
+    "f_divergence_generator",
+    "f_divergence_real",
+    "feature_margin",
+    "feature_matching",
+    "generalized_loss_sensitive_discriminator",
+    "generalized_loss_sensitive_generator",
     "hinge_discriminator",
     "hinge_fake",
     "hinge_generator",
     "hinge_real",
+    "l1_margin",
+    "l2_margin",
+    "label_score",
+    "labelled_cross_entropy",
     "least_squares_discriminator",
     "least_squares_fake",
     "least_squares_generator",
     "least_squares_real",
+    "loss_sensitive_discriminator",
+    "loss_sensitive_generator",
     "minimax_discriminator",
     "minimax_fake",
     "minimax_generator",
@@ -46,6 +101,11 @@ __all__ = [
     "relativistic_average_generator",
     "relativistic_discriminator",
     "relativistic_generator",
+    "semi_supervised_discriminator",
+    "semi_supervised_generator",
+    "semi_supervised_loss_sensitive_discriminator",
+    "semi_supervised_loss_sensitive_generator",
+    "semi_supervised_score",
     "wasserstein_discriminator",
     "wasserstein_fake",
     "wasserstein_generator",

@@ -18,20 +18,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.nn import relu, softplus
 
-
-def _mean(values: Array) -> Array:
-    values = jnp.asarray(values)  # NumPy's float64 is float32 here, without a warning
-    # A mean of many half-precision numbers must not be summed in half precision.
-    return jnp.mean(values, dtype=jnp.promote_types(values.dtype, jnp.float32))
-
-
-def _check_paired(real_score: Array, fake_score: Array) -> None:
-    # [B] against [B, 1] would broadcast to [B, B] and compare all with all, silently.
-    if jnp.shape(real_score) != jnp.shape(fake_score):
-        raise ValueError(
-            "a paired loss compares scores by index: real_score has shape "
-            f"{jnp.shape(real_score)}, fake_score {jnp.shape(fake_score)}"
-        )
+from ganjax.losses._shared import check_paired, mean
 
 
 def minimax_real(real_score: Array) -> Array:
@@ -39,7 +26,7 @@ def minimax_real(real_score: Array) -> Array:
 
     Goodfellow et al. 2014, "Generative Adversarial Nets", eq. 1.
     """
-    return _mean(softplus(-real_score))
+    return mean(softplus(-real_score))
 
 
 def minimax_fake(fake_score: Array) -> Array:
@@ -47,7 +34,7 @@ def minimax_fake(fake_score: Array) -> Array:
 
     Goodfellow et al. 2014, "Generative Adversarial Nets", eq. 1.
     """
-    return _mean(softplus(fake_score))
+    return mean(softplus(fake_score))
 
 
 def minimax_discriminator(real_score: Array, fake_score: Array) -> Array:
@@ -77,7 +64,7 @@ def non_saturating_real(
 
     Salimans et al. 2016, "Improved Techniques for Training GANs", section 3.4.
     """
-    return _mean(
+    return mean(
         real_target * softplus(-real_score) + (1 - real_target) * softplus(real_score)
     )
 
@@ -103,7 +90,7 @@ def non_saturating_generator(fake_score: Array) -> Array:
 
     Goodfellow et al. 2014, "Generative Adversarial Nets", section 3.
     """
-    return _mean(softplus(-fake_score))
+    return mean(softplus(-fake_score))
 
 
 def least_squares_real(real_score: Array, *, real_target: float | Array = 1.0) -> Array:
@@ -111,7 +98,7 @@ def least_squares_real(real_score: Array, *, real_target: float | Array = 1.0) -
 
     Mao et al. 2017, "Least Squares Generative Adversarial Networks", eq. 2.
     """
-    return 0.5 * _mean(jnp.square(real_score - real_target))
+    return 0.5 * mean(jnp.square(real_score - real_target))
 
 
 def least_squares_fake(fake_score: Array, *, fake_target: float | Array = 0.0) -> Array:
@@ -119,7 +106,7 @@ def least_squares_fake(fake_score: Array, *, fake_target: float | Array = 0.0) -
 
     Mao et al. 2017, "Least Squares Generative Adversarial Networks", eq. 2.
     """
-    return 0.5 * _mean(jnp.square(fake_score - fake_target))
+    return 0.5 * mean(jnp.square(fake_score - fake_target))
 
 
 def least_squares_discriminator(
@@ -147,7 +134,7 @@ def least_squares_generator(
 
     Mao et al. 2017, "Least Squares Generative Adversarial Networks", eq. 2.
     """
-    return 0.5 * _mean(jnp.square(fake_score - generator_target))
+    return 0.5 * mean(jnp.square(fake_score - generator_target))
 
 
 def hinge_real(real_score: Array) -> Array:
@@ -155,7 +142,7 @@ def hinge_real(real_score: Array) -> Array:
 
     Lim and Ye 2017, "Geometric GAN", eq. 11-12.
     """
-    return _mean(relu(1 - real_score))
+    return mean(relu(1 - real_score))
 
 
 def hinge_fake(fake_score: Array) -> Array:
@@ -163,7 +150,7 @@ def hinge_fake(fake_score: Array) -> Array:
 
     Lim and Ye 2017, "Geometric GAN", eq. 11-12.
     """
-    return _mean(relu(1 + fake_score))
+    return mean(relu(1 + fake_score))
 
 
 def hinge_discriminator(real_score: Array, fake_score: Array) -> Array:
@@ -180,7 +167,7 @@ def hinge_generator(fake_score: Array) -> Array:
 
     Miyato et al. 2018, "Spectral Normalization for GANs", eq. 17.
     """
-    return -_mean(fake_score)
+    return -mean(fake_score)
 
 
 def wasserstein_real(real_score: Array) -> Array:
@@ -188,7 +175,7 @@ def wasserstein_real(real_score: Array) -> Array:
 
     Arjovsky et al. 2017, "Wasserstein GAN", eq. 2-3.
     """
-    return -_mean(real_score)
+    return -mean(real_score)
 
 
 def wasserstein_fake(fake_score: Array) -> Array:
@@ -196,7 +183,7 @@ def wasserstein_fake(fake_score: Array) -> Array:
 
     Arjovsky et al. 2017, "Wasserstein GAN", eq. 2-3.
     """
-    return _mean(fake_score)
+    return mean(fake_score)
 
 
 def wasserstein_discriminator(real_score: Array, fake_score: Array) -> Array:
@@ -215,7 +202,7 @@ def wasserstein_generator(fake_score: Array) -> Array:
 
     Arjovsky et al. 2017, "Wasserstein GAN", theorem 3.
     """
-    return -_mean(fake_score)
+    return -mean(fake_score)
 
 
 def relativistic_discriminator(real_score: Array, fake_score: Array) -> Array:
@@ -227,8 +214,8 @@ def relativistic_discriminator(real_score: Array, fake_score: Array) -> Array:
     Jolicoeur-Martineau 2018, "The relativistic discriminator", eq. 10; Huang et al.
     2024, "The GAN is dead; long live the GAN!", eq. 2.
     """
-    _check_paired(real_score, fake_score)
-    return _mean(softplus(fake_score - real_score))
+    check_paired(real_score=real_score, fake_score=fake_score)
+    return mean(softplus(fake_score - real_score))
 
 
 def relativistic_generator(real_score: Array, fake_score: Array) -> Array:
@@ -251,11 +238,11 @@ def relativistic_average_discriminator(
     """
 
     def centre(score: Array) -> Array:
-        mean = _mean(score)
-        return mean if axis_name is None else jax.lax.pmean(mean, axis_name)
+        local = mean(score)
+        return local if axis_name is None else jax.lax.pmean(local, axis_name)
 
-    real = _mean(softplus(centre(fake_score) - real_score))
-    return real + _mean(softplus(fake_score - centre(real_score)))
+    real = mean(softplus(centre(fake_score) - real_score))
+    return real + mean(softplus(fake_score - centre(real_score)))
 
 
 def relativistic_average_generator(
