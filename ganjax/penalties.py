@@ -1,4 +1,4 @@
-"""Gradient penalties on the discriminator.
+"""Penalties on the discriminator, most of them on its gradient.
 
 Each takes the discriminator as a function, `score_fn(examples, label) -> [B]`, so that
 a linear one gives the answer by hand; an outcome, of which only `real`, `fake` and
@@ -6,6 +6,8 @@ their labels are read; `keys [B]`, one per example, which deterministic penaltie
 ignore; and its numbers by keyword. Each returns one scalar, weighted, to be added to
 the discriminator's loss. Norms are taken per example, over all its axes.
 """
+
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -98,9 +100,83 @@ def fake_gradient(
     return 0.5 * weight * jnp.mean(jnp.sum(jnp.square(gradients), axis=-1))
 
 
-PENALTIES = {
+def _standard_deviation(examples: Array, axis_name: str | None) -> Array:
+    """Of all numbers of the batch on all devices, by their count and not one less."""
+
+    def mean(values: Array) -> Array:
+        local = jnp.mean(values)
+        return local if axis_name is None else jax.lax.pmean(local, axis_name)
+
+    return jnp.sqrt(mean(jnp.square(examples - mean(examples))))
+
+
+def perturbed_gradient(
+    score_fn: ScoreFn,
+    outcome: Outcome,
+    keys: Array,
+    *,
+    weight: float | Array,
+    target: float | Array = 1.0,
+    axis_name: str | None = None,
+) -> Array:
+    """w E (||grad D(x_i + u s/2 e)|| - target)^2 around real examples (DRAGAN).
+
+    s is the standard deviation of all numbers of the batch, over the devices of
+    `axis_name` too; u ~ U(0, 1) is one per example and e ~ U(0, 1) one per number of
+    it, as in the authors' code. The paper's perturbation is Gaussian.
+
+    Kodali et al. 2017, "On Convergence and Stability of GANs".
+    """
+    real = outcome.real
+
+    def perturb(example: Array, key: Array) -> Array:
+        where, how_far = jax.random.split(key)
+        noise = jax.random.uniform(where, example.shape, example.dtype)
+        return noise * jax.random.uniform(how_far, dtype=example.dtype)
+
+    half = 0.5 * _standard_deviation(real, axis_name)
+    around = real + half * jax.vmap(perturb)(real, keys)
+    norms = _norms(_gradients(score_fn, around, outcome.real_label))
+    return weight * jnp.mean(jnp.square(norms - target))
+
+
+def gradient_norm(
+    score_fn: ScoreFn, outcome: Outcome, keys: Array, *, weight: float | Array
+) -> Array:
+    """w E ||grad D(x_i)|| on real examples: the norm itself, not its square.
+
+    It keeps LS-GAN's loss function Lipschitz, which is minus the score and so has the
+    same norms. The penalty's own derivative at a zero gradient is taken to be 0.
+
+    Qi 2020, "Loss-Sensitive Generative Adversarial Networks on Lipschitz Densities", in
+    the form of the author's code for GLS-GAN.
+    """
+    gradients = _gradients(score_fn, outcome.real, outcome.real_label)
+    return weight * jnp.mean(_norms(gradients))
+
+
+def score_drift(
+    score_fn: ScoreFn, outcome: Outcome, keys: Array, *, weight: float | Array
+) -> Array:
+    """w E r_i^2, which keeps the scores of real examples near 0.
+
+    For losses of score differences only, which leave the scores' level free to drift.
+
+    Karras et al. 2018, "Progressive Growing of GANs", section A.1.
+    """
+    return weight * jnp.mean(jnp.square(score_fn(outcome.real, outcome.real_label)))
+
+
+PENALTIES: dict[str, Callable[..., Array]] = {
     "interpolated_gradient": interpolated_gradient,
     "one_sided_interpolated_gradient": one_sided_interpolated_gradient,
     "real_gradient": real_gradient,
     "fake_gradient": fake_gradient,
+    "perturbed_gradient": perturbed_gradient,
+    "gradient_norm": gradient_norm,
+    "score_drift": score_drift,
 }
+
+# Their values need something of the whole batch, which several devices may share, so
+# they take the name of the device axis as well.
+BATCH_COUPLED = frozenset({"perturbed_gradient"})

@@ -8,7 +8,7 @@ writes the movers' slices of the state and nothing else.
 import zlib
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +18,7 @@ from jax import Array
 
 from ganjax.keys import Purpose, example_keys, fold, purpose_key
 from ganjax.state import TrainState
-from ganjax.types import Batch, Outcome, Parts, Schedule, Terms, Tree
+from ganjax.types import Batch, Outcome, Parts, Schedule, ScoreFn, Terms, Tree
 
 Step = Callable[[TrainState, Tree, Tree], tuple[TrainState, Terms]]
 
@@ -91,19 +91,45 @@ def _mean(tree: Tree, axis_name: str | None) -> Tree:
     return tree if axis_name is None else jax.lax.pmean(tree, axis_name)
 
 
-def _play_round(
+class Played(NamedTuple):
+    """What a round of play showed besides its gradients, by player."""
+
+    losses: Terms
+    terms: dict[str, Terms]  # of which each loss is the sum
+    mutable: dict[str, dict[str, Tree]]
+    outcome: Outcome
+
+
+def make_field(
     parts: Parts,
     players: tuple[str, ...],
     state: TrainState,
     batch: Batch,
     round: Array | int,
     index: Array,
-    axis_name: str | None,
-) -> tuple[TrainState, Terms]:
+    *,
+    axis_name: str | None = None,
+) -> Callable[[dict[str, Tree]], tuple[dict[str, Tree], Played]]:
+    """Makes the joint gradient field `field(params) -> (gradients, played)` of a round.
+
+    v(params) = {player: gradient of its own loss in its own parameters}, penalties
+    included, corrections not. All of it comes from one forward pass and one pullback
+    for each player. Simultaneous descent follows the flow -v.
+
+    Args:
+      parts: the game, its objective and penalties.
+      players: who moves; `params` are theirs. The others stay as they are in `state`.
+      state: gives everything else but the batch, the random numbers too.
+      batch: of this round, on this device.
+      round: its number within the step.
+      index: global indices of the batch's examples.
+      axis_name: the mapped device axis, if any, over which the gradients are means.
+    """
+
     def keys(purpose: Purpose) -> Array:
         return example_keys(purpose_key(state.seed, purpose), state.step, round, index)
 
-    def forward(moving: dict[str, Tree]) -> tuple[dict[str, Array], Any]:
+    def play(moving: dict[str, Tree]) -> tuple[Terms, Played]:
         variables = {
             player: {"params": params, **state.mutable[player]}
             for player, params in {**state.params, **moving}.items()
@@ -113,46 +139,71 @@ def _play_round(
         def score_fn(examples: Array, label: Array | None) -> Array:
             return parts.game.score(variables, examples, label, keys(Purpose.PLAY))
 
-        penalties = {
-            # Each its own keys, whatever other penalties there are.
-            name: partial(
-                penalty.value,
-                score_fn,
-                outcome,
-                fold(keys(Purpose.PENALTY), np.uint32(zlib.crc32(name.encode()))),
-            )
-            for name, penalty in parts.penalties.items()
-        }
         terms = {
-            player: parts.objective.losses[player](outcome)
-            | {
-                name: _lazily(penalties[name], penalty.every, state.step, axis_name)
-                for name, penalty in parts.penalties.items()
-                if penalty.player == player
-            }
+            player: _terms(
+                parts,
+                player,
+                outcome,
+                score_fn,
+                keys(Purpose.PENALTY),
+                state.step,
+                axis_name,
+            )
             for player in players
         }
         # The loss is meaned here and the gradient below: with only one of the two,
         # pmap or shard_map is wrong by a factor of the number of devices.
         terms = _mean(terms, axis_name)
         losses = {player: sum(terms[player].values()) for player in players}
-        return losses, (mutable, terms, outcome)
+        return losses, Played(losses, terms, mutable, outcome)
 
-    moving = {player: state.params[player] for player in players}
-    losses, pullback, (mutable, terms, outcome) = jax.vjp(forward, moving, has_aux=True)
+    def field(params: dict[str, Tree]) -> tuple[dict[str, Tree], Played]:
+        losses, pullback, played = jax.vjp(play, params, has_aux=True)
+        gradients = {}
+        for player in players:
+            seeds = {
+                name: jnp.ones_like(loss) if name == player else jnp.zeros_like(loss)
+                for name, loss in losses.items()
+            }
+            gradients[player] = _mean(pullback(seeds)[0][player], axis_name)
+        return gradients, played
+
+    return field
+
+
+def _play_round(
+    parts: Parts,
+    players: tuple[str, ...],
+    state: TrainState,
+    batch: Batch,
+    round: Array | int,
+    index: Array,
+    axis_name: str | None,
+) -> tuple[TrainState, Terms]:
+    field = make_field(parts, players, state, batch, round, index, axis_name=axis_name)
+    params = {player: state.params[player] for player in players}
+    gradients, played = field(params)
+    corrections = {
+        # Of the same rule as the gradients: it is built of meaned ones, and meaned.
+        name: _mean(correct(lambda params: field(params)[0], params), axis_name)
+        for name, correct in parts.corrections.items()
+    }
     metrics: Terms = {}
     for player in players:
-        seeds = {
-            name: jnp.ones_like(loss) if name == player else jnp.zeros_like(loss)
-            for name, loss in losses.items()
-        }
-        gradient = _mean(pullback(seeds)[0][player], axis_name)
-        state = _update(parts, player, state, losses[player], gradient, mutable[player])
+        gradient = gradients[player]
+        for correction in corrections.values():
+            gradient = optax.tree.add(gradient, correction[player])
+        loss, mutable = played.losses[player], played.mutable[player]
+        state = _update(parts, player, state, loss, gradient, mutable)
         measured = {
-            "loss": losses[player],
-            **terms[player],
+            "loss": loss,
+            **played.terms[player],
             "gradient_norm": optax.tree.norm(gradient),
-            **_monitored(parts, player, outcome, axis_name),
+            **{
+                f"{name}_norm": optax.tree.norm(correction[player])
+                for name, correction in corrections.items()
+            },
+            **_monitored(parts, player, played.outcome, axis_name),
         }
         metrics.update({f"{player}/{name}": x for name, x in measured.items()})
     return state, metrics
@@ -164,6 +215,26 @@ def _monitored(
     if player not in parts.monitors:
         return {}
     return _mean(parts.monitors[player](outcome), axis_name)
+
+
+def _terms(
+    parts: Parts,
+    player: str,
+    outcome: Outcome,
+    score_fn: ScoreFn,
+    keys: Array,
+    step: Array,
+    axis_name: str | None,
+) -> Terms:
+    """A player's objective and its penalties."""
+    terms = dict(parts.objective.losses[player](outcome))
+    for name, penalty in parts.penalties.items():
+        if penalty.player == player:
+            # Each its own keys, whatever other penalties there are.
+            own = fold(keys, np.uint32(zlib.crc32(name.encode())))
+            value = partial(penalty.value, score_fn, outcome, own)
+            terms[name] = _lazily(value, penalty.every, step, axis_name)
+    return terms
 
 
 def _lazily(

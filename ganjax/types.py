@@ -7,6 +7,7 @@ mixture are `[B, D]`; "example" stands for either. A score rises with realness.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -81,6 +82,14 @@ class Penalty(NamedTuple):
     every: int = 1
 
 
+# A correction of the joint gradient field: (field, params) -> what each player's
+# gradient gains, where `field(params)` and `params` are trees by player.
+Correction = Callable[[Callable[[Tree], Tree], Tree], Tree]
+
+# What the discriminator sees of examples [B, ...] in training: (examples, keys [B]).
+View = Callable[["Array", "Array"], "Array"]
+
+
 class Network(NamedTuple):
     """A pair of pure functions.
 
@@ -92,6 +101,7 @@ class Network(NamedTuple):
 
     init: Callable[..., Variables]
     apply: Callable[..., tuple[Any, dict[str, Tree]]]
+    classes: int = 0  # K, where it makes class logits
 
 
 class Examples(NamedTuple):
@@ -137,3 +147,4 @@ class Parts(NamedTuple):
     penalties: Mapping[str, Penalty]
     average: Mapping[str, Array]  # decay of the moving average, per averaged player
     monitors: Mapping[str, Callable[[Outcome], Terms]]  # logged when that player moves
+    corrections: Mapping[str, Correction] = MappingProxyType({})

@@ -16,13 +16,17 @@ from ganjax.types import Outcome
 close = partial(assert_allclose, rtol=1e-6, atol=1e-6)
 
 INTERPOLATED = ("interpolated_gradient", "one_sided_interpolated_gradient")
-DETERMINISTIC = ("real_gradient", "fake_gradient")
+RANDOM = (*INTERPOLATED, "perturbed_gradient")
+DETERMINISTIC = ("real_gradient", "fake_gradient", "gradient_norm", "score_drift")
 
 NUMBERS = {
     "interpolated_gradient": {"weight": 2.0, "target": 1.5},
     "one_sided_interpolated_gradient": {"weight": 2.0, "target": 1.5},
     "real_gradient": {"weight": 2.0},
     "fake_gradient": {"weight": 2.0},
+    "perturbed_gradient": {"weight": 2.0, "target": 1.5},
+    "gradient_norm": {"weight": 2.0},
+    "score_drift": {"weight": 2.0},
 }
 each_penalty = pytest.mark.parametrize("name", NUMBERS)
 
@@ -46,7 +50,7 @@ def quadratic(examples, label):
 
 
 def test_each_penalty_is_tested_with_its_numbers():
-    assert set(NUMBERS) == {*INTERPOLATED, *DETERMINISTIC} == set(PENALTIES)
+    assert set(NUMBERS) == {*RANDOM, *DETERMINISTIC} == set(PENALTIES)
     for name, numbers in NUMBERS.items():
         assert set(numbers) == set(schema.PENALTIES[name]) - {"every"}
 
@@ -63,6 +67,13 @@ def test_each_penalty_is_tested_with_its_numbers():
         # 2/2 * 5^2
         ("real_gradient", {}, 25.0),
         ("fake_gradient", {}, 25.0),
+        # As between, so around: 2 (5 - 1.5)^2 and 2 (5 - 7)^2
+        ("perturbed_gradient", {}, 24.5),
+        ("perturbed_gradient", {"target": 7.0}, 8.0),
+        # 2 * 5, not squared
+        ("gradient_norm", {}, 10.0),
+        # The scores are 3 * 3 + 4 * 4 = 25 and 4: 2 (625 + 16) / 2
+        ("score_drift", {}, 641.0),
     ],
 )
 def test_linear_score(name, target, expected):
@@ -80,6 +91,10 @@ def test_linear_score(name, target, expected):
         ("one_sided_interpolated_gradient", 12.25),
         # 2/2 (25 + 1) / 2
         ("real_gradient", 13.0),
+        # 2 (5 + 1) / 2, where a norm over the batch would be 2 sqrt(26)
+        ("gradient_norm", 6.0),
+        # The scores are 12.5 and 0.5: 2 (156.25 + 0.25) / 2
+        ("score_drift", 156.5),
     ],
 )
 def test_norms_of_each_example(name, expected):
@@ -101,6 +116,12 @@ def test_fake_gradient_is_taken_on_fakes():
         # 2/2 * 48
         ("real_gradient", 48.0),
         ("fake_gradient", 48.0),
+        # All numbers are equal, so that nothing is perturbed: 2 (6.9282032 - 1.5)^2
+        ("perturbed_gradient", 58.9307806),
+        # 2 * 6.9282032
+        ("gradient_norm", 13.8564065),
+        # The score is 48/2: 2 * 24^2
+        ("score_drift", 1152.0),
     ],
 )
 def test_norm_is_over_all_axes_of_an_image(name, expected):
@@ -133,7 +154,47 @@ def test_one_mixing_number_per_example(name):
     assert square(uneven, count, keys) == 0.0
 
 
-@pytest.mark.parametrize("name", INTERPOLATED)
+def test_perturbation_is_upward_by_half_a_standard_deviation_at_most():
+    # 0 and 4 in equal parts have mean 2 and standard deviation 2: half of it is 1.
+    images = np.repeat([0.0, 4.0], 500).astype(np.float32)[:, None, None, None]
+    images = np.tile(images, (1, 3, 2, 1))
+    keys = jax.random.split(jax.random.key(0), len(images))
+    seen = []
+
+    def look(examples, label):
+        seen.append(np.asarray(jax.lax.stop_gradient(examples)))
+        return quadratic(examples, label)
+
+    PENALTIES["perturbed_gradient"](look, Outcome(images), keys, weight=1.0)
+    (around,) = seen
+    moved = (around - images).reshape(-1, 6)
+    assert (moved > 0).all()
+    assert (moved < 1).all()
+    # u e is a product of two uniform numbers: mean 1/4, mean square 1/9; one u for an
+    # example, so that two of its pixels have E u^2 e e' = 1/3 * 1/4, not 1/16. Of 1000
+    # examples the means have sds below 0.009.
+    assert_allclose(moved.mean(), 1 / 4, atol=0.03)
+    assert_allclose(np.square(moved).mean(), 1 / 9, atol=0.03)
+    assert_allclose((moved[:, 0] * moved[:, 5]).mean(), 1 / 12, atol=0.015)
+
+
+def test_perturbation_is_by_the_deviation_of_the_whole_batch():
+    images = np.arange(8, dtype=np.float32).reshape(4, 2)
+    keys = jax.random.split(jax.random.key(0), 4)
+
+    def value(real, keys, axis_name=None):
+        return PENALTIES["perturbed_gradient"](
+            quadratic, Outcome(real), keys, weight=1.0, axis_name=axis_name
+        )
+
+    shared = jax.vmap(lambda *xs: value(*xs, axis_name="devices"), axis_name="devices")
+    halves = shared(images.reshape(2, 2, 2), keys.reshape(2, 2))
+    close(halves.mean(), value(images, keys))
+    apart = jax.vmap(value)(images.reshape(2, 2, 2), keys.reshape(2, 2))
+    assert abs(apart.mean() - value(images, keys)) > 1e-3
+
+
+@pytest.mark.parametrize("name", RANDOM)
 def test_same_keys_same_value(name):
     assert penalize(name, quadratic) == penalize(name, quadratic)
     assert penalize(name, quadratic) != penalize(name, quadratic, seed=1)
@@ -155,6 +216,12 @@ def test_keys_are_ignored(name):
         ("real_gradient", 2.5),
         # The labels are 3 and 4: 2/2 (9 + 16) / 2
         ("fake_gradient", 12.5),
+        # As between: 2 ((1 - 1.5)^2 + (2 - 1.5)^2) / 2
+        ("perturbed_gradient", 0.5),
+        # 2 (1 + 2) / 2
+        ("gradient_norm", 3.0),
+        # The scores are 1 * 3 and 2 * 0: 2 (9 + 0) / 2
+        ("score_drift", 9.0),
     ],
 )
 def test_labels_are_passed_on(name, expected):
@@ -168,7 +235,8 @@ def test_flat_score_has_finite_derivatives(name):
 
     flat = jnp.zeros(2)
     # 2 (0 - 1.5)^2, exactly: no epsilon is added to the norm.
-    assert value(flat) == (4.5 if name == "interpolated_gradient" else 0.0)
+    two_sided = name in ("interpolated_gradient", "perturbed_gradient")
+    assert value(flat) == (4.5 if two_sided else 0.0)
     assert_array_equal(jax.jit(jax.grad(value))(flat), 0.0)
     assert np.isfinite(jax.jit(jax.hessian(value))(flat)).all()
 
@@ -179,7 +247,7 @@ def test_gradients_of_parameters(name):
     hidden, output = rng.normal(size=(2, 3)), rng.normal(size=3)
     outcome = Outcome(*rng.normal(size=(2, 4, 2)))
     # Every norm is above this target, so that one side has no kink.
-    target = {"target": 0.01} if name in INTERPOLATED else {}
+    target = {"target": 0.01} if name in RANDOM else {}
 
     @jax.jit
     def value(hidden, output):

@@ -12,7 +12,7 @@ from toys import ALTERNATING, LAZY, SIMULTANEOUS, SOURCE, make_build, numbers
 from ganjax.keys import Purpose, example_keys, purpose_key
 from ganjax.parallel import jit_layout
 from ganjax.state import TrainState, averaged_variables, init_state
-from ganjax.step import make_train_step
+from ganjax.step import make_field, make_train_step
 from ganjax.types import Batch, Game, Objective, Outcome, Parts, Penalty
 
 PLAYERS = ("discriminator", "generator")
@@ -131,9 +131,8 @@ def test_a_round_writes_its_movers_only(player):
     assert int(after.step) == 1
 
 
-def test_simultaneous_players_move_from_the_same_forward_pass():
-    def draw(arrays, key, step, round, index):
-        return Batch(jnp.ones(index.shape))
+def product_parts(numbers, step, *, corrections=None):
+    """Losses of D (G + x) and its negative, from D = G = 2."""
 
     def play(variables, batch, keys):
         product = variables["discriminator"]["params"] * (
@@ -141,22 +140,58 @@ def test_simultaneous_players_move_from_the_same_forward_pass():
         )
         return Outcome(real_score=product, fake=-product), {p: {} for p in PLAYERS}
 
-    def build(numbers, step):
-        return counting_parts(numbers, step)._replace(
-            game=counting_game()._replace(
-                init=lambda key: {p: {"params": jnp.full((), 2.0)} for p in PLAYERS},
-                play=play,
-            )
-        )
+    game = counting_game()._replace(
+        init=lambda key: {p: {"params": jnp.full((), 2.0)} for p in PLAYERS}, play=play
+    )
+    return counting_parts(numbers, step)._replace(
+        game=game, corrections=corrections or {}
+    )
 
-    together, _ = counting_run(SIMULTANEOUS, draw, 1, build)
+
+def draw_ones(arrays, key, step, round, index):
+    return Batch(jnp.ones(index.shape))
+
+
+def test_simultaneous_players_move_from_the_same_forward_pass():
+    together, _ = counting_run(SIMULTANEOUS, draw_ones, 1, product_parts)
     # d/dD D(G + 1) = G + 1 = 3 and d/dG -D(G + 1) = -D = -2, both at (2, 2).
     assert (together.params["discriminator"], together.params["generator"]) == (-1, 4)
     in_turn, _ = counting_run(
-        ((("discriminator",), 1), (("generator",), 1)), draw, 1, build
+        ((("discriminator",), 1), (("generator",), 1)), draw_ones, 1, product_parts
     )
     # The generator sees D = -1: -D = 1.
     assert (in_turn.params["discriminator"], in_turn.params["generator"]) == (-1, 1)
+
+
+def test_field_is_each_players_gradient_of_its_own_loss():
+    parts = product_parts({}, 0)
+    state, index = init_state(parts, 0), jnp.arange(4)
+    batch = draw_ones({}, None, 0, 0, index)
+    field = make_field(parts, PLAYERS, state, batch, 0, index)
+    gradients, played = field({"discriminator": 5.0, "generator": 7.0})
+    # G + 1 and -D; the losses are 5 * 8 and its negative.
+    assert gradients == {"discriminator": 8, "generator": -5}
+    assert played.losses == {"discriminator": 40, "generator": -40}
+    alone = make_field(parts, ("generator",), state, batch, 0, index)
+    # The other player stays at the state's 2.
+    assert alone({"generator": 7.0})[0] == {"generator": -2}
+
+
+def test_corrections_are_added_to_the_gradients_and_their_norms_logged():
+    def halved(field, params):
+        return jax.tree.map(lambda x: -0.5 * x, field(params))
+
+    def own(field, params):
+        return jax.tree.map(lambda x: 10.0 * x, params)
+
+    build = partial(product_parts, corrections={"halved": halved, "own": own})
+    state, (measured,) = counting_run(SIMULTANEOUS, draw_ones, 1, build)
+    # Gradients 3 and -2 become 3 - 1.5 + 20 = 21.5 and -2 + 1 + 20 = 19.
+    assert state.params == {"discriminator": 2 - 21.5, "generator": 2 - 19}
+    assert measured["discriminator/gradient_norm"] == 21.5
+    assert measured["discriminator/halved_norm"] == 1.5
+    assert measured["generator/halved_norm"] == 1
+    assert measured["generator/own_norm"] == 20
 
 
 @pytest.mark.parametrize("broken", ["loss", "gradient", "update", "optimizer"])

@@ -5,6 +5,7 @@ after the other.
 """
 
 from functools import partial
+from types import MappingProxyType
 
 import numpy as np
 import optax
@@ -14,15 +15,27 @@ from ganjax.games import GAMES
 from ganjax.metrics import score_statistics
 from ganjax.networks import NETWORKS
 from ganjax.objectives import BATCH_COUPLED, OBJECTIVES
+from ganjax.penalties import BATCH_COUPLED as BATCH_COUPLED_PENALTIES
 from ganjax.penalties import PENALTIES
+from ganjax.schema import LOGIT_FIELDS
 from ganjax.schema import OBJECTIVES as ROWS
 from ganjax.types import Examples, Objective, Parts, Penalty
 
-SOURCE = SOURCES["ring"](modes=3, radius=1.0, sd=0.1)
-EXAMPLES = Examples((2,), classes=0)
+_RING = SOURCES["ring"](modes=3, radius=1.0, sd=0.1)
+CLASSES = 3
+EXAMPLES = Examples((2,), CLASSES)
 ALTERNATING = ((("discriminator",), 2), (("generator",), 1))
 SIMULTANEOUS = ((("discriminator", "generator"), 1),)
 LAZY = "lazy_real_gradient"  # a penalty at every second step only
+
+
+def _draw(arrays, key, step, round, index):
+    """A ring whose examples have labels, of which only some are known."""
+    batch = _RING.batch(arrays, key, step, round, index)
+    return batch._replace(label=index % CLASSES, is_labelled=index % 4 != 1)
+
+
+SOURCE = _RING._replace(batch=_draw, classes=CLASSES)
 
 
 def numbers(objective=None, penalty=None, learning_rate=0.05):
@@ -47,7 +60,13 @@ def make_build(
     penalty_names=(*PENALTIES, LAZY),
     networks=None,
     examples=EXAMPLES,
+    corrections=MappingProxyType({}),
+    view=lambda examples, keys: examples,
 ):
+    needs_logits = any(
+        LOGIT_FIELDS.intersection(ROWS[name].fields) for name in objective_names
+    )
+
     def build(numbers, step):
         made = networks or {
             "generator": NETWORKS["mlp"]["generator"](
@@ -66,6 +85,7 @@ def make_build(
                 widths=(8,),
                 slope=0.2,
                 normalization=normalization,
+                head="score_and_logits" if needs_logits else "score",
             ),
         }
         objectives = {}
@@ -79,17 +99,19 @@ def make_build(
                 name: numbers["objective"][name]
                 * sum(objective.losses[player](outcome).values())
                 for name, objective in objectives.items()
+                if player in objective.losses
             }
 
         def penalty(name):
             value = PENALTIES["real_gradient" if name == LAZY else name]
-            weight = numbers["penalty"][name]
-            return Penalty(
-                partial(value, weight=weight), every=2 if name == LAZY else 1
-            )
+            axis = {"axis_name": axis_name} if name in BATCH_COUPLED_PENALTIES else {}
+            value = partial(value, weight=numbers["penalty"][name], **axis)
+            return Penalty(value, every=2 if name == LAZY else 1)
 
         return Parts(
-            game=GAMES["adversarial"](made, examples, latent_size=3, prior="normal"),
+            game=GAMES["adversarial"](
+                made, examples, view, latent_size=3, prior="normal"
+            ),
             objective=Objective(
                 {p: partial(losses, p) for p in ("discriminator", "generator")}, 0.0
             ),
@@ -100,6 +122,7 @@ def make_build(
             penalties={name: penalty(name) for name in penalty_names},
             average={"generator": numbers["decay"]},
             monitors={"discriminator": lambda o: score_statistics(o, 0.0)},
+            corrections=corrections,
         )
 
     return build

@@ -6,11 +6,20 @@ its defaults; see `ganjax.schema.NETWORKS`.
 
 from collections.abc import Callable
 
-from ganjax.networks import dcgan, mlp
+from ganjax.networks import dcgan, maxout, mlp, toy
 from ganjax.types import Network
 
 NETWORKS: dict[str, dict[str, Callable[..., Network]]] = {
     "mlp": {"generator": mlp.generator, "discriminator": mlp.discriminator},
     "dense": {"generator": mlp.generator, "discriminator": mlp.discriminator},
     "dcgan": {"generator": dcgan.generator, "discriminator": dcgan.discriminator},
+    "maxout": {"generator": maxout.generator, "discriminator": maxout.discriminator},
+    "dirac": {
+        "generator": toy.constant_generator,
+        "discriminator": toy.linear_discriminator,
+    },
+    "affine": {
+        "generator": toy.affine_generator,
+        "discriminator": toy.tanh_discriminator,
+    },
 }
