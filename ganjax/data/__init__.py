@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from ganjax.data.files import DataError
+from ganjax.data.folder import class_folders, image_folder
 from ganjax.data.images import digits
 from ganjax.data.mixture import grid, mixture, ring
 from ganjax.data.mnist import fashion_mnist, mnist
@@ -17,6 +18,8 @@ SOURCES: dict[str, Callable[..., Source]] = {
     "digits": digits,
     "mnist": mnist,
     "fashion_mnist": fashion_mnist,
+    "image_folder": image_folder,
+    "class_folders": class_folders,
 }
 
 # Sources whose density is known, as Gaussian components in their arrays.

@@ -1,7 +1,16 @@
 """Measures of scores and samples."""
 
+from ganjax.metrics.classification import classification_error
 from ganjax.metrics.mixture import mixture_quality
 from ganjax.metrics.neighbours import neighbour_quality
+from ganjax.metrics.parzen import choose_sd, parzen_log_likelihood
 from ganjax.metrics.scores import score_statistics
 
-__all__ = ["mixture_quality", "neighbour_quality", "score_statistics"]
+__all__ = [
+    "choose_sd",
+    "classification_error",
+    "mixture_quality",
+    "neighbour_quality",
+    "parzen_log_likelihood",
+    "score_statistics",
+]
