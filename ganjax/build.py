@@ -12,18 +12,34 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from ganjax import schema
+from ganjax.augment import AUGMENTATIONS, compose
 from ganjax.config import ConfigError
+from ganjax.corrections import CORRECTIONS
 from ganjax.data import MIXTURES, SOURCES, DataError
+from ganjax.data.images import rescaled
 from ganjax.games import GAMES, SCHEDULES
 from ganjax.metrics import mixture_quality, neighbour_quality, score_statistics
 from ganjax.networks import NETWORKS
 from ganjax.objectives import BATCH_COUPLED, OBJECTIVES
 from ganjax.optim import OPTIMIZERS, resolve_schedules
 from ganjax.parallel import Layout, jit_layout, pmap_layout, shard_map_layout
+from ganjax.penalties import BATCH_COUPLED as BATCH_COUPLED_PENALTIES
 from ganjax.penalties import PENALTIES
 from ganjax.state import TrainState, init_state
 from ganjax.step import Step, make_train_step
-from ganjax.types import Examples, Parts, Penalty, Schedule, Source, Tree
+from ganjax.types import (
+    Batch,
+    Examples,
+    Outcome,
+    Parts,
+    Penalty,
+    Schedule,
+    Source,
+    Terms,
+    Tree,
+    View,
+)
 from ganjax.validation import numbers
 
 _FEWEST = 6  # images: each has five neighbours, by which samples are measured
@@ -36,7 +52,8 @@ class Experiment(NamedTuple):
     """What a config describes, ready to run.
 
     `make_build(axis_name)` returns `build(numbers, step) -> Parts`; `quality(samples)`
-    measures samples `[N, ...]` against what is known of the data.
+    measures samples `[N, ...]` against what is known of the data; `test` is the whole
+    test split where the run trains on the other and its discriminator classifies.
     """
 
     make_build: Callable[[str | None], Build]
@@ -47,6 +64,7 @@ class Experiment(NamedTuple):
     seed: int
     classes: int  # that the generator is told of, or 0
     quality: Callable[[np.ndarray], dict[str, float]]
+    test: Batch | None
 
     @property
     def parts(self) -> Parts:
@@ -83,11 +101,14 @@ def build_experiment(config: Config) -> Experiment:
         make_build=lambda axis_name: _make_build(config, examples, axis_name),
         numbers=numbers(config),
         source=source,
-        schedule=SCHEDULES[config["schedule"]["name"]](**_keywords(config["schedule"])),
+        schedule=SCHEDULES[config["schedule"]["name"]](
+            schema.PLAYERS[config["game"]["name"]], **_keywords(config["schedule"])
+        ),
         batch_size=config["batch_size"],
         seed=config["seed"],
         classes=_told_classes(config, source),
         quality=_quality(config, source),
+        test=_test(config),
     )
 
 
@@ -99,8 +120,19 @@ def _source(section: Config) -> Source:
 
 
 def _told_classes(config: Config, source: Source) -> int:
-    told = config["networks"]["generator"]["conditioning"] != "none"
+    generator = config["networks"].get("generator", {})
+    told = generator.get("conditioning", "none") != "none"
     return source.classes if told else 0
+
+
+def _test(config: Config) -> Batch | None:
+    """Read before the training, so that a missing file does not end a long run."""
+    data, discriminator = config["data"], config["networks"]["discriminator"]
+    makes_logits = discriminator.get("head", "score") != "score"
+    if not makes_logits or data.get("split") != "train":
+        return None
+    arrays = _source({**data, "split": "test", "labelled": 0}).arrays
+    return Batch(real=rescaled(arrays["images"]), label=arrays["labels"])
 
 
 def _quality(config: Config, source: Source) -> Callable[..., dict[str, float]]:
@@ -143,10 +175,18 @@ def _make_build(config: Config, examples: Examples, axis_name: str | None) -> Bu
         keywords = _keywords(config["objective"]) | values
         return OBJECTIVES[name](**keywords, **axis)
 
-    def penalty(name: str, values: Config) -> Penalty:
-        def value(score_fn: Any, outcome: Any, keys: Array) -> Array:
-            return PENALTIES[name](score_fn, outcome, keys, **values)
+    def views(values: Config) -> dict[str, View]:
+        if config["game"]["name"] not in schema.VIEWED:
+            return {}
+        chosen = {
+            name: partial(AUGMENTATIONS[name], **values[name])
+            for name in config["augment"]
+        }
+        return {"view": compose(chosen)}
 
+    def penalty(name: str, values: Config) -> Penalty:
+        axis = {"axis_name": axis_name} if name in BATCH_COUPLED_PENALTIES else {}
+        value = partial(PENALTIES[name], **values, **axis)
         return Penalty(value, every=config["penalties"][name]["every"])
 
     def build(numbers: Tree, step: Array | int) -> Parts:
@@ -156,7 +196,10 @@ def _make_build(config: Config, examples: Examples, axis_name: str | None) -> Bu
         made = objective(values["objective"])
         return Parts(
             game=GAMES[game["name"]](
-                networks(), examples, **_keywords(game) | values["game"]
+                networks(),
+                examples,
+                **views(values["augment"]),
+                **_keywords(game) | values["game"],
             ),
             objective=made,
             optimizers={
@@ -169,15 +212,23 @@ def _make_build(config: Config, examples: Examples, axis_name: str | None) -> Bu
                 name: penalty(name, values["penalties"][name])
                 for name in config["penalties"]
             },
-            average={p: values["average"][p]["decay"] for p in config["average"]},
-            monitors={
-                "discriminator": lambda outcome: score_statistics(
-                    outcome, made.threshold
-                )
+            corrections={
+                name: partial(CORRECTIONS[name], **values["corrections"][name])
+                for name in config["corrections"]
             },
+            average={p: values["average"][p]["decay"] for p in config["average"]},
+            monitors=_monitors(game["name"], made.threshold),
         )
 
     return build
+
+
+def _monitors(
+    game: str, threshold: Array | float | None
+) -> dict[str, Callable[[Outcome], Terms]]:
+    if schema.SCORE_FIELDS.isdisjoint(schema.GAMES[game].fields):
+        return {}
+    return {"discriminator": lambda outcome: score_statistics(outcome, threshold)}
 
 
 def build_layout(config: Config) -> Layout:

@@ -48,8 +48,16 @@ def parse_arg(arg: str | None, **choices: Iterable[str]) -> SimpleNamespace:
 
 
 def objectives(default: str) -> tuple[str, ...]:
-    """The names of all objectives, the default first, as choices for `parse_arg`."""
-    return (default, *(name for name in schema.OBJECTIVES if name != default))
+    """The names of the objectives that need no labels, the default first.
+
+    They are choices for `parse_arg`.
+    """
+    names = [
+        name
+        for name, row in schema.OBJECTIVES.items()
+        if schema.LABEL_FIELDS.isdisjoint(row.fields)
+    ]
+    return (default, *(name for name in names if name != default))
 
 
 def divergences(default: str) -> tuple[str, ...]:
@@ -96,9 +104,9 @@ def _get_config(location: str) -> ConfigDict:
     return config
 
 
-def sibling(file: str, name: str) -> Callable[..., ConfigDict]:
-    """The `get_config` of the experiment `name` beside `file`, to build another on."""
-    return runpy.run_path(str(Path(file).with_name(name)))["get_config"]
+def sibling(file: str, name: str, function: str = "get_config") -> Callable[..., Any]:
+    """A function of the experiment `name` beside `file`, to build another on."""
+    return runpy.run_path(str(Path(file).with_name(name)))[function]
 
 
 def _no_such_key(key: str, keys: Iterable[str], location: str) -> str:

@@ -10,6 +10,7 @@ from jax import Array
 from ganjax import draw
 from ganjax.build import Experiment
 from ganjax.keys import Purpose, example_keys, purpose_key
+from ganjax.metrics import classification_error
 from ganjax.state import TrainState, averaged_variables
 from ganjax.types import Batch, Outcome, Tree, Variables
 
@@ -62,6 +63,11 @@ class Evaluator:
             variables, batch, example_keys(key, 0, 0, index)
         )
 
+    @property
+    def makes_samples(self) -> bool:
+        """Whether there is something to sample."""
+        return "sample" in self._parts.game.probes
+
     def real(self, count: int) -> np.ndarray:
         """Real examples `[count, ...]`."""
         chunks = [self._real(self._arrays, index).real for index in _chunks(count)]
@@ -79,7 +85,16 @@ class Evaluator:
         return np.concatenate(jax.device_get(outputs))[:count]
 
     def metrics(self, state: TrainState, count: int) -> dict[str, float]:
-        """Metrics of `count` samples against as many real examples."""
+        """Metrics of `count` samples and as many real examples, and of a test split."""
+        measured = self._sampled(state, count) if self.makes_samples else {}
+        test = self._experiment.test
+        if test is not None:
+            real, label = np.asarray(test.real), np.asarray(test.label)
+            predicted = self.probe("classify", state, len(label), real=real)
+            measured |= classification_error(predicted, label)
+        return measured
+
+    def _sampled(self, state: TrainState, count: int) -> dict[str, float]:
         samples = self.probe("sample", state, count)
         outcome = Outcome(
             real_score=self.probe("score", state, count, real=self.real(count)),
@@ -91,17 +106,24 @@ class Evaluator:
         return {name: float(value) for name, value in measured.items()}
 
     def pictures(self, state: TrainState, examples: int) -> dict[str, np.ndarray]:
-        """Pictures uint8 `[H, W, 3]` by name: grids of images, or a plot of points."""
+        """Pictures uint8 `[H, W, 3]` by name: grids of images, or a plot of points.
+
+        There are none where the game makes no samples.
+        """
+        if not self.makes_samples:
+            return {}
         if len(self._example_shape) == 3:
             return self._image_pictures(state, examples)
         real, fake = self.real(_POINTS), self.probe("sample", state, _POINTS)
-        reach = 1.25 * float(np.abs(real).max()) or 1.0
+        # A lone point at 0 has no reach of its own.
+        reach = 1.25 * float(np.abs(real).max()) or 2.0
         bounds = (-reach, reach)
+        axes = draw.field_axes(bounds, _FIELD, *self._example_shape)
+        field = self.probe("score", state, len(axes), real=axes)
         if self._example_shape == (1,):
-            return {"histogram": draw.histogram(real, fake, bounds=bounds)}
-        axes = draw.field_axes(bounds, _FIELD)
-        field = self.probe("score", state, len(axes), real=axes).reshape(_FIELD, _FIELD)
-        return {"scatter": draw.scatter(real, fake, field, bounds=bounds)}
+            return {"histogram": draw.histogram(real, fake, field, bounds=bounds)}
+        square = field.reshape(_FIELD, _FIELD)
+        return {"scatter": draw.scatter(real, fake, square, bounds=bounds)}
 
     def _image_pictures(self, state: TrainState, count: int) -> dict[str, np.ndarray]:
         """A grid, of one column per class where the generator is told a class."""

@@ -111,7 +111,12 @@ def write_samples(
     step: int,
     state: TrainState,
 ) -> None:
-    """Writes `samples/final.npz`: `samples [N, ...]` and `step`; and pictures."""
+    """Writes `samples/final.npz`: `samples [N, ...]` and `step`; and pictures.
+
+    Nothing where the game makes no samples.
+    """
+    if not evaluator.makes_samples:
+        return
     buffer = io.BytesIO()
     samples = evaluator.probe("sample", state, config["evaluation"]["samples"])
     np.savez_compressed(buffer, samples=samples, step=step)

@@ -14,6 +14,7 @@ BEST = {
     "coverage": "highest",
     "precision": "highest",
     "recall": "highest",
+    "density": "one",
 }
 
 

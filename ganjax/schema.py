@@ -14,12 +14,12 @@ class Key(NamedTuple):
 
     `default` gives the type too; where it is None the key is off unless set, and
     `kind` gives the type. `range` is an interval such as "(0, inf)" for numbers;
-    `choices` lists the legal strings.
+    `choices` lists the legal values.
     """
 
     default: Any
     range: str = ""
-    choices: tuple[str, ...] = ()
+    choices: tuple[str | int, ...] = ()
     kind: type | None = None
 
 
@@ -39,9 +39,25 @@ RUN = {
     "non_finite": Key("stop", choices=("stop", "skip")),
 }
 
+_FEW_LABELS = {
+    "labelled": Key(0, "[0, inf)"),  # examples that keep their label; 0 is all
+    # Of a batch, expected; read where `labelled` is not 0.
+    "labelled_share": Key(0.5, "(0, 1]"),
+}
+
 _PUBLISHED = {
     "directory": Key(""),  # $GANJAX_DATA or a download where it is ""
     "split": Key("train", choices=("train", "test")),
+    **_FEW_LABELS,
+}
+
+_FOLDER = {
+    "directory": Key(""),  # must be given
+    "height": Key(32, "[1, inf)"),
+    "width": Key(32, "[1, inf)"),
+    "channels": Key(3, choices=(1, 3)),
+    # What to do with images that are grey among colour, transparent or CMYK.
+    "mismatch": Key("refuse", choices=("refuse", "convert")),
 }
 
 SOURCES: dict[str, dict[str, Key]] = {
@@ -60,17 +76,27 @@ SOURCES: dict[str, dict[str, Key]] = {
         "sds": Key((0.1, 0.1), "[0, inf)"),
         "weights": Key((0.5, 0.5), "(0, inf)"),
     },
-    "digits": {},
+    "digits": {
+        "split": Key("all", choices=("all", "train", "test")),
+        **_FEW_LABELS,
+    },
     "mnist": _PUBLISHED,
     "fashion_mnist": _PUBLISHED,
+    "image_folder": _FOLDER,
+    "class_folders": _FOLDER | _FEW_LABELS,
 }
 
 # Sources of images, and the networks that need them.
-IMAGES = frozenset({"digits", "mnist", "fashion_mnist"})
+IMAGES = frozenset(
+    {"digits", "mnist", "fashion_mnist", "image_folder", "class_folders"}
+)
 IMAGE_NETWORKS = frozenset({"dcgan"})
 
+# Networks of points, with one latent number for each coordinate.
+POINT_NETWORKS = frozenset({"affine"})
+
 # Sources whose examples carry a label.
-LABELLED = frozenset({"digits", "mnist", "fashion_mnist"})
+LABELLED = frozenset({"digits", "mnist", "fashion_mnist", "class_folders"})
 
 GAMES: dict[str, Row] = {
     "adversarial": Row(
@@ -80,15 +106,30 @@ GAMES: dict[str, Row] = {
         },
         (
             *("real", "fake", "real_score", "fake_score"),
-            *("real_features", "fake_features", "real_label", "fake_label"),
+            *("real_logits", "fake_logits", "real_features", "fake_features"),
+            *("real_label", "fake_label", "is_labelled"),
         ),
+    ),
+    "supervised": Row(
+        {}, ("real", "real_logits", "real_features", "real_label", "is_labelled")
     ),
 }
 
-# Fields of an outcome that only a labelled source can fill.
-LABEL_FIELDS = frozenset({"real_label", "fake_label"})
+# Fields of an outcome that only a labelled source can fill, and those of them that need
+# a discriminator with class logits.
+LABEL_FIELDS = frozenset(
+    {"real_label", "fake_label", "is_labelled", "real_logits", "fake_logits"}
+)
+LOGIT_FIELDS = frozenset({"real_logits", "fake_logits"})
+SCORE_FIELDS = frozenset({"real_score", "fake_score"})
 
-PLAYERS: dict[str, tuple[str, ...]] = {"adversarial": ("discriminator", "generator")}
+# Games whose discriminator sees examples through the augmentations.
+VIEWED = frozenset({"adversarial", "supervised"})
+
+PLAYERS: dict[str, tuple[str, ...]] = {
+    "adversarial": ("discriminator", "generator"),
+    "supervised": ("discriminator",),
+}
 
 _STACK = {
     "widths": Key((128, 128, 128), "[1, inf)"),
@@ -97,13 +138,17 @@ _STACK = {
 }
 _EMBEDDING = {"conditioning": Key("none", choices=("none", "embedding"))}
 _PROJECTION = {"conditioning": Key("none", choices=("none", "projection"))}
+_OUTPUT = _PROJECTION | {
+    # Class logits beside the score, or in place of it: log sum exp of them is a score.
+    "head": Key("score", choices=("score", "score_and_logits", "logits")),
+}
 
 NETWORKS: dict[str, dict[str, dict[str, Key]]] = {
     "mlp": {
         "generator": _STACK
         | _EMBEDDING
         | {"output": Key("linear", choices=("linear", "tanh"))},
-        "discriminator": _STACK | _PROJECTION,
+        "discriminator": _STACK | _OUTPUT,
     },
     "dense": {
         "generator": _STACK
@@ -113,7 +158,7 @@ NETWORKS: dict[str, dict[str, dict[str, Key]]] = {
             "normalization": Key("batch", choices=("none", "batch")),
             "output": Key("tanh", choices=("linear", "tanh")),
         },
-        "discriminator": _STACK | _PROJECTION | {"widths": Key((512, 256), "[1, inf)")},
+        "discriminator": _STACK | _OUTPUT | {"widths": Key((512, 256), "[1, inf)")},
     },
     "dcgan": {
         "generator": {
@@ -125,12 +170,67 @@ NETWORKS: dict[str, dict[str, dict[str, Key]]] = {
             "channels": Key((64, 128), "[1, inf)"),
             "slope": Key(0.2, "[0, 1)"),
             "normalization": Key("batch", choices=("none", "batch", "spectral")),
-            **_PROJECTION,
+            **_OUTPUT,
         },
+    },
+    "maxout": {
+        "generator": {
+            "widths": Key((1200, 1200), "[1, inf)"),
+            "reach": Key(0.05, "(0, inf)"),
+        },
+        "discriminator": {
+            "units": Key((240, 240), "[1, inf)"),
+            "pieces": Key(5, "[1, inf)"),
+            "keep_input": Key(0.8, "(0, 1]"),
+            "keep_hidden": Key(0.5, "(0, 1]"),
+            "reach": Key(0.005, "(0, inf)"),
+        },
+    },
+    "dirac": {
+        "generator": {"start": Key(1.0, "(-inf, inf)")},
+        "discriminator": {"start": Key(1.0, "(-inf, inf)")},
+    },
+    "affine": {
+        "generator": {"mean": Key(0.0, "(-inf, inf)"), "sd": Key(1.0, "(-inf, inf)")},
+        "discriminator": {"widths": Key((64, 64), "[1, inf)")},
     },
 }
 
 _SCORES = ("real_score", "fake_score")
+_LOGITS = ("real_logits", "fake_logits")
+_EXAMPLES = ("real", "fake")
+_FEATURES = ("real_features", "fake_features")
+_CLASSES = ("real_label", "fake_label")
+
+# How far real examples should lead generated ones: an L1 distance summed over pixels, a
+# Euclidean one, or an L1 distance of the discriminator's features.
+_MARGIN = {
+    "margin": Key("l1", choices=("l1", "l2", "features")),
+    "margin_scale": Key(2e-4, "[0, inf)"),
+}
+
+# The number that each divergence needs, if any, and its range there.
+DIVERGENCES: dict[str, dict[str, str]] = {
+    "total_variation": {},
+    "kl": {},
+    "reverse_kl": {},
+    "pearson": {},
+    "neyman": {},
+    "squared_hellinger": {},
+    "jeffrey": {},
+    "jensen_shannon": {},
+    "weighted_jensen_shannon": {"pi": "(0, 1)"},
+    "gan": {},
+    "alpha_below_one": {"alpha": "(-inf, 1)"},
+    "alpha_above_one": {"alpha": "(1, inf)"},
+}
+# What the alpha-divergence becomes where its formula is 0 / 0.
+ALPHA_LIMITS = {0.0: "reverse_kl", 1.0: "kl"}
+
+_DIVERGENCE_NUMBERS = {
+    "pi": Key(None, "(0, 1)", kind=float),
+    "alpha": Key(None, "(-inf, inf)", kind=float),
+}
 
 OBJECTIVES: dict[str, Row] = {
     "minimax": Row({}, _SCORES),
@@ -147,7 +247,39 @@ OBJECTIVES: dict[str, Row] = {
     "wasserstein": Row({}, _SCORES),
     "relativistic": Row({}, _SCORES),
     "relativistic_average": Row({}, _SCORES),
+    "f_divergence": Row(
+        {
+            "divergence": Key("jensen_shannon", choices=tuple(DIVERGENCES)),
+            "generator": Key("saturating", choices=("saturating", "direct")),
+            **_DIVERGENCE_NUMBERS,
+        },
+        _SCORES,
+    ),
+    "loss_sensitive": Row(
+        _MARGIN | {"real_weight": Key(0.0, "[0, inf)")}, (*_EXAMPLES, *_SCORES)
+    ),
+    "generalized_loss_sensitive": Row(
+        _MARGIN | {"slope": Key(0.0, "(-inf, 1]")}, (*_EXAMPLES, *_SCORES)
+    ),
+    "conditional_loss_sensitive": Row(
+        _MARGIN | {"real_weight": Key(1.0, "[0, inf)")},
+        (*_EXAMPLES, *_LOGITS, *_CLASSES),
+    ),
+    "semi_supervised_loss_sensitive": Row(
+        _MARGIN | {"real_weight": Key(1.0, "[0, inf)")},
+        (*_EXAMPLES, *_LOGITS, *_CLASSES, "is_labelled"),
+    ),
+    "auxiliary_classifier": Row({}, (*_SCORES, *_LOGITS, *_CLASSES)),
+    "semi_supervised": Row({}, (*_LOGITS, "real_label", "is_labelled")),
+    "semi_supervised_feature_matching": Row(
+        {}, (*_LOGITS, *_FEATURES, "real_label", "is_labelled")
+    ),
+    "feature_matching": Row({}, (*_SCORES, *_FEATURES)),
+    "classification": Row({}, ("real_logits", "real_label", "is_labelled")),
 }
+
+# Objectives that give a generator nothing to minimise.
+WITHOUT_GENERATOR = frozenset({"classification"})
 
 _LAZY = {"every": Key(1, "[1, inf)")}
 
@@ -158,6 +290,19 @@ PENALTIES: dict[str, dict[str, Key]] = {
     | {"weight": Key(10.0, "[0, inf)"), "target": Key(1.0, "[0, inf)")},
     "real_gradient": _LAZY | {"weight": Key(1.0, "[0, inf)")},
     "fake_gradient": _LAZY | {"weight": Key(1.0, "[0, inf)")},
+    "perturbed_gradient": _LAZY
+    | {"weight": Key(10.0, "[0, inf)"), "target": Key(1.0, "[0, inf)")},
+    "gradient_norm": _LAZY | {"weight": Key(1.0, "[0, inf)")},
+    "score_drift": _LAZY | {"weight": Key(0.001, "[0, inf)")},
+}
+
+AUGMENTATIONS: dict[str, dict[str, Key]] = {
+    "instance_noise": {"strength": Key(0.1, "[0, inf)")},
+}
+
+# Only where all players move at once: elsewhere there is no joint gradient.
+CORRECTIONS: dict[str, dict[str, Key]] = {
+    "consensus": {"weight": Key(1.0, "[0, inf)")},
 }
 
 _CLIPS = {
@@ -221,7 +366,10 @@ EVALUATION = {
     "samples": Key(2_500, "[6, inf)"),  # each has five neighbours
 }
 
-TRACED = ("game", "objective", "penalties", "optimizers", "average")
+TRACED = (
+    *("game", "augment", "objective", "penalties", "corrections"),
+    *("optimizers", "average"),
+)
 
 # What a resumed run may change: it does not change what is computed.
 RESUMABLE = ("record", "evaluation", "parallel", "data.directory")

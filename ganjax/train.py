@@ -54,9 +54,13 @@ def run(config: Config, folder: Path, mode: str) -> int:
 
     Raises:
       ConfigError: the folder belongs to another run, has nothing to look at, or cannot
-        be read or written.
+        be read or written; or there is nothing to sample.
     """
     _keep_compiled_programs()
+    if mode == "sample" and "generator" not in config["networks"]:
+        raise ConfigError(
+            f"--mode=sample: the game {config['game']['name']} makes no samples"
+        )
     try:
         if jax.process_index() == 0:
             _check_folder(config, folder, mode)

@@ -12,8 +12,8 @@ from ganjax.config import KINDS, ConfigError, flatten, keys_of
 from ganjax.schema import Key
 
 _SECTIONS = (
-    *("data", "game", "networks", "objective", "penalties", "optimizers", "average"),
-    *("schedule", "parallel", "record", "evaluation"),
+    *("data", "game", "networks", "augment", "objective", "penalties", "corrections"),
+    *("optimizers", "average", "schedule", "parallel", "record", "evaluation"),
 )
 
 
@@ -36,8 +36,6 @@ def validate(config: ConfigDict) -> dict[str, Any]:
     _check_keys("config.networks", given["networks"], players)
     _check_keys("config.optimizers", given["optimizers"], players)
     _check_keys("config.average", given["average"], players, required=False)
-    penalties = given["penalties"]
-    _check_keys("config.penalties", penalties, schema.PENALTIES, required=False)
     checked = {
         **_checked("config", {key: given[key] for key in schema.RUN}, schema.RUN),
         "data": _named("config.data", given["data"], schema.SOURCES),
@@ -47,10 +45,11 @@ def validate(config: ConfigDict) -> dict[str, Any]:
             for player, section in given["networks"].items()
         },
         "objective": _named("config.objective", given["objective"], schema.OBJECTIVES),
-        "penalties": {
-            name: _checked(f"config.penalties.{name}", section, schema.PENALTIES[name])
-            for name, section in penalties.items()
-        },
+        "augment": _chosen("config.augment", given["augment"], schema.AUGMENTATIONS),
+        "penalties": _chosen("config.penalties", given["penalties"], schema.PENALTIES),
+        "corrections": _chosen(
+            "config.corrections", given["corrections"], schema.CORRECTIONS
+        ),
         "optimizers": {
             player: _named(f"config.optimizers.{player}", section, schema.OPTIMIZERS)
             for player, section in given["optimizers"].items()
@@ -67,8 +66,12 @@ def validate(config: ConfigDict) -> dict[str, Any]:
         ),
     }
     _check_mixture(checked["data"])
+    _check_divergence(checked["objective"])
     _check_fields(checked)
+    _check_play(checked)
     _check_networks(checked)
+    _check_augment(checked)
+    _check_corrections(checked)
     return checked
 
 
@@ -85,6 +88,28 @@ def _check_mixture(data: Mapping[str, Any]) -> None:
         raise ConfigError("config.data.means: points must have 1 or 2 dimensions")
 
 
+def _check_divergence(objective: Mapping[str, Any]) -> None:
+    """Checks that a divergence has its own number, in its range, and no other."""
+    if objective["name"] != "f_divergence":
+        return
+    divergence = objective["divergence"]
+    needed = schema.DIVERGENCES[divergence]
+    for name in ("pi", "alpha"):
+        at, value = f"config.objective.{name}", objective[name]
+        if name not in needed:
+            if value is not None:
+                raise ConfigError(f"{at}: {divergence} has no such number")
+        elif value is None:
+            raise ConfigError(f"{at}: missing; {divergence} needs it in {needed[name]}")
+        elif name == "alpha" and value in schema.ALPHA_LIMITS:
+            raise ConfigError(
+                f"{at}: at {value:g} the divergence is the limit "
+                f"{schema.ALPHA_LIMITS[value]}; choose that divergence"
+            )
+        elif not _within(value, needed[name]):
+            raise ConfigError(f"{at}: {divergence} needs {needed[name]}, not {value}")
+
+
 def _check_fields(config: Mapping[str, Any]) -> None:
     data, game, objective = (
         config[key]["name"] for key in ("data", "game", "objective")
@@ -96,10 +121,59 @@ def _check_fields(config: Mapping[str, Any]) -> None:
             f"config.objective: {objective} reads {', '.join(sorted(unmade))}, which "
             f"the game {game} does not make"
         )
+    if objective in schema.WITHOUT_GENERATOR and "generator" in schema.PLAYERS[game]:
+        raise ConfigError(
+            f"config.objective: {objective} has no loss for the generator of the game "
+            f"{game}"
+        )
     if needed & schema.LABEL_FIELDS and data not in schema.LABELLED:
         raise ConfigError(
             f"config.objective: {objective} needs labels, which the data {data} has "
             f"not; labelled are {', '.join(sorted(schema.LABELLED))}"
+        )
+    if needed & schema.LOGIT_FIELDS:
+        _check_logits(objective, config["networks"]["discriminator"])
+    if config["data"].get("labelled") and "is_labelled" not in needed:
+        _check_all_labelled(objective, config["data"]["labelled_share"])
+
+
+def _check_logits(objective: str, discriminator: Mapping[str, Any]) -> None:
+    player, name = "discriminator", discriminator["name"]
+    at = f"config.networks.{player}"
+    if "head" not in discriminator:
+        able = [n for n, row in schema.NETWORKS.items() if "head" in row[player]]
+        raise ConfigError(
+            f"{at}: {name} makes no class logits, which {objective} reads; those that "
+            f"can are {', '.join(able)}"
+        )
+    if discriminator["head"] == "score":
+        raise ConfigError(
+            f"{at}.head: score makes no class logits, which {objective} reads; choose "
+            "score_and_logits or logits"
+        )
+
+
+def _check_all_labelled(objective: str, share: float) -> None:
+    if share < 1:
+        raise ConfigError(
+            f"config.data.labelled_share: must be 1, not {share}: {objective} cannot "
+            "tell unlabelled examples, whose classes are random, from labelled ones"
+        )
+
+
+def _check_play(config: Mapping[str, Any]) -> None:
+    """Checks what takes an opponent where the discriminator has none."""
+    game = config["game"]["name"]
+    if len(schema.PLAYERS[game]) == 1 and config["schedule"]["name"] == "alternating":
+        raise ConfigError(
+            f"config.schedule: alternating takes two players; the game {game} has only "
+            "the discriminator: choose simultaneous"
+        )
+    if config["penalties"] and schema.SCORE_FIELDS.isdisjoint(
+        schema.GAMES[game].fields
+    ):
+        raise ConfigError(
+            f"config.penalties: the game {game} makes no scores to be penalised"
         )
 
 
@@ -109,8 +183,50 @@ def _check_networks(config: Mapping[str, Any]) -> None:
         at = f"config.networks.{player}"
         if network["name"] in schema.IMAGE_NETWORKS and data not in schema.IMAGES:
             raise ConfigError(f"{at}: {network['name']} is for images, not for {data}")
-        if network["conditioning"] != "none" and data not in schema.LABELLED:
+        if (
+            network.get("conditioning", "none") != "none"
+            and data not in schema.LABELLED
+        ):
             raise ConfigError(f"{at}.conditioning: the data {data} has no labels")
+        head = network.get("head", "score")
+        if head != "score" and data not in schema.LABELLED:
+            raise ConfigError(f"{at}.head: the data {data} has no labels for {head}")
+        if head == "logits" and network["conditioning"] != "none":
+            raise ConfigError(
+                f"{at}.conditioning: a projection adds to the score of a layer that "
+                "head=logits has not; choose score_and_logits, or no conditioning"
+            )
+        if network["name"] in schema.POINT_NETWORKS:
+            _check_point_network(at, network["name"], config)
+
+
+def _check_point_network(at: str, name: str, config: Mapping[str, Any]) -> None:
+    data, latent_size = config["data"], config["game"].get("latent_size")
+    if data["name"] in schema.IMAGES:
+        raise ConfigError(f"{at}: {name} is for points, not for {data['name']}")
+    dimension = len(data["means"][0]) if data["name"] == "mixture" else 2
+    if latent_size not in (dimension, None):
+        raise ConfigError(
+            f"config.game.latent_size: must be {dimension}, the dimension of the data, "
+            f"for the network {name}, not {latent_size}"
+        )
+
+
+def _check_augment(config: Mapping[str, Any]) -> None:
+    game = config["game"]["name"]
+    if config["augment"] and game not in schema.VIEWED:
+        raise ConfigError(
+            f"config.augment: must be empty, as the game {game} has no augmentations"
+        )
+
+
+def _check_corrections(config: Mapping[str, Any]) -> None:
+    schedule = config["schedule"]["name"]
+    if config["corrections"] and schedule != "simultaneous":
+        raise ConfigError(
+            "config.corrections: need the schedule simultaneous, as there is no joint "
+            f"gradient in {schedule}; choose it, or no correction"
+        )
 
 
 def _check_section(at: str, values: Any) -> None:
@@ -132,6 +248,15 @@ def _check_keys(
     for name in names:
         if required and name not in values:
             raise ConfigError(f"{at}.{name}: missing")
+
+
+def _chosen(at: str, values: Any, rows: Mapping[str, Any]) -> dict[str, Any]:
+    """The checked sections `{name: keys}`, each of a row of a table of the schema."""
+    _check_keys(at, values, rows, required=False)
+    return {
+        name: _checked(f"{at}.{name}", section, rows[name])
+        for name, section in values.items()
+    }
 
 
 def _named(at: str, values: Any, rows: Mapping[str, Any]) -> dict[str, Any]:
@@ -210,7 +335,9 @@ def _like(at: str, value: Any, default: Any, key: Key) -> Any:
     if type(value) is not type(default):
         raise ConfigError(f"{at}: must be {KINDS[type(default)]}, not {value!r}")
     if key.choices and value not in key.choices:
-        raise ConfigError(f"{at}: {value!r} is none of {', '.join(key.choices)}")
+        raise ConfigError(
+            f"{at}: {value!r} is none of {', '.join(map(str, key.choices))}"
+        )
     if key.range and not _within(value, key.range):
         raise ConfigError(f"{at}: must lie in {key.range}, not {value}")
     # What the program reads: there 1e-50 is 0, 1e50 infinite and 0.999999999 is 1.

@@ -1,24 +1,34 @@
 """Sources: their distributions, and that a batch follows from its indices alone."""
 
+import re
+from collections import Counter
+
 import jax
 import numpy as np
 import pytest
 
-from ganjax.data import SOURCES
-from ganjax.data.images import resident
+from ganjax.data import SOURCES, DataError
+from ganjax.data.images import few_labels, resident
 from ganjax.keys import Purpose, purpose_key
 
 KEY = purpose_key(0, Purpose.DATA)
 
 
+def digits_of(split="all", labelled=0, labelled_share=0.5):
+    return SOURCES["digits"](
+        split=split, labelled=labelled, labelled_share=labelled_share
+    )
+
+
 @pytest.fixture(scope="module")
 def digits():
-    return SOURCES["digits"]()
+    return digits_of()
 
 
-@pytest.fixture(scope="module", params=["ring", "digits"])
+@pytest.fixture(scope="module", params=["ring", "digits", "few labels"])
 def source(request, digits):
-    return ring() if request.param == "ring" else digits
+    made = {"ring": ring, "digits": lambda: digits}
+    return made.get(request.param, lambda: digits_of(labelled=100))()
 
 
 def batch(source, count=64, *, key=KEY, step=0, round=0, first=0, arrays=None):
@@ -97,6 +107,8 @@ def test_digits(digits):
     assert (drawn.real.shape, drawn.real.dtype) == ((512, 8, 8, 1), np.float32)
     assert (drawn.real.min(), drawn.real.max()) == (-1.0, 1.0)
     assert drawn.label.dtype == np.int32
+    assert drawn.is_labelled.dtype == bool
+    assert drawn.is_labelled.all()
     known = {
         (image.tobytes(), label) for image, label in zip(images, labels, strict=True)
     }
@@ -162,3 +174,90 @@ def test_mixture_knows_no_labels():
     drawn = batch(ring())
     assert drawn.label is None
     assert drawn.is_labelled is None
+
+
+def test_splits_of_the_digits(digits):
+    """The test part is a fifth of each class, and the training part the rest."""
+    parts = {split: digits_of(split).arrays for split in ("all", "train", "test")}
+    assert_same(parts["all"], digits.arrays)
+
+    def counted(split):
+        rows = zip(parts[split]["images"], parts[split]["labels"], strict=True)
+        return Counter((image.tobytes(), int(label)) for image, label in rows)
+
+    assert counted("train") + counted("test") == counted("all")
+    sizes = {split: np.bincount(part["labels"]) for split, part in parts.items()}
+    np.testing.assert_array_equal(sizes["test"], sizes["all"] // 5)
+    assert len(parts["test"]["labels"]) == 355
+    # No part of the source's own order: every fifth, the first or the last.
+    order = np.flatnonzero(np.diff(parts["test"]["labels"]))
+    assert len(order) > 200
+    assert_same(parts, {split: digits_of(split).arrays for split in parts})
+
+
+@pytest.mark.parametrize("labelled", [10, 100, 500])
+def test_few_labels_are_of_each_class_alike(labelled):
+    arrays = digits_of("train", labelled).arrays
+    rows = arrays["labelled"]
+    assert len(set(rows.tolist())) == labelled
+    counts = np.bincount(arrays["labels"][rows], minlength=10)
+    np.testing.assert_array_equal(counts, labelled // 10)
+    # Fewer are a part of more, so that runs with more labels know all that others do.
+    assert set(rows) <= set(digits_of("train", 1000).arrays["labelled"])
+
+
+def numbered(count, classes, labelled, share):
+    """Images of one pixel that says their row; their class is row modulo classes."""
+    rows = np.arange(count)
+    images = rows.astype(np.uint8).reshape(-1, 1, 1, 1)
+    source = resident(images, rows % classes, classes=classes)
+    source = few_labels(source, labelled=labelled, labelled_share=share)
+    drawn = batch(source, 8192)
+    return source, drawn, np.round((drawn.real.reshape(-1) + 1) * 127.5).astype(int)
+
+
+def test_rows_with_few_labels():
+    count, classes, labelled, share = 200, 4, 20, 0.3
+    source, drawn, row = numbered(count, classes, labelled, share)
+    known, size = drawn.is_labelled, len(row)
+    # All within four standard errors of a proportion.
+    assert abs(known.mean() - share) < 4 * np.sqrt(share * (1 - share) / size)
+    # A labelled row is one of the 20, evenly drawn, and its label is true:
+    np.testing.assert_array_equal(drawn.label[known], row[known] % classes)
+    counts = np.bincount(row[known], minlength=count)
+    assert set(np.flatnonzero(counts)) == set(source.arrays["labelled"].tolist())
+    per_row = known.sum() / labelled
+    chi_square = np.square(counts[counts > 0] - per_row).sum() / per_row
+    assert abs(chi_square - 19) < 4 * np.sqrt(2 * 19)
+    # an unlabelled row is any of the 200,
+    assert set(row[~known].tolist()) == set(range(count))
+    # and its label tells nothing: uniform, and true as often as by chance.
+    others, guess = (~known).sum(), drawn.label[~known]
+    error = 4 * np.sqrt(0.25 * 0.75 / others)
+    np.testing.assert_allclose(np.bincount(guess) / others, 0.25, atol=error)
+    assert abs((guess == row[~known] % classes).mean() - 0.25) < error
+
+
+def test_all_of_a_batch_may_be_labelled():
+    source, drawn, row = numbered(200, 4, 20, 1.0)
+    assert drawn.is_labelled.all()
+    np.testing.assert_array_equal(drawn.label, row % 4)
+    assert set(row.tolist()) == set(source.arrays["labelled"].tolist())
+
+
+@pytest.mark.parametrize(
+    ("labelled", "words"),
+    [
+        (95, "labelled=95 is not the same number of each of 10 classes; choose a mult"),
+        (2000, "labelled=2000 is 200 of each class, but class 8 has 174 examples; ch"),
+    ],
+)
+def test_labels_that_cannot_be_had(labelled, words):
+    with pytest.raises(DataError, match=re.escape(words)):
+        digits_of(labelled=labelled)
+
+
+def test_images_without_labels():
+    images = np.zeros((3, 1, 1, 1), np.uint8)
+    drawn = batch(resident(images, np.zeros(3), classes=0))
+    assert (drawn.label, drawn.is_labelled) == (None, None)

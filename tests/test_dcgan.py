@@ -16,7 +16,7 @@ LABEL = jnp.array([0, 1, 2, 0])
 def make(player, shape, **changes):
     keys = {"channels": (6, 4), "normalization": "batch", "conditioning": "none"}
     if player == "discriminator":
-        keys |= {"slope": 0.2}
+        keys |= {"slope": 0.2, "head": "score"}
     network = NETWORKS["dcgan"][player](
         Examples(shape, CLASSES), axis_name=None, **keys | changes
     )
@@ -110,8 +110,8 @@ def test_a_class_matters_only_where_it_is_told(name, player, conditioning):
             keys |= {"slope": 0.2}
         if player == "generator" and name == "dense":
             keys |= {"output": "tanh"}
-        if player == "discriminator" and name == "dcgan":
-            keys |= {"slope": 0.2}
+        if player == "discriminator":
+            keys |= {"head": "score"}
         network = NETWORKS[name][player](
             Examples((4, 4, 1), CLASSES),
             axis_name=None,
@@ -146,3 +146,46 @@ def test_projection_adds_the_features_along_the_class_direction():
     pooled = last.sum(axis=(1, 2))
     expected = linear + (table[np.asarray(LABEL)] * pooled).sum(axis=1)
     np.testing.assert_allclose(score, expected, rtol=1e-4, atol=1e-6)
+
+
+def judged(head, normalization, scale=1.0):
+    """Parameters of a discriminator, the name of its logits' layer, and its output."""
+    network, variables, images = make(
+        "discriminator", (8, 8, 1), normalization=normalization, head=head
+    )
+    params = dict(variables["params"])
+    last = "Dense_1" if head == "score_and_logits" else None
+    if last:
+        kernel = scale * params[last]["kernel"]
+        params[last] = {**params[last], "kernel": kernel}
+    given = {**variables, "params": params}
+    output, _ = network.apply(given, images, LABEL, KEYS, train=True)
+    return params, last, output
+
+
+@pytest.mark.parametrize("normalization", ["none", "batch", "spectral"])
+def test_score_is_the_same_with_logits_beside_it(normalization):
+    alone, _, (score, none, _) = judged("score", normalization)
+    both, last, (again, logits, _) = judged("score_and_logits", normalization)
+    assert none is None
+    assert logits.shape == (BATCH, CLASSES)
+    np.testing.assert_array_equal(again, score)
+    shared = {name: both[name] for name in alone}
+    jax.tree.map(np.testing.assert_array_equal, shared, alone)
+    assert set(both) - set(alone) == {last}
+
+
+def test_logits_are_a_layer_of_the_last_features():
+    params, last, (_, logits, features) = judged("score_and_logits", "batch")
+    layer = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), params[last])
+    flat = np.asarray(features[-1], np.float64).reshape(BATCH, -1)
+    expected = flat @ layer["kernel"] + layer["bias"]
+    np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("normalization", ["none", "spectral"])
+def test_spectral_normalisation_takes_the_scale_of_the_logits(normalization):
+    _, _, (_, logits, _) = judged("score_and_logits", normalization)
+    _, _, (_, scaled, _) = judged("score_and_logits", normalization, scale=7.0)
+    factor = 1 if normalization == "spectral" else 7
+    np.testing.assert_allclose(scaled, factor * logits, rtol=1e-4, atol=1e-6)

@@ -49,15 +49,23 @@ def _no_data(monkeypatch):
 
 
 def source_of(
-    directory, name="image_folder", *, size=(4, 4), channels=3, mismatch="refuse"
+    directory,
+    name="image_folder",
+    *,
+    size=(4, 4),
+    channels=3,
+    mismatch="refuse",
+    labelled=0,
 ):
     height, width = size
+    labels = {"labelled": labelled, "labelled_share": 0.5}
     return SOURCES[name](
         directory=str(directory),
         height=height,
         width=width,
         channels=channels,
         mismatch=mismatch,
+        **(labels if name == "class_folders" else {}),
     )
 
 
@@ -443,6 +451,17 @@ def test_batch_with_labels(tmp_path):
     is_blue = np.asarray(batch.real)[:, 0, 0, 2] > -1
     np.testing.assert_array_equal(batch.label, is_blue)
     assert 0 < is_blue.sum() < 64
+
+
+def test_few_labels(tmp_path):
+    write_classes(tmp_path)
+    source = source_of(tmp_path, "class_folders", labelled=6)
+    rows = source.arrays["labelled"]
+    assert source.arrays["labels"][rows].tolist() == [0, 0, 0, 1, 1, 1]
+    assert 0 < draw(source).is_labelled.sum() < 64
+    # The second class has three images only.
+    with pytest.raises(DataError, match="is 4 of each class, but class 1 has 3 exam"):
+        source_of(tmp_path, "class_folders", labelled=8)
 
 
 def config_of(name, **values):

@@ -48,14 +48,14 @@ def open_game(prior="normal", latent_size=LATENT):
     )
 
 
-def real_game(normalization, shape=(4, 4, 1)):
+def real_game(normalization, shape=(4, 4, 1), head="score"):
     made = NETWORKS["mlp"]
     keys = {"widths": (8,), "slope": 0.2, "normalization": normalization}
     keys |= {"axis_name": None, "conditioning": "none"}
     examples = Examples(shape, 10)
     networks = {
         "generator": made["generator"](examples, output="tanh", **keys),
-        "discriminator": made["discriminator"](examples, **keys),
+        "discriminator": made["discriminator"](examples, head=head, **keys),
     }
     return GAMES["adversarial"](networks, examples, latent_size=LATENT, prior="normal")
 
@@ -229,6 +229,88 @@ def test_players_begin_differently_for_every_key():
 
 def test_schedules():
     both = ("discriminator", "generator")
-    alternating = SCHEDULES["alternating"](discriminator_rounds=5, generator_rounds=2)
+    alternating = SCHEDULES["alternating"](
+        both, discriminator_rounds=5, generator_rounds=2
+    )
     assert alternating == ((("discriminator",), 5), (("generator",), 2))
-    assert SCHEDULES["simultaneous"]() == ((both, 1),)
+    assert SCHEDULES["simultaneous"](both) == ((both, 1),)
+    assert SCHEDULES["simultaneous"](("discriminator",)) == ((("discriminator",), 1),)
+
+
+def supervised_game(normalization="none", head="logits", view=None):
+    examples = Examples((4, 4, 1), 10)
+    discriminator = NETWORKS["mlp"]["discriminator"](
+        examples,
+        axis_name=None,
+        widths=(8,),
+        slope=0.2,
+        normalization=normalization,
+        conditioning="none",
+        head=head,
+    )
+    networks = {"discriminator": discriminator}
+    given = {} if view is None else {"view": view}
+    return GAMES["supervised"](networks, examples, **given), discriminator
+
+
+def test_supervised_outcome_is_of_the_real_examples_alone():
+    game, discriminator = supervised_game("batch")
+    batch = batch_of((4, 4, 1))
+    variables = game.init(jax.random.key(3))
+    assert set(variables) == {"discriminator"}
+    outcome, state = game.play(variables, batch, KEYS)
+    (score, logits, features), expected_state = discriminator.apply(
+        variables["discriminator"], batch.real, batch.label, KEYS, train=True
+    )
+    made = {name: x for name, x in outcome._asdict().items() if x is not None}
+    jax.tree.map(
+        np.testing.assert_array_equal,
+        made,
+        {
+            "real": batch.real,
+            "real_logits": logits,
+            "real_features": features,
+            "real_label": batch.label,
+            "is_labelled": batch.is_labelled,
+        },
+    )
+    jax.tree.map(
+        np.testing.assert_array_equal, state, {"discriminator": expected_state}
+    )
+    again = game.score(variables, batch.real, batch.label, KEYS)
+    np.testing.assert_array_equal(again, score)
+
+
+def test_supervised_game_sees_through_the_view_and_classifies_without():
+    batch = batch_of((4, 4, 1))
+    plain, _ = supervised_game()
+    negative, _ = supervised_game(view=lambda examples, keys: -examples)
+    variables = plain.init(jax.random.key(3))
+    outcome, _ = negative.play(variables, batch, KEYS)
+    mirrored, _ = plain.play(variables, batch._replace(real=-batch.real), KEYS)
+    np.testing.assert_array_equal(outcome.real_logits, mirrored.real_logits)
+    np.testing.assert_array_equal(outcome.real, batch.real)
+    one, other = (
+        game.probes["classify"](variables, batch, KEYS) for game in (plain, negative)
+    )
+    np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("head", ["score_and_logits", "logits"])
+@pytest.mark.parametrize("name", ["adversarial", "supervised"])
+def test_classify_is_the_likeliest_class(name, head):
+    made = {"adversarial": real_game, "supervised": supervised_game}[name]
+    game = made("none", head=head)
+    game = game if name == "adversarial" else game[0]
+    batch = batch_of((4, 4, 1))
+    variables = game.init(jax.random.key(3))
+    outcome, _ = game.play(variables, batch, KEYS)
+    predicted = game.probes["classify"](variables, batch, KEYS)
+    assert predicted.dtype == np.int32
+    assert len(set(predicted.tolist())) > 1
+    np.testing.assert_array_equal(predicted, np.argmax(outcome.real_logits, axis=1))
+    assert (outcome.fake_logits is None) == (name == "supervised")
+
+
+def test_without_logits_there_is_nothing_to_classify():
+    assert "classify" not in real_game("none").probes

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 SHARED = {"__init__", "types", "keys"}
 LEAVES = {
     *("losses", "penalties", "augment", "networks", "games", "optim", "state"),
-    *("data", "metrics", "checkpoint"),
+    *("corrections", "data", "metrics", "checkpoint"),
 }
 JAX_FREE = {
     *("__init__", "config", "validation", "schema", "stopping"),
@@ -20,7 +20,7 @@ JAX_FREE = {
     *("experiment", "command", "measures", "study"),
 }
 BELOW_BUILD = SHARED | LEAVES | JAX_FREE | {"objectives", "step", "parallel"}
-BELOW_TRAIN = BELOW_BUILD | {"build", "evaluate", "journal"}
+BELOW_TRAIN = BELOW_BUILD | {"build", "evaluate", "journal", "replay"}
 
 # What a room may import of ganjax besides itself; `experiments/` is a room too.
 RULES: dict[str, set[str]] = {
@@ -33,10 +33,11 @@ RULES: dict[str, set[str]] = {
     "parallel": SHARED | {"state", "step"},
     "build": BELOW_BUILD,
     "evaluate": SHARED | LEAVES | {"build", "draw"},
+    "replay": SHARED | {"build", "config", "state", "validation"},
     "journal": SHARED | {"evaluate", "record", "progress", "draw", "report", "state"},
     "train": BELOW_TRAIN,
     "main": {"command", "config", "validation"},
-    "experiments": {"config"},
+    "experiments": {"config", "study"},
     "launch": {"command", "config", "experiment", "measures", "record"},
 }
 # And what it may import besides, inside a function.
@@ -123,6 +124,8 @@ def test_module_keeps_the_import_rule(path):
         ("ganjax/report/x.py", "from optax import adam", "report is free of jax"),
         ("ganjax/main.py", "from ganjax import train", "ganjax.train; main may"),
         ("ganjax/main.py", "def f():\n    import jax", "main is free of jax"),
+        ("launch/x.py", "def f():\n    import jax", "launch is free of jax"),
+        ("launch/x.py", "from ganjax.report import write", "ganjax.report; launch"),
         ("ganjax/step.py", "import flax.linen as nn", "only ['networks'] may"),
         ("ganjax/state.py", "from orbax import checkpoint", "only ['checkpoint'] may"),
         ("ganjax/build.py", "import ml_collections", "['config', 'validation'] may"),

@@ -14,6 +14,7 @@ from ganjax.validation import validate
 
 NAMES = ("mnist", "fashion_mnist")
 COUNTS = {"train": 7, "t10k": 4}
+ALL = {"labelled": 0, "labelled_share": 0.5}
 
 
 def images_of(count, size=28):
@@ -51,7 +52,7 @@ def folder(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("split", "count"), [("train", 7), ("test", 4)])
 @pytest.mark.parametrize("name", NAMES)
 def test_split(name, split, count, folder):
-    source = SOURCES[name](directory=str(folder), split=split)
+    source = SOURCES[name](directory=str(folder), split=split, **ALL)
     images, labels = source.arrays["images"], source.arrays["labels"]
     np.testing.assert_array_equal(images, images_of(count)[..., None], strict=True)
     expected = (9 - np.arange(count)).astype(np.int32)
@@ -62,7 +63,7 @@ def test_split(name, split, count, folder):
 def test_variable_names_the_parent_folder(name, folder, monkeypatch, tmp_path):
     folder.rename(tmp_path / name)
     monkeypatch.setenv("GANJAX_DATA", str(tmp_path))
-    assert len(SOURCES[name](directory="", split="test").arrays["labels"]) == 4
+    assert len(SOURCES[name](directory="", split="test", **ALL).arrays["labels"]) == 4
 
 
 def test_unpacked_files_of_one_split_are_enough(folder):
@@ -70,10 +71,10 @@ def test_unpacked_files_of_one_split_are_enough(folder):
         path.unlink()
     write(folder, "t10k-images-idx3-ubyte", images_of(4))
     write(folder, "t10k-labels-idx1-ubyte", np.arange(4))
-    source = SOURCES["mnist"](directory=str(folder), split="test")
+    source = SOURCES["mnist"](directory=str(folder), split="test", **ALL)
     np.testing.assert_array_equal(source.arrays["labels"], np.arange(4))
     with pytest.raises(DataError, match="has no train-images-idx3-ubyte"):
-        SOURCES["mnist"](directory=str(folder), split="train")
+        SOURCES["mnist"](directory=str(folder), split="train", **ALL)
 
 
 BAD = {
@@ -95,14 +96,14 @@ def test_files_that_do_not_fit(kind, array, words, folder):
         "labels": folder / "train-labels-idx1-ubyte.gz",
     }
     with pytest.raises(DataError, match=re.escape(words.format(**paths))) as caught:
-        SOURCES["mnist"](directory=str(folder), split="train")
+        SOURCES["mnist"](directory=str(folder), split="train", **ALL)
     assert "\n" not in str(caught.value)
 
 
 def test_mismatch_names_both_files(folder):
     write(folder, "t10k-labels-idx1-ubyte.gz", np.arange(6))
     with pytest.raises(DataError, match=r"t10k-images.* 4 images, but .*t10k-labels"):
-        SOURCES["fashion_mnist"](directory=str(folder), split="test")
+        SOURCES["fashion_mnist"](directory=str(folder), split="test", **ALL)
 
 
 def config_of(name, directory):

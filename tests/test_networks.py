@@ -9,7 +9,7 @@ from ganjax import schema
 from ganjax.networks import NETWORKS
 from ganjax.types import Examples
 
-BATCH, LATENT, WIDTHS, SLOPE = 6, 3, (5, 4), 0.2
+BATCH, LATENT, CLASSES, WIDTHS, SLOPE = 6, 3, 4, (5, 4), 0.2
 MOMENTUM, EPSILON = 0.9, 1e-5  # of the batch norm
 KEYS = jax.random.split(jax.random.key(9), BATCH)
 
@@ -22,7 +22,7 @@ def make(name, player, shape, normalization="none", **changes):
     """A network, its variables and inputs, all far from their initial values."""
     keys = {key: row.default for key, row in schema.NETWORKS[name][player].items()}
     keys |= {"widths": WIDTHS, "slope": SLOPE, "normalization": normalization}
-    examples = Examples(shape, classes=0)
+    examples = Examples(shape, CLASSES)
     network = NETWORKS[name][player](examples, axis_name=None, **keys | changes)
     inputs = 2 * jax.random.normal(
         jax.random.key(1), (BATCH, *((LATENT,) if player == "generator" else shape))
@@ -173,3 +173,45 @@ def test_init_is_a_function_of_its_key(name, player):
     kernels = [(a, b) for a, b in zip(one, other, strict=True) if a.ndim == 2]
     assert len(kernels) == len(WIDTHS) + 1
     assert all((a != b).all() for a, b in kernels)
+
+
+@pytest.mark.parametrize("name", ["mlp", "dense"])
+@pytest.mark.parametrize("normalization", ["none", "batch"])
+def test_logits_are_a_layer_beside_the_score(name, normalization):
+    def made(head):
+        return make(name, "discriminator", (5, 4, 3), normalization, head=head)
+
+    network, variables, inputs = made("score_and_logits")
+    (score, logits, _), _ = apply(network, variables, inputs, train=True)
+    expected, layers, _ = by_hand(variables, inputs, train=True)
+    assert_close(score, expected[:, 0])
+    last = jax.tree.map(
+        lambda leaf: np.asarray(leaf, np.float64), variables["params"]["Dense_1"]
+    )
+    assert last["kernel"].shape == (WIDTHS[-1], CLASSES)
+    assert_close(logits, layers[-1] @ last["kernel"] + last["bias"])
+    # A run of the score alone begins with the same parameters.
+    alone = made("score")[0].init(jax.random.key(0), inputs, None)["params"]
+    both = network.init(jax.random.key(0), inputs, None)["params"]
+    assert set(both) - set(alone) == {"Dense_1"}
+    for part in alone:
+        jax.tree.map(np.testing.assert_array_equal, alone[part], both[part])
+
+
+@pytest.mark.parametrize("name", ["mlp", "dense"])
+def test_score_of_logits_alone(name):
+    network, variables, inputs = make(name, "discriminator", (7,), head="logits")
+    (score, logits, _), _ = apply(network, variables, inputs, train=True)
+    expected, _, _ = by_hand(variables, inputs, train=True)
+    assert set(variables["params"]) == {"layers", "Dense_0"}  # no layer of a score
+    assert expected.shape == (BATCH, CLASSES)
+    assert_close(logits, expected)
+    assert_close(score, np.log(np.exp(expected).sum(axis=1)))
+
+
+@pytest.mark.parametrize(
+    ("head", "classes"), [("score", 0), ("score_and_logits", 4), ("logits", 4)]
+)
+def test_network_says_how_many_logits_it_makes(head, classes):
+    assert make("mlp", "discriminator", (7,), head=head)[0].classes == classes
+    assert make("mlp", "generator", (7,))[0].classes == 0

@@ -110,6 +110,7 @@ def make_convolutional_build(axis_name, normalization, conditional):
             slope=0.2,
             normalization=normalization,
             conditioning="projection" if conditional else "none",
+            head="score",
         ),
     }
     return make_build(

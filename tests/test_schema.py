@@ -5,11 +5,22 @@ import inspect
 import jax
 import numpy as np
 import pytest
+from test_folder import write_classes
 from test_mnist import write_files
 
-from ganjax import data, games, networks, objectives, optim, penalties, schema
+from ganjax import (
+    augment,
+    corrections,
+    data,
+    games,
+    networks,
+    objectives,
+    optim,
+    penalties,
+    schema,
+)
 from ganjax.build import build_experiment
-from ganjax.config import defaults, keys_of, penalty
+from ganjax.config import augmentation, correction, defaults, keys_of, penalty
 from ganjax.games.adversarial import PRIORS
 from ganjax.types import Outcome
 from ganjax.validation import validate
@@ -19,11 +30,13 @@ from ganjax.validation import validate
 ROWS = {
     "data": schema.SOURCES,
     "game": schema.GAMES,
+    "augment": schema.AUGMENTATIONS,
     "objective": schema.OBJECTIVES,
     "penalties": {
         name: {key: row for key, row in keys.items() if key != "every"}
         for name, keys in schema.PENALTIES.items()
     },
+    "corrections": schema.CORRECTIONS,
     "optimizers": schema.OPTIMIZERS,
     "schedule": schema.SCHEDULES,
     **{f"networks/{network}": players for network, players in schema.NETWORKS.items()},
@@ -31,8 +44,10 @@ ROWS = {
 BUILDERS = {
     "data": data.SOURCES,
     "game": games.GAMES,
+    "augment": augment.AUGMENTATIONS,
     "objective": objectives.OBJECTIVES,
     "penalties": penalties.PENALTIES,
+    "corrections": corrections.CORRECTIONS,
     "optimizers": optim.OPTIMIZERS,
     "schedule": games.SCHEDULES,
     **{f"networks/{network}": made for network, made in networks.NETWORKS.items()},
@@ -82,11 +97,12 @@ def test_defaults_of_functions_are_those_of_the_schema(keys, builder):
 
 @pytest.mark.parametrize("key", KEYS)
 def test_numbers_have_a_range(key):
-    # Only a range refuses NaN.
+    # Only a range or a list refuses NaN.
     value = key.default if key.kind is None else key.kind()
     while isinstance(value, tuple):
         value = value[0]
-    assert bool(key.range) == isinstance(value, int | float)
+    is_number = isinstance(value, int | float)
+    assert bool(key.range) == (is_number and not key.choices)
 
 
 NAMES = [
@@ -100,9 +116,11 @@ NAMES = [
 
 
 def config_of(**names):
-    return defaults(
-        **{"data": "digits", "network": "mlp", "objective": "hinge"} | names
-    )
+    data = "ring" if names.get("network") in schema.POINT_NETWORKS else "digits"
+    if names.get("objective") in schema.WITHOUT_GENERATOR:
+        names = {"game": "supervised", **names}
+    objective = {"supervised": "classification"}.get(names.get("game"), "hinge")
+    return defaults(**{"data": data, "network": "mlp", "objective": objective} | names)
 
 
 @pytest.mark.parametrize(("part", "name"), NAMES)
@@ -111,10 +129,17 @@ def test_defaults_are_good(part, name):
     assert validate(config) == config.to_dict()
 
 
-@pytest.mark.parametrize("name", schema.PENALTIES)
-def test_defaults_of_penalties_are_good(name):
-    config = config_of()
-    config.penalties[name] = penalty(name)
+@pytest.mark.parametrize(
+    ("section", "make", "name"),
+    [
+        *(("augment", augmentation, name) for name in schema.AUGMENTATIONS),
+        *(("penalties", penalty, name) for name in schema.PENALTIES),
+        *(("corrections", correction, name) for name in schema.CORRECTIONS),
+    ],
+)
+def test_defaults_of_what_is_added_are_good(section, make, name):
+    config = config_of(play="simultaneous")
+    config[section][name] = make(name)
     assert validate(config) == config.to_dict()
 
 
@@ -123,16 +148,29 @@ def test_tables_speak_of_each_other():
     players = {player for names in schema.PLAYERS.values() for player in names}
     assert all(set(made) == players for made in schema.NETWORKS.values())
     assert set(schema.SOURCES) > schema.IMAGES >= schema.LABELLED
-    assert set(schema.NETWORKS) > schema.IMAGE_NETWORKS
+    assert set(schema.NETWORKS) > schema.IMAGE_NETWORKS | schema.POINT_NETWORKS
     assert set(schema.SOURCES) > data.MIXTURES
     assert schema.NUMBER_SCHEDULE["shape"].choices == tuple(optim.SHAPES)
     assert schema.GAMES["adversarial"].keys["prior"].choices == tuple(PRIORS)
-    takes_axis = {
+    for table, coupled in (
+        (objectives.OBJECTIVES, objectives.BATCH_COUPLED),
+        (penalties.PENALTIES, penalties.BATCH_COUPLED),
+    ):
+        takes = {n for n, made in table.items() if "axis_name" in keywords_of(made)}
+        assert takes == coupled
+    viewed = {
         name
-        for name, builder in objectives.OBJECTIVES.items()
-        if "axis_name" in keywords_of(builder)
+        for name, game in games.GAMES.items()
+        if "view" in inspect.signature(game).parameters
     }
-    assert takes_axis == objectives.BATCH_COUPLED
+    assert viewed == schema.VIEWED
+    alone = set()
+    for name, row in schema.OBJECTIVES.items():
+        values = {key: k.default for key, k in row.keys.items()}
+        if "generator" not in objectives.OBJECTIVES[name](**values).losses:
+            alone.add(name)
+    assert alone == schema.WITHOUT_GENERATOR
+    assert schema.LABEL_FIELDS > schema.LOGIT_FIELDS
 
 
 @pytest.mark.parametrize("row", [*schema.GAMES.values(), *schema.OBJECTIVES.values()])
@@ -140,22 +178,39 @@ def test_fields_are_those_of_an_outcome(row):
     assert set(row.fields) <= set(Outcome._fields)
 
 
+FITTING = [
+    (network, source)
+    for network in schema.NETWORKS
+    for source in schema.SOURCES
+    if network
+    not in (schema.POINT_NETWORKS if source in schema.IMAGES else schema.IMAGE_NETWORKS)
+]
+
+
+def makes_logits(network, source):
+    has_head = "head" in schema.NETWORKS[network]["discriminator"]
+    return has_head and source in schema.LABELLED
+
+
 @pytest.mark.parametrize(
-    ("network", "source"),
+    ("game", "network", "source"),
     [
-        (network, source)
-        for network in schema.NETWORKS
-        for source in schema.SOURCES
-        if source in schema.IMAGES or network not in schema.IMAGE_NETWORKS
+        (game, network, source)
+        for game in schema.GAMES
+        for network, source in FITTING
+        if game != "supervised" or makes_logits(network, source)
     ],
 )
-@pytest.mark.parametrize("game", schema.GAMES)
-def test_game_makes_the_fields_it_declares(
-    game, network, source, tmp_path, monkeypatch
-):
-    write_files(tmp_path / source)
-    monkeypatch.setenv("GANJAX_DATA", str(tmp_path))
+def test_game_makes_the_fields_it_declares(game, network, source, tmp_path):
+    write_classes(write_files(tmp_path / "data"))
     config = config_of(game=game, network=network, data=source)
+    if (network, source, game) == ("affine", "mixture", "adversarial"):
+        config.game.latent_size = 1
+    if "directory" in config.data:
+        config.data.directory = str(tmp_path / "data")
+    logits = makes_logits(network, source)
+    if logits:
+        config.networks.discriminator.head = "score_and_logits"
     experiment = build_experiment(validate(config))
 
     def play(key):
@@ -167,4 +222,5 @@ def test_game_makes_the_fields_it_declares(
     outcome = jax.eval_shape(play, jax.random.key(0))
     made = {field for field in Outcome._fields if getattr(outcome, field) is not None}
     unlabelled = schema.LABEL_FIELDS if source not in schema.LABELLED else set()
-    assert made == set(schema.GAMES[game].fields) - unlabelled
+    unmade = unlabelled if logits else unlabelled | schema.LOGIT_FIELDS
+    assert made == set(schema.GAMES[game].fields) - unmade

@@ -8,7 +8,16 @@ import pytest
 from ml_collections import ConfigDict
 
 from ganjax import schema
-from ganjax.config import ConfigError, defaults, flatten, penalty, schedule
+from ganjax.config import (
+    ConfigError,
+    augmentation,
+    correction,
+    defaults,
+    flatten,
+    penalty,
+    schedule,
+    section,
+)
 from ganjax.validation import check_resumable, numbers, validate
 
 NAN, INF = float("nan"), float("inf")
@@ -81,6 +90,9 @@ UNKNOWN = [
     ("objective.targets", "config.objective.targets: unknown key"),
     ("penalties.real_gradiant", "real_gradiant: unknown key; did you mean real_gradi"),
     ("penalties.real_gradient.target", "config.penalties.real_gradient.target: unkn"),
+    ("augment.blur", "config.augment.blur: unknown key; known: instance_noise"),
+    ("augment.instance_noise", "config.augment.instance_noise.final: unknown key"),
+    ("corrections.consensuss", "corrections.consensuss: unknown key; did you mean con"),
     ("optimizers.encoder", "config.optimizers.encoder: unknown key"),
     ("optimizers.generator.lr", "config.optimizers.generator.lr: unknown key"),
     ("average.encoder", "config.average.encoder: unknown key"),
@@ -110,6 +122,7 @@ def test_unknown_key(key, words):
     [
         *("seed", "steps", "data", "game", "networks", "objective", "penalties"),
         *("optimizers", "average", "schedule", "parallel", "record", "evaluation"),
+        *("augment", "corrections"),
         *("data.sd", "game.prior", "objective.real_target", "record.keep"),
         *("networks.generator", "networks.discriminator.slope"),
         *("optimizers.discriminator", LR, "average.generator.decay"),
@@ -127,6 +140,7 @@ def test_missing_key(key):
         *("data", "game", "networks", "networks.generator", "objective", "penalties"),
         *("penalties.real_gradient", "optimizers", "optimizers.generator", "average"),
         *("average.generator", "schedule", "parallel", "record", "evaluation"),
+        *("augment", "augment.instance_noise", "corrections", "corrections.consensus"),
         "penalties.real_gradient.weight_schedule",
     ],
 )
@@ -253,11 +267,54 @@ def test_bad_mixture(key, value, words):
 
 
 @pytest.mark.parametrize(
+    ("data", "latent_size", "words"),
+    [
+        (
+            "ring",
+            3,
+            "config.game.latent_size: must be 2, the dimension of the",
+        ),
+        ("mixture", 2, "config.game.latent_size: must be 1, the dimension of the data"),
+        ("digits", 2, "networks.discriminator: affine is for points, not for digits"),
+    ],
+)
+def test_network_of_points(data, latent_size, words):
+    config = defaults(data=data, network="affine", objective="hinge")
+    config.game.latent_size = latent_size
+    refuses(words, validate, config)
+
+
+@pytest.mark.parametrize(("data", "latent_size"), [("ring", 2), ("mixture", 1)])
+def test_network_of_points_with_as_many_latents(data, latent_size):
+    config = defaults(data=data, network="affine", objective="hinge")
+    config.game.latent_size = latent_size
+    assert validate(config) == config.to_dict()
+
+
+def test_correction_needs_a_joint_gradient():
+    config = defaults(data="ring", network="mlp", objective="hinge")
+    config.corrections.consensus = correction("consensus")
+    words = "config.corrections: need the schedule simultaneous, as there is"
+    refuses(words, validate, config)
+    config.schedule = section(schema.SCHEDULES, "simultaneous")
+    assert validate(config) == config.to_dict()
+
+
+def test_augmentation_needs_a_game_that_shows_it(monkeypatch):
+    config = defaults(data="ring", network="mlp", objective="hinge")
+    config.augment.instance_noise = augmentation("instance_noise")
+    assert validate(config) == config.to_dict()
+    monkeypatch.setattr(schema, "VIEWED", frozenset())
+    words = "config.augment: must be empty, as the game adversarial has no"
+    refuses(words, validate, config)
+
+
+@pytest.mark.parametrize(
     ("fields", "words"),
     [
         (
-            ("mean", "real_logits"),
-            "least_squares reads mean, real_logits, which the gam",
+            ("mean", "reconstruction"),
+            "least_squares reads mean, reconstruction, which the",
         ),
         (("real_label",), "least_squares needs labels, which the data ring has not"),
     ],
@@ -275,14 +332,137 @@ def test_objective_that_reads_labels_of_labelled_data(monkeypatch):
     assert validate(config)["objective"] == {"name": "hinge"}
 
 
+def labelled_config(objective, **names):
+    names = {"data": "digits", "network": "mlp", **names}
+    return defaults(objective=objective, **names).to_dict()
+
+
+HEAD = "networks.discriminator.head"
+
+
+@pytest.mark.parametrize(
+    ("config", "key", "value", "words"),
+    [
+        (
+            labelled_config("semi_supervised"),
+            HEAD,
+            "score",
+            f"config.{HEAD}: score makes no class logits, which semi_supervised reads; "
+            "choose score_and_logits or logits",
+        ),
+        (
+            labelled_config("semi_supervised", network="maxout"),
+            "steps",
+            1,
+            "config.networks.discriminator: maxout makes no class logits, which semi_su"
+            "pervised reads; those that can are mlp, dense, dcgan",
+        ),
+        (
+            labelled_config("semi_supervised"),
+            "networks.discriminator.conditioning",
+            "projection",
+            "config.networks.discriminator.conditioning: a projection adds",
+        ),
+        (
+            labelled_config("hinge", data="ring"),
+            HEAD,
+            "logits",
+            f"config.{HEAD}: the data ring has no labels for logits",
+        ),
+        (
+            labelled_config("semi_supervised", data="ring"),
+            "steps",
+            1,
+            "config.objective: semi_supervised needs labels, which the data ring has",
+        ),
+        (
+            labelled_config("auxiliary_classifier"),
+            "data.labelled",
+            100,
+            "config.data.labelled_share: must be 1, not 0.5: auxiliary_classif",
+        ),
+        (
+            labelled_config("classification"),
+            "steps",
+            1,
+            "config.objective: classification has no loss for the generator",
+        ),
+        (
+            labelled_config("classification", game="supervised", play="alternating"),
+            "steps",
+            1,
+            "config.schedule: alternating takes two players; the game supe",
+        ),
+        (
+            labelled_config("classification", game="supervised"),
+            "penalties.real_gradient",
+            penalty("real_gradient").to_dict(),
+            "config.penalties: the game supervised makes no scores to be penalised",
+        ),
+        (
+            labelled_config("hinge", game="supervised"),
+            "steps",
+            1,
+            "config.objective: hinge reads fake_score, real_score, which the game",
+        ),
+        (
+            labelled_config("hinge"),
+            "data.labelled_share",
+            0.0,
+            "config.data.labelled_share: must lie in (0, 1], not 0.0",
+        ),
+    ],
+)
+def test_labels_and_logits_where_there_are_none(config, key, value, words):
+    refuses(words, validate, ConfigDict(changed(key, value, config)))
+
+
+@pytest.mark.parametrize(
+    ("objective", "changes"),
+    [
+        ("semi_supervised", {"data.labelled": 100}),
+        ("semi_supervised", {HEAD: "score_and_logits"}),
+        ("auxiliary_classifier", {"data.labelled": 100, "data.labelled_share": 1.0}),
+        ("hinge", {HEAD: "score_and_logits"}),
+    ],
+)
+def test_labels_and_logits_that_fit(objective, changes):
+    config = labelled_config(objective)
+    for key, value in changes.items():
+        config = changed(key, value, config)
+    assert validate(ConfigDict(config)) == config
+
+
+@pytest.mark.parametrize(
+    ("objective", "head"),
+    [
+        ("hinge", "score"),
+        ("auxiliary_classifier", "score_and_logits"),
+        ("semi_supervised", "logits"),
+    ],
+)
+def test_discriminator_gets_the_head_that_the_objective_reads(objective, head):
+    config = labelled_config(objective)
+    assert config["networks"]["discriminator"]["head"] == head
+
+
+def test_supervised_defaults():
+    config = labelled_config("classification", game="supervised")
+    assert set(config["networks"]) == set(config["optimizers"]) == {"discriminator"}
+    assert config["schedule"] == {"name": "simultaneous"}
+    assert config["average"] == {}
+
+
 def test_numbers():
     adam = {"learning_rate": 2e-4, "b1": 0.5, "b2": 0.999, "eps": 1e-8}
     assert numbers(validate(ConfigDict(good_config()))) == {
         "game": {},
         "objective": {"real_target": 1.0, "fake_target": 0.0, "generator_target": 1.0},
+        "augment": {},
         "penalties": {
             "real_gradient": {"weight": 2.0, "weight_schedule": {"cosine": 0.5}}
         },
+        "corrections": {},
         "optimizers": {"discriminator": adam, "generator": adam},
         "average": {"generator": {"decay": 0.999}},
         "steps": 10_000.0,
@@ -292,12 +472,20 @@ def test_numbers():
 @pytest.mark.parametrize("optimizer", schema.OPTIMIZERS)
 @pytest.mark.parametrize("objective", schema.OBJECTIVES)
 def test_numbers_are_the_floats_of_traced_sections(objective, optimizer):
+    alone = objective in schema.WITHOUT_GENERATOR
     config = defaults(
-        data="grid", network="dense", objective=objective, optimizer=optimizer
+        data="digits",
+        network="dense",
+        objective=objective,
+        optimizer=optimizer,
+        play="simultaneous",
+        game="supervised" if alone else "adversarial",
     )
-    config.optimizers.generator.clip_weights = 0.01
-    for name in schema.PENALTIES:
+    config.optimizers.discriminator.clip_weights = 0.01
+    for name in schema.PENALTIES if not alone else ():
         config.penalties[name] = penalty(name)
+    config.augment.instance_noise = augmentation("instance_noise")
+    config.corrections.consensus = correction("consensus")
     config = validate(config)
     floats = {
         key: value
@@ -367,3 +555,66 @@ def test_config_of_another_program_is_not_resumed():
     refuses(
         "steps was None, is 10000", check_resumable, {"vocab_size": 7}, good_config()
     )
+
+
+def f_divergence(divergence, **numbers):
+    config = defaults(data="ring", network="mlp", objective="f_divergence")
+    config.objective.update(divergence=divergence, **numbers)
+    return config
+
+
+@pytest.mark.parametrize(
+    ("divergence", "numbers"),
+    [
+        ("kl", {}),
+        ("weighted_jensen_shannon", {"pi": 0.3}),
+        ("alpha_below_one", {"alpha": -1.0}),
+        ("alpha_above_one", {"alpha": 2.0}),
+    ],
+)
+def test_divergence_with_its_number(divergence, numbers):
+    objective = validate(f_divergence(divergence, **numbers))["objective"]
+    assert (
+        objective
+        == {
+            "name": "f_divergence",
+            "divergence": divergence,
+            "generator": "saturating",
+            "pi": None,
+            "alpha": None,
+        }
+        | numbers
+    )
+
+
+@pytest.mark.parametrize(
+    ("divergence", "numbers", "words"),
+    [
+        ("kullback", {}, "divergence: 'kullback' is none of total_variation, kl,"),
+        ("alpha_above_one", {}, "alpha: missing; alpha_above_one needs it in (1, inf)"),
+        ("kl", {"pi": 0.5}, "pi: kl has no such number"),
+        ("weighted_jensen_shannon", {"pi": 1.0}, "pi: must lie in (0, 1), not 1.0"),
+        ("alpha_below_one", {"alpha": 0.0}, "alpha: at 0 the divergence is the limit "),
+        ("alpha_below_one", {"alpha": 0.0}, "reverse_kl; choose that divergence"),
+        (
+            "alpha_above_one",
+            {"alpha": 1.0},
+            "alpha: at 1 the divergence is the limit kl",
+        ),
+        ("alpha_above_one", {"alpha": 0.5}, "alpha_above_one needs (1, inf), not 0.5"),
+    ],
+)
+def test_divergence_that_cannot_be(divergence, numbers, words):
+    with pytest.raises(ConfigError, match=re.escape(words)):
+        validate(f_divergence(divergence, **numbers))
+
+
+def test_slope_above_one():
+    config = defaults(
+        data="ring", network="mlp", objective="generalized_loss_sensitive"
+    )
+    config.objective.slope = 1.5
+    with pytest.raises(
+        ConfigError, match=re.escape("slope: must lie in (-inf, 1], not")
+    ):
+        validate(config)

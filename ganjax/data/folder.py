@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ganjax.data.files import DataError
-from ganjax.data.images import resident
+from ganjax.data.images import few_labels, resident
 from ganjax.types import Source
 
 # Also of formats that cannot be read: to pass over such a photograph in silence would
@@ -62,16 +62,24 @@ def image_folder(
 
 
 def class_folders(
-    *, directory: str, height: int, width: int, channels: int, mismatch: str
+    *,
+    directory: str,
+    height: int,
+    width: int,
+    channels: int,
+    mismatch: str,
+    labelled: int,
+    labelled_share: float,
 ) -> Source:
     """As `image_folder`, but an image's label is the sub-folder in which it lies.
 
     Classes are the sub-folders that hold images, numbered from 0 in the order of their
-    names as text: `10` comes before `9`.
+    names as text: `10` comes before `9`. For `labelled` and `labelled_share` see
+    `few_labels`.
 
     Raises:
-      DataError: as `image_folder`; or an image lies elsewhere than in a sub-folder, or
-        all lie in the same.
+      DataError: as `image_folder`; or an image lies elsewhere than in a sub-folder, all
+        lie in the same, or so many cannot be labelled.
     """
     folder = _folder("class_folders", directory)
     paths = _find(folder)
@@ -90,7 +98,8 @@ def class_folders(
             "class folders, or read it as image_folder, without labels"
         )
     images = _read(folder, paths, (height, width, channels), mismatch)
-    return resident(images, labels, classes=len(classes))
+    source = resident(images, labels, classes=len(classes))
+    return few_labels(source, labelled=labelled, labelled_share=labelled_share)
 
 
 def _folder(name: str, directory: str) -> Path:

@@ -4,7 +4,7 @@ import numpy as np
 
 from ganjax.data.files import DataError, find_files
 from ganjax.data.idx import read_idx
-from ganjax.data.images import resident
+from ganjax.data.images import few_labels, resident
 from ganjax.types import Source
 
 _SHAPE = (28, 28)
@@ -56,7 +56,9 @@ _FASHION_MNIST: _Sums = {
 }
 
 
-def mnist(*, directory: str, split: str) -> Source:
+def mnist(
+    *, directory: str, split: str, labelled: int, labelled_share: float
+) -> Source:
     """Handwritten digits, 28 x 28 x 1, ten classes; 60,000 to train, 10,000 to test.
 
     Y. LeCun, L. Bottou, Y. Bengio and P. Haffner 1998, "Gradient-Based Learning Applied
@@ -65,14 +67,19 @@ def mnist(*, directory: str, split: str) -> Source:
     Args:
       directory: that holds the files; "" for `$GANJAX_DATA/mnist`, else a download.
       split: "train" or "test".
+      labelled: see `few_labels`.
+      labelled_share: see `few_labels`.
 
     Raises:
-      DataError: a file is missing or damaged.
+      DataError: a file is missing or damaged, or so many cannot be labelled.
     """
-    return _read("mnist", _MNIST[split], directory=directory, url=_MNIST_URL)
+    source = _read("mnist", _MNIST[split], directory=directory, url=_MNIST_URL)
+    return few_labels(source, labelled=labelled, labelled_share=labelled_share)
 
 
-def fashion_mnist(*, directory: str, split: str) -> Source:
+def fashion_mnist(
+    *, directory: str, split: str, labelled: int, labelled_share: float
+) -> Source:
     """Zalando's articles of clothing, of the same form as `mnist`.
 
     H. Xiao, K. Rasul and R. Vollgraf 2017, "Fashion-MNIST: a Novel Image Dataset for
@@ -82,16 +89,19 @@ def fashion_mnist(*, directory: str, split: str) -> Source:
       directory: that holds the files; "" for `$GANJAX_DATA/fashion_mnist`, else a
         download.
       split: "train" or "test".
+      labelled: see `few_labels`.
+      labelled_share: see `few_labels`.
 
     Raises:
-      DataError: a file is missing or damaged.
+      DataError: a file is missing or damaged, or so many cannot be labelled.
     """
-    return _read(
+    source = _read(
         "fashion_mnist",
         _FASHION_MNIST[split],
         directory=directory,
         url=_FASHION_MNIST_URL,
     )
+    return few_labels(source, labelled=labelled, labelled_share=labelled_share)
 
 
 # Of one split only, so that a folder that holds nothing else is enough for it.

@@ -7,8 +7,18 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from ganjax.games.classify import make_classify
 from ganjax.keys import fold
-from ganjax.types import Batch, Examples, Game, Network, Outcome, Tree, Variables
+from ganjax.types import (
+    Batch,
+    Examples,
+    Game,
+    Network,
+    Outcome,
+    Tree,
+    Variables,
+    View,
+)
 
 PRIORS = {
     "normal": lambda key, size: jax.random.normal(key, (size,)),
@@ -16,7 +26,7 @@ PRIORS = {
 }
 
 # What a round's keys are used for; no two draws share one.
-_LATENTS, _GENERATOR, _REAL, _FAKE, _END = range(5)
+_LATENTS, _GENERATOR, _REAL, _FAKE, _END, _VIEW = range(6)
 
 _INTERPOLATION_STEPS = 10
 
@@ -24,6 +34,7 @@ _INTERPOLATION_STEPS = 10
 def adversarial(
     networks: Mapping[str, Network],
     examples: Examples,
+    view: View = lambda examples, keys: examples,
     *,
     latent_size: int,
     prior: str,
@@ -33,19 +44,28 @@ def adversarial(
     Args:
       networks: "generator" and "discriminator".
       examples: what they look like, for initialisation.
+      view: what the discriminator sees of examples in training; of itself, all.
       latent_size: dimension Z of the latents.
       prior: their distribution, "normal" N(0, 1) or "uniform" U(-1, 1) per component.
 
-    The outcome holds real and fake, their scores, logits, features and labels; a fake
-    has the label of the real example of its index. Probes: `sample [B, ...]`;
-    `interpolation [B, 10, ...]`, along the straight line between two latents; `score
-    [B]` of the given batch.
+    The outcome holds real and fake as they are before the view, their scores, logits,
+    features and labels; a fake has the label of the real example of its index. `score`
+    sees its examples as `play` sees the real ones. Probes, without the view: `sample
+    [B, ...]`; `interpolation [B, 10, ...]`, along the straight line between two
+    latents; `score [B]` of the given batch; and where the discriminator makes class
+    logits `classify [B]`, the likeliest class of each of the batch.
     """
     generator, discriminator = networks["generator"], networks["discriminator"]
 
     def draw(keys: Array, purpose: int = _LATENTS) -> Array:
         draw_one = lambda key: PRIORS[prior](key, latent_size)  # noqa: E731
         return jax.vmap(draw_one)(fold(keys, purpose))
+
+    def judge(
+        opponent: Variables, examples: Array, label: Array | None, keys: Array, use: int
+    ) -> tuple[Any, dict[str, Tree]]:
+        seen = view(examples, fold(fold(keys, _VIEW), use))
+        return discriminator.apply(opponent, seen, label, fold(keys, use), train=True)
 
     def init(key: Array) -> dict[str, Variables]:
         latents = jnp.zeros((2, latent_size))
@@ -68,12 +88,10 @@ def adversarial(
             train=True,
         )
         opponent = variables["discriminator"]
-        real_output, state = discriminator.apply(
-            opponent, batch.real, batch.label, fold(keys, _REAL), train=True
-        )
+        real_output, state = judge(opponent, batch.real, batch.label, keys, _REAL)
         # Batch statistics see the real batch, then the generated one.
-        fake_output, state = discriminator.apply(
-            {**opponent, **state}, fake, batch.label, fold(keys, _FAKE), train=True
+        fake_output, state = judge(
+            {**opponent, **state}, fake, batch.label, keys, _FAKE
         )
         outcome = Outcome(
             real=batch.real,
@@ -96,13 +114,7 @@ def adversarial(
         label: Array | None,
         keys: Array,
     ) -> Array:
-        output, _ = discriminator.apply(
-            variables["discriminator"],
-            examples,
-            label,
-            fold(keys, _REAL),
-            train=True,
-        )
+        output, _ = judge(variables["discriminator"], examples, label, keys, _REAL)
         return output[0]
 
     def generate(
@@ -135,4 +147,6 @@ def adversarial(
         return output[0]
 
     probes = {"sample": sample, "interpolation": interpolation, "score": probe_score}
+    if discriminator.classes:
+        probes["classify"] = make_classify(discriminator)
     return Game(init, play, score, probes)

@@ -5,23 +5,26 @@ from collections.abc import Callable
 from ganjax.types import Schedule
 
 
-def alternating(*, discriminator_rounds: int, generator_rounds: int) -> Schedule:
-    """The discriminator moves k times, then the generator: the double loop.
+def alternating(
+    players: tuple[str, ...], *, discriminator_rounds: int, generator_rounds: int
+) -> Schedule:
+    """The discriminator moves k times, then all others: the double loop.
 
     Goodfellow et al. 2014, "Generative Adversarial Nets", algorithm 1.
     """
+    others = tuple(player for player in players if player != "discriminator")
     return (
         (("discriminator",), discriminator_rounds),
-        (("generator",), generator_rounds),
+        (others, generator_rounds),
     )
 
 
-def simultaneous() -> Schedule:
-    """Both move from the same forward pass.
+def simultaneous(players: tuple[str, ...]) -> Schedule:
+    """All players move from the same forward pass; one that is alone just moves.
 
     Nowozin et al. 2016, "f-GAN", algorithm 1.
     """
-    return ((("discriminator", "generator"), 1),)
+    return ((players, 1),)
 
 
 SCHEDULES: dict[str, Callable[..., Schedule]] = {

@@ -13,7 +13,13 @@ import jax.numpy as jnp
 from jax import Array
 
 from ganjax.networks.convolution import Convolution, TransposedConvolution
-from ganjax.networks.layers import Embedding, Score, batch_norm, make_network
+from ganjax.networks.layers import (
+    Embedding,
+    Head,
+    batch_norm,
+    make_network,
+    read_out,
+)
 from ganjax.types import Examples, Network
 
 _KERNEL, _STRIDES = (4, 4), (2, 2)
@@ -65,12 +71,12 @@ class _Discriminator(nn.Module):
     slope: float
     normalization: str
     axis_name: str | None
-    classes: int
+    head: Head
 
     @nn.compact
     def __call__(
         self, images: Array, label: Array | None, train: bool
-    ) -> tuple[Array, None, tuple[Array, ...]]:
+    ) -> tuple[Array, Array | None, tuple[Array, ...]]:
         spectral = self.normalization == "spectral"
         update: dict[str, Any] = {"update_stats": train} if spectral else {}
 
@@ -90,9 +96,12 @@ class _Discriminator(nn.Module):
                 hidden = batch_norm(self.axis_name, train)(hidden)
             hidden = nn.leaky_relu(hidden, self.slope)
             features.append(hidden)
-        dense = constrained(nn.Dense(1, kernel_init=_INIT))
-        score = Score(self.classes, dense)(hidden, label, **update)
-        return score, None, tuple(features)
+
+        def dense(units: int) -> nn.Module:
+            return constrained(nn.Dense(units, kernel_init=_INIT))
+
+        score, logits = read_out(self.head, dense, hidden, label, **update)
+        return score, logits, tuple(features)
 
 
 def generator(
@@ -126,8 +135,9 @@ def discriminator(
     slope: float,
     normalization: str,
     conditioning: str,
+    head: str,
 ) -> Network:
-    """Images `[B, H, W, C]` to `(score [B], None, features [B, h, w, c])`.
+    """Images `[B, H, W, C]` to `(score [B], logits [B, K] or None, features)`.
 
     Args:
       examples: what they look like.
@@ -138,9 +148,13 @@ def discriminator(
         "spectral", each kernel divided by its largest singular value, found by one
         step of power iteration a call (Miyato et al. 2018, "Spectral Normalization for
         Generative Adversarial Networks", algorithm 1).
-      conditioning: "none" or "projection".
+      conditioning: of the score, "none" or "projection".
+      head: "score", "score_and_logits" or "logits"; see `read_out`.
+
+    Features are those of the convolutions, `[B, h, w, c]`.
     """
-    classes = examples.classes if conditioning == "projection" else 0
+    made = Head(head, examples.classes, conditioning)
     return make_network(
-        _Discriminator(channels, slope, normalization, axis_name, classes)
+        _Discriminator(channels, slope, normalization, axis_name, made),
+        classes=made.logits,
     )

@@ -1,18 +1,21 @@
 """What the networks share: the pair of functions, normalisation, conditioning."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
+from jax.nn import logsumexp
 
 from ganjax.types import Network, Tree
 
 
-def make_network(module: nn.Module) -> Network:
+def make_network(module: nn.Module, *, classes: int = 0) -> Network:
     """The pure functions of a module that is called as `module(inputs, label, train)`.
 
     Everything in `variables` but `params` is new state after a call in training mode.
+    `classes` is how many class logits it makes.
     """
 
     def init(key: Array, inputs: Array, label: Array | None) -> Any:
@@ -32,7 +35,7 @@ def make_network(module: nn.Module) -> Network:
         )
         return output, dict(mutable)
 
-    return Network(init, apply)
+    return Network(init, apply, classes)
 
 
 def batch_norm(axis_name: str | None, train: bool) -> nn.BatchNorm:
@@ -83,3 +86,48 @@ class Score(nn.Module):
         pooled = features.sum(axis=tuple(range(1, features.ndim - 1)))
         directions = nn.Embed(self.classes, pooled.shape[-1])(label)
         return score + jnp.sum(directions * pooled, axis=-1)
+
+
+class Head(NamedTuple):
+    """What a discriminator says of its last features; see `read_out`."""
+
+    name: str  # "score", "score_and_logits" or "logits"
+    classes: int  # of the labels
+    conditioning: str  # "none" or "projection", of the score
+
+    @property
+    def logits(self) -> int:
+        """How many class logits it makes."""
+        return 0 if self.name == "score" else self.classes
+
+
+def read_out(
+    head: Head,
+    dense: Callable[[int], nn.Module],
+    features: Array,
+    label: Array | None,
+    **keywords: Any,
+) -> tuple[Array, Array | None]:
+    """Features `[B, ...]` to a score `[B]` and class logits `[B, K]` or None.
+
+    Each is a linear layer of its own, in the scope of the module that calls this; but
+    the head "logits" has no other layer, and its score is log sum_y exp(logits_y).
+
+    Salimans et al. 2016, "Improved Techniques for Training GANs", section 5.
+
+    Args:
+      head: what is made.
+      dense: makes a linear layer of so many outputs.
+      features: of the last layer.
+      label: `[B]`, read by a projection only.
+      **keywords: of the linear layers' calls.
+    """
+    flat = features.reshape(features.shape[0], -1)
+    if head.name == "logits":
+        logits = dense(head.classes)(flat, **keywords)
+        return logsumexp(logits, axis=-1), logits
+    projected = head.classes if head.conditioning == "projection" else 0
+    score = Score(projected, dense(1))(features, label, **keywords)
+    if head.name == "score":
+        return score, None
+    return score, dense(head.classes)(flat, **keywords)

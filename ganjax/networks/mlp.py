@@ -6,7 +6,13 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
 
-from ganjax.networks.layers import Embedding, Score, batch_norm, make_network
+from ganjax.networks.layers import (
+    Embedding,
+    Head,
+    batch_norm,
+    make_network,
+    read_out,
+)
 from ganjax.types import Examples, Network
 
 
@@ -54,15 +60,15 @@ class _Generator(nn.Module):
 
 class _Discriminator(nn.Module):
     layers: _Layers
-    classes: int
+    head: Head
 
     @nn.compact
     def __call__(
         self, examples: Array, label: Array | None, train: bool
-    ) -> tuple[Array, None, tuple[Array, ...]]:
+    ) -> tuple[Array, Array | None, tuple[Array, ...]]:
         features = self.layers(examples, train)
-        score = Score(self.classes, nn.Dense(1))(features[-1], label)
-        return score, None, features
+        score, logits = read_out(self.head, nn.Dense, features[-1], label)
+        return score, logits, features
 
 
 def generator(
@@ -99,11 +105,13 @@ def discriminator(
     slope: float,
     normalization: str,
     conditioning: str,
+    head: str,
 ) -> Network:
-    """Examples `[B, ...]` to `(score [B], None, features)`.
+    """Examples `[B, ...]` to `(score [B], logits [B, K] or None, features)`.
 
-    `conditioning` is "none" or "projection"; see `generator` for the rest.
+    `conditioning` of the score is "none" or "projection"; `head` is "score",
+    "score_and_logits" or "logits", see `read_out`; see `generator` for the rest.
     """
     layers = _Layers(widths, slope, normalization == "batch", axis_name)
-    classes = examples.classes if conditioning == "projection" else 0
-    return make_network(_Discriminator(layers, classes))
+    made = Head(head, examples.classes, conditioning)
+    return make_network(_Discriminator(layers, made), classes=made.logits)
