@@ -16,7 +16,7 @@ Arguments, as in experiments/grid.py:hinge:
   size       full (default): 100,000 steps; or small: 10,000, for a sweep in ten minutes
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 from ganjax.config import (
     ConfigDict,
@@ -25,7 +25,9 @@ from ganjax.config import (
     parse_arg,
     penalty,
     schedule,
+    sibling,
 )
+from ganjax.study import Figure, Run
 
 OBJECTIVES = (
     *("minimax", "non_saturating", "least_squares", "hinge", "wasserstein"),
@@ -73,3 +75,8 @@ def sweep(add: Callable[..., None]) -> None:
         arg = f"{objective},interpolated_gradient" if penalised else objective
         for seed in range(4):
             add(arg=arg, seed=seed)
+
+
+def study(runs: Sequence[Run]) -> Iterator[Figure]:
+    """Quality against width, as for the ring."""
+    return sibling(__file__, "ring.py", "study")(runs)

@@ -20,7 +20,7 @@ Arguments, as in experiments/ring.py:hinge or ring.py:wasserstein,interpolated_g
   size       full (default): 50,000 steps; or small: 10,000, for a sweep in ten minutes
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 from ganjax.config import (
     ConfigDict,
@@ -30,6 +30,7 @@ from ganjax.config import (
     penalty,
     schedule,
 )
+from ganjax.study import Figure, Run, group_by, measure, plot
 
 OBJECTIVES = (
     *("minimax", "non_saturating", "least_squares", "hinge", "wasserstein"),
@@ -92,3 +93,21 @@ def sweep(add: Callable[..., None]) -> None:
     for objective in OBJECTIVES:
         for seed in range(4):
             add(arg=objective, seed=seed)
+
+
+def study(runs: Sequence[Run]) -> Iterator[Figure]:
+    """How good against how wide: a generator can buy the one with the other."""
+    figure, ax = plot(width=6.0, height=3.6)
+    for index, (objective, group) in enumerate(
+        group_by(runs, "objective.name").items()
+    ):
+        ax.plot(
+            [measure(run, "variance_ratio") for run in group],
+            [measure(run, "high_quality") for run in group],
+            "os^vD*P"[index],
+            label=objective.replace("_", " "),
+        )
+    ax.plot(1.0, 0.98889, "x", color="black", ms=9, label="the data itself")
+    ax.set(xlabel="variance ratio", ylabel="high quality")
+    ax.legend()
+    yield Figure("Quality and width of the modes", figure, "A mark for each seed.")

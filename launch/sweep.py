@@ -18,6 +18,7 @@ from launch import lock
 FILE = "sweep.json"
 
 _LONGEST = 80  # characters of a folder's name
+_CHANGES = 6  # keys named of those that differ
 
 
 @dataclass(frozen=True)
@@ -189,7 +190,9 @@ def _common(configs: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 def _changes(was: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     pairs = {k: (was.get(k, "missing"), now.get(k, "missing")) for k in {**was, **now}}
-    return "; ".join(f"{k} was {a}, is {b}" for k, (a, b) in pairs.items() if a != b)
+    words = [f"{k} was {a}, is {b}" for k, (a, b) in pairs.items() if a != b]
+    more = len(words) - _CHANGES
+    return "; ".join(words[:_CHANGES]) + (f"; and {more} more" if more > 0 else "")
 
 
 def _folder(index: int, count: int, point: Point) -> str:

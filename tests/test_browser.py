@@ -80,7 +80,8 @@ addEventListener("message", ({ data }) => {
 
 @pytest.fixture(scope="module")
 def browser():
-    found = shutil.which("chromium")
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    found = next(filter(None, map(shutil.which, names)), None)
     assert found, "no chromium on PATH: apt-get install chromium"
     return found
 
