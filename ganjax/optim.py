@@ -53,12 +53,31 @@ def clip_weights(limit: Number) -> optax.GradientTransformation:
 
     Arjovsky et al. 2017, "Wasserstein GAN", algorithm 1. Must be the last of a chain.
     """
+    return _projected(lambda weights: jnp.clip(weights, -limit, limit))
 
+
+def limit_column_norms(limit: Number) -> optax.GradientTransformation:
+    """Scales down each column of a matrix that an update makes longer than `limit`.
+
+    A column `[:, j]` holds the weights that lead into unit j; arrays that are no
+    matrices stay as they are. Hinton et al. 2012, "Improving Neural Networks by
+    Preventing Co-Adaptation of Feature Detectors", section 2. Must be the last of a
+    chain.
+    """
+
+    def project(weights: Array) -> Array:
+        if weights.ndim != 2:
+            return weights
+        norm = jnp.linalg.norm(weights, axis=0)
+        return weights * (limit / jnp.maximum(norm, limit))
+
+    return _projected(project)
+
+
+def _projected(project: Callable[[Array], Array]) -> optax.GradientTransformation:
     def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
-        clipped = jax.tree.map(
-            lambda u, p: jnp.clip(p + u, -limit, limit) - p, updates, params
-        )
-        return clipped, state
+        changed = jax.tree.map(lambda u, p: project(p + u) - p, updates, params)
+        return changed, state
 
     return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
 
@@ -66,14 +85,17 @@ def clip_weights(limit: Number) -> optax.GradientTransformation:
 def _chain(
     core: optax.GradientTransformation,
     learning_rate: Number,
-    clip_gradient_norm: Number | None,
-    clip_weights_to: Number | None,
+    gradient_norm: Number | None,
+    weights: Number | None,
+    column_norm: Number | None,
 ) -> optax.GradientTransformation:
     links = [core, optax.scale_by_learning_rate(learning_rate)]
-    if clip_gradient_norm is not None:
-        links.insert(0, optax.clip_by_global_norm(clip_gradient_norm))
-    if clip_weights_to is not None:
-        links.append(clip_weights(clip_weights_to))
+    if gradient_norm is not None:
+        links.insert(0, optax.clip_by_global_norm(gradient_norm))
+    if weights is not None:
+        links.append(clip_weights(weights))
+    if column_norm is not None:
+        links.append(limit_column_norms(column_norm))
     return optax.chain(*links)
 
 
@@ -83,10 +105,12 @@ def sgd(
     momentum: Number,
     clip_gradient_norm: Number | None = None,
     clip_weights: Number | None = None,
+    max_column_norm: Number | None = None,
 ) -> optax.GradientTransformation:
     """Stochastic gradient descent with heavy-ball momentum."""
     core = optax.trace(decay=momentum)
-    return _chain(core, learning_rate, clip_gradient_norm, clip_weights)
+    limits = clip_gradient_norm, clip_weights, max_column_norm
+    return _chain(core, learning_rate, *limits)
 
 
 def rmsprop(
@@ -96,10 +120,12 @@ def rmsprop(
     eps: Number,
     clip_gradient_norm: Number | None = None,
     clip_weights: Number | None = None,
+    max_column_norm: Number | None = None,
 ) -> optax.GradientTransformation:
     """RMSProp (Hinton 2012, lecture 6e), eps outside the square root."""
     core = optax.scale_by_rms(decay=decay, eps=eps, eps_in_sqrt=False)
-    return _chain(core, learning_rate, clip_gradient_norm, clip_weights)
+    limits = clip_gradient_norm, clip_weights, max_column_norm
+    return _chain(core, learning_rate, *limits)
 
 
 def adam(
@@ -110,10 +136,12 @@ def adam(
     eps: Number,
     clip_gradient_norm: Number | None = None,
     clip_weights: Number | None = None,
+    max_column_norm: Number | None = None,
 ) -> optax.GradientTransformation:
     """Adam (Kingma and Ba 2015, algorithm 1)."""
     core = optax.scale_by_adam(b1=b1, b2=b2, eps=eps)
-    return _chain(core, learning_rate, clip_gradient_norm, clip_weights)
+    limits = clip_gradient_norm, clip_weights, max_column_norm
+    return _chain(core, learning_rate, *limits)
 
 
 OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {

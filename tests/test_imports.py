@@ -35,6 +35,8 @@ RULES: dict[str, set[str]] = {
     "evaluate": SHARED | LEAVES | {"build", "draw"},
     "replay": SHARED | {"build", "config", "state", "validation"},
     "journal": SHARED | {"evaluate", "record", "progress", "draw", "report", "state"},
+    "reference": {"augment", "config", "corrections", "losses", "objectives"}
+    | {"penalties", "schema", "study", "validation"},
     "train": BELOW_TRAIN,
     "main": {"command", "config", "validation"},
     "experiments": {"config", "study"},

@@ -30,7 +30,7 @@ def discriminator(*, keep_input=1.0, keep_hidden=1.0):
 
 def by_hand(variables, inputs):
     params = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), variables)
-    hidden = np.asarray(inputs, np.float64).reshape(len(inputs), -1)
+    hidden = (np.asarray(inputs, np.float64).reshape(len(inputs), -1) + 1) / 2
     for layer, units in enumerate((4, 3)):
         dense = params["params"][f"Dense_{layer}"]
         pieces = hidden @ dense["kernel"] + dense["bias"]

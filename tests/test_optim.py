@@ -20,7 +20,7 @@ NUMBERS = {
     "rmsprop": {"learning_rate": 0.1, "decay": 0.7, "eps": 0.3},
     "adam": {"learning_rate": 0.1, "b1": 0.6, "b2": 0.9, "eps": 0.3},
 }
-CLIPS = ("clip_gradient_norm", "clip_weights")
+CLIPS = ("clip_gradient_norm", "clip_weights", "max_column_norm")
 each_optimizer = pytest.mark.parametrize("name", NUMBERS)
 
 START = np.array([1.0, -2.0, 0.5])
@@ -88,6 +88,16 @@ def test_clipped_weights_are_within_the_limit(name):
 
 
 @each_optimizer
+def test_columns_are_no_longer_than_the_limit(name):
+    # Columns of length 5 and 1 at a limit of 2; the gradient is 0.
+    weights = {"kernel": np.array([[3.0, 0.6], [4.0, 0.8]]), "bias": np.array([9.0])}
+    still = jax.tree.map(np.zeros_like, weights)
+    [moved] = run(name, weights, [still], max_column_norm=2.0)
+    close(moved["kernel"], [[1.2, 0.6], [1.6, 0.8]])
+    close(moved["bias"], [9.0])
+
+
+@each_optimizer
 def test_clipped_gradients_have_the_norm_of_all_leaves(name):
     weights = {"kernel": np.zeros(2), "bias": np.zeros(1)}
     gradient = {"kernel": np.array([2.0, 3.0]), "bias": np.array([6.0])}  # norm 7
@@ -107,6 +117,7 @@ def test_absent_clips_leave_no_trace_in_the_state(name):
     assert links() == links(clip_gradient_norm=None, clip_weights=None)
     assert links(clip_gradient_norm=1.0) == links(clip_weights=1.0) == links() + 1
     assert links(clip_gradient_norm=1.0, clip_weights=1.0) == links() + 2
+    assert links(max_column_norm=1.0) == links() + 1
 
 
 @each_optimizer

@@ -41,6 +41,10 @@ class Divergence(NamedTuple):
     composition of g and f* under- or overflows. The docstring of a row says where even
     they are infinite in float32; where it says nothing they are finite for any score
     up to 1e4 in size.
+
+    It begins with what D_f(P || Q) is, and has the formulas in a block of their own,
+    which tests/test_reference.py evaluates: ^ is a power, |x| a size, and W inverts
+    w e^w. The domain of f* is said behind it.
     """
 
     f: Function  # of u = p / q >= 0
@@ -53,9 +57,16 @@ class Divergence(NamedTuple):
 
 
 def total_variation() -> Divergence:
-    """1/2 int |p - q|. Table 2 has f* = t, which is f* only within reach of g.
+    """1/2 int |p - q|.
 
-    The gradient of g, 1/2 sech^2, is 0 in float32 for scores beyond 44.
+    f(u) = |u - 1| / 2
+    f*(t) = max(t, -1/2) for t <= 1/2
+    T*(u) = sign(u - 1) / 2
+    g(v) = tanh(v) / 2
+    threshold = 0
+
+    Table 2 has f* = t, which is f* only within reach of g. The gradient of g,
+    1/2 sech^2, is 0 in float32 for scores beyond 44.
     """
     return Divergence(
         f=lambda u: jnp.abs(u - 1) / 2,
@@ -69,7 +80,16 @@ def total_variation() -> Divergence:
 
 
 def kl() -> Divergence:
-    """KL(P || Q). `fake` is infinite for v > 89."""
+    """KL(P || Q).
+
+    f(u) = u * log(u)
+    f*(t) = exp(t - 1) for any t
+    T*(u) = 1 + log(u)
+    g(v) = v
+    threshold = 1
+
+    `fake` is infinite for v > 89.
+    """
     return Divergence(
         f=lambda u: xlogy(u, u),
         conjugate=lambda t: jnp.exp(t - 1),
@@ -82,7 +102,16 @@ def kl() -> Divergence:
 
 
 def reverse_kl() -> Divergence:
-    """KL(Q || P). `real` is infinite for v < -88."""
+    """KL(Q || P).
+
+    f(u) = -log(u)
+    f*(t) = -1 - log(-t) for t < 0
+    T*(u) = -1 / u
+    g(v) = -exp(-v)
+    threshold = 0
+
+    `real` is infinite for v < -88.
+    """
     return Divergence(
         f=lambda u: -jnp.log(u),
         conjugate=lambda t: -1 - jnp.log(-t),
@@ -96,6 +125,12 @@ def reverse_kl() -> Divergence:
 
 def pearson() -> Divergence:
     """int (p - q)^2 / q.
+
+    f(u) = (u - 1)^2
+    f*(t) = max(t, -2)^2 / 4 + max(t, -2) for any t
+    T*(u) = 2 * (u - 1)
+    g(v) = v
+    threshold = 0
 
     Tables 2 and 6 continue the parabola t^2 / 4 + t below t = -2, where the supremum
     stays at u = 0: there their saturating generator gains by falling further. Here no
@@ -118,7 +153,16 @@ def _pearson_conjugate(t: Array) -> Array:
 
 
 def neyman() -> Divergence:
-    """int (p - q)^2 / p. `real` is infinite for v < -88, `fake` for v < -176."""
+    """int (p - q)^2 / p.
+
+    f(u) = (1 - u)^2 / u
+    f*(t) = 2 - 2 * sqrt(1 - t) for t <= 1
+    T*(u) = 1 - 1 / u^2
+    g(v) = 1 - exp(-v)
+    threshold = 0
+
+    `real` is infinite for v < -88, `fake` for v < -176.
+    """
     return Divergence(
         f=lambda u: jnp.square(1 - u) / u,
         conjugate=lambda t: 2 - 2 * jnp.sqrt(1 - t),
@@ -131,7 +175,16 @@ def neyman() -> Divergence:
 
 
 def squared_hellinger() -> Divergence:
-    """int (sqrt p - sqrt q)^2. `real` is infinite for v < -88, `fake` for v > 88."""
+    """int (sqrt p - sqrt q)^2.
+
+    f(u) = (sqrt(u) - 1)^2
+    f*(t) = t / (1 - t) for t < 1
+    T*(u) = 1 - sqrt(1 / u)
+    g(v) = 1 - exp(-v)
+    threshold = 0
+
+    `real` is infinite for v < -88, `fake` for v > 88.
+    """
     return Divergence(
         f=lambda u: jnp.square(jnp.sqrt(u) - 1),
         conjugate=lambda t: t / (1 - t),
@@ -144,7 +197,16 @@ def squared_hellinger() -> Divergence:
 
 
 def jeffrey() -> Divergence:
-    """KL(P || Q) + KL(Q || P). `fake` is infinite for v > 89."""
+    """KL(P || Q) + KL(Q || P).
+
+    f(u) = (u - 1) * log(u)
+    f*(t) = W(exp(1 - t)) + 1 / W(exp(1 - t)) + t - 2 for any t
+    T*(u) = 1 + log(u) - 1 / u
+    g(v) = v
+    threshold = 0
+
+    `fake` is infinite for v > 89.
+    """
     return Divergence(
         f=lambda u: xlogy(u - 1, u),
         conjugate=_jeffrey_conjugate,
@@ -166,7 +228,14 @@ def _jeffrey_conjugate(t: Array) -> Array:
 
 
 def jensen_shannon() -> Divergence:
-    """KL(P || M) + KL(Q || M), M = (P + Q) / 2: twice what others call by this name."""
+    """KL(P || M) + KL(Q || M), M = (P + Q) / 2: twice what others call by this name.
+
+    f(u) = u * log(u) - (u + 1) * log((u + 1) / 2)
+    f*(t) = -log(2 - exp(t)) for t < log(2)
+    T*(u) = log(2 * u / (u + 1))
+    g(v) = log(2) - softplus(-v)
+    threshold = 0
+    """
     return Divergence(
         f=lambda u: xlogy(u, u) - (u + 1) * jnp.log((u + 1) / 2),
         conjugate=lambda t: -jnp.log(2 - jnp.exp(t)),
@@ -179,7 +248,16 @@ def jensen_shannon() -> Divergence:
 
 
 def weighted_jensen_shannon(*, pi: Number) -> Divergence:
-    """pi KL(P || M) + (1 - pi) KL(Q || M), M = pi P + (1 - pi) Q, pi in (0, 1)."""
+    """pi KL(P || M) + (1 - pi) KL(Q || M), M = pi P + (1 - pi) Q, pi in (0, 1).
+
+    f(u) = pi * u * log(u) - (1 - pi + pi * u) * log(1 - pi + pi * u)
+    f*(t) = (1 - pi) * log((1 - pi) / (1 - pi * exp(t / pi))) for t < -pi * log(pi)
+    T*(u) = pi * log(u / (1 - pi + pi * u))
+    g(v) = -pi * log(pi) - softplus(-v)
+    threshold = -log(pi^(-pi) - 1)
+
+    Half of `jensen_shannon` at 1/2.
+    """
     supremum = -pi * jnp.log(pi)
     return Divergence(
         f=lambda u: pi * xlogy(u, u) - (m := 1 - pi + pi * u) * jnp.log(m),
@@ -198,7 +276,13 @@ def weighted_jensen_shannon(*, pi: Number) -> Divergence:
 def gan() -> Divergence:
     """KL(P || M) + KL(Q || M) - log 4, M = (P + Q) / 2: the bound of minimax GAN.
 
-    f(1) = -log 4, so that is its value, and not 0, at P = Q.
+    f(u) = u * log(u) - (u + 1) * log(u + 1)
+    f*(t) = -log(1 - exp(t)) for t < 0
+    T*(u) = log(u / (u + 1))
+    g(v) = -softplus(-v)
+    threshold = 0
+
+    At P = Q its value is f(1) = -log 4, and not 0.
     """
     return Divergence(
         f=lambda u: xlogy(u, u) - xlogy(u + 1, u + 1),
@@ -212,10 +296,18 @@ def gan() -> Divergence:
 
 
 def alpha_below_one(*, alpha: Number) -> Divergence:
-    """int q (u^a - 1 - a (u - 1)) / (a (a - 1)), a = alpha < 1; KL(Q || P) at a = 0.
+    """int q f(p / q), for alpha < 1; KL(Q || P) at alpha = 0.
 
-    Half of `neyman` at -1, twice `squared_hellinger` at 1/2. For a <= 0 all is finite.
-    For a > 0 `fake` grows like exp(v a / (1 - a)): it is infinite for v > 89 at 1/2.
+    f(u) = (u^alpha - 1 - alpha * (u - 1)) / (alpha * (alpha - 1))
+    f*(t) = ((1 + (alpha - 1) * t)^(alpha / (alpha - 1)) - 1) / alpha
+      for t < 1 / (1 - alpha)
+    T*(u) = (u^(alpha - 1) - 1) / (alpha - 1)
+    g(v) = 1 / (1 - alpha) - softplus(-v)
+    threshold = -log(exp(1 / (1 - alpha)) - 1)
+
+    Half of `neyman` at -1, twice `squared_hellinger` at 1/2. With a = alpha, all is
+    finite for a <= 0. For a > 0 `fake` grows like exp(v a / (1 - a)): it is infinite
+    for v > 89 at 1/2.
     """
     return Divergence(
         f=lambda u: (power_ratio(jnp.log(u), alpha) - (u - 1)) / (alpha - 1),
@@ -230,7 +322,15 @@ def alpha_below_one(*, alpha: Number) -> Divergence:
 
 
 def alpha_above_one(*, alpha: Number) -> Divergence:
-    """The divergence of `alpha_below_one` for alpha > 1: half of `pearson` at 2.
+    """int q f(p / q), for alpha > 1; KL(P || Q) in the limit alpha = 1.
+
+    f(u) = (u^alpha - 1 - alpha * (u - 1)) / (alpha * (alpha - 1))
+    f*(t) = (max(1 + (alpha - 1) * t, 0)^(alpha / (alpha - 1)) - 1) / alpha for any t
+    T*(u) = (u^(alpha - 1) - 1) / (alpha - 1)
+    g(v) = v
+    threshold = 0
+
+    The divergence of `alpha_below_one`, continued; half of `pearson` at 2.
 
     `fake` grows like v^(a / (a - 1)), a = alpha; nearer to 1 it is close to exp(v).
     """

@@ -72,8 +72,9 @@ def auxiliary_classifier_discriminator(
     real_label: Array,
     fake_label: Array,
 ) -> Array:
-    """E softplus(-r) + E softplus(s) + the cross-entropies of real and of generated.
+    """E softplus(-r) + E softplus(s) - E log p(y | x) - E log p(y | G(z, y)).
 
+    p is the softmax of the logits: cross-entropies of real and of generated examples.
     -(L_S + L_C) of the paper: both terms of L_S and both of L_C count once, while some
     implementations halve them. `fake_label` is what the generator was asked for.
 
@@ -88,7 +89,7 @@ def auxiliary_classifier_discriminator(
 def auxiliary_classifier_generator(
     fake_score: Array, fake_logits: Array, fake_label: Array
 ) -> Array:
-    """E softplus(-s) + the cross-entropy of the generated examples.
+    """E softplus(-s) - E log p(y | G(z, y)) with p the softmax of the logits.
 
     The paper maximises L_C - L_S, whose adversarial part saturates; this is its
     non-saturating form.
@@ -114,10 +115,12 @@ def semi_supervised_score(logits: Array) -> Array:
 def semi_supervised_discriminator(
     real_logits: Array, fake_logits: Array, label: Array, is_labelled: Array
 ) -> Array:
-    """`labelled_cross_entropy` + minimax on the semi-supervised scores.
+    """-E 1[labelled] log p(y | x) + E softplus(-r) + E softplus(s).
 
-    The first weighs as much as the share of labelled rows: a batch without any is plain
-    minimax. Labelled rows count as real too.
+    p is the softmax of the logits, and r and s are log sum_y exp(logits_y), the scores
+    of `semi_supervised_score`. The first term is `labelled_cross_entropy` and weighs as
+    much as the share of labelled rows: a batch without any is plain minimax. Labelled
+    rows count as real too.
 
     Salimans et al. 2016, "Improved Techniques for Training GANs", section 5.
     """
@@ -128,7 +131,7 @@ def semi_supervised_discriminator(
 
 
 def semi_supervised_generator(fake_logits: Array) -> Array:
-    """E softplus(-log sum_y exp(logits_y)): non-saturating on the same score.
+    """E softplus(-s) with s = log sum_y exp(logits_y): non-saturating.
 
     The paper's other choice is `feature_matching`.
 

@@ -248,7 +248,7 @@ def relativistic_average_discriminator(
 def relativistic_average_generator(
     real_score: Array, fake_score: Array, *, axis_name: str | None = None
 ) -> Array:
-    """The relativistic average discriminator's loss with the roles exchanged.
+    """E softplus(r - E s) + E softplus(-(s - E r)): the roles exchanged.
 
     Jolicoeur-Martineau 2018, "The relativistic discriminator", section 4.2.
     """

@@ -72,7 +72,8 @@ class _Discriminator(nn.Module):
         self, examples: Array, keys: Array | None
     ) -> tuple[Array, None, tuple[Array, ...]]:
         features = []
-        hidden = examples.reshape(len(examples), -1)
+        # From [-1, 1] to the paper's [0, 1], for which its rates and ranges are.
+        hidden = (examples.reshape(len(examples), -1) + 1) / 2
         for layer, units in enumerate(self.units):
             keep = self.keep_hidden if layer else self.keep_input
             hidden = _dropout(hidden, keys, keep, layer)

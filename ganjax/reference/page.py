@@ -1,0 +1,256 @@
+"""The text of docs/objectives.md."""
+
+import inspect
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from ganjax import augment, corrections, losses, penalties, schema
+from ganjax.config import ConfigError, keys_of, load
+from ganjax.losses import f_divergence, loss_sensitive
+from ganjax.losses.f_divergence import DIVERGENCES
+from ganjax.objectives import OBJECTIVES
+from ganjax.reference.docstrings import text_of
+from ganjax.reference.figures import NUMBERS
+from ganjax.reference.markdown import code, escaped, items, table
+from ganjax.validation import validate
+
+_Losses = Mapping[str, Callable]
+
+# By who minimises them. A name that is not here has `<name>_discriminator` and
+# `<name>_generator`.
+_OWN_LOSSES: dict[str, _Losses] = {
+    "f_divergence": {
+        "discriminator": losses.f_divergence_discriminator,
+        "generator, saturating": losses.f_divergence_generator,
+        "generator, direct": losses.f_divergence_direct_generator,
+    },
+    "semi_supervised_feature_matching": {
+        "discriminator": losses.semi_supervised_discriminator,
+        "generator": losses.feature_matching,
+    },
+    "feature_matching": {
+        "discriminator": losses.minimax_discriminator,
+        "generator": losses.feature_matching,
+    },
+    "classification": {"discriminator": losses.labelled_cross_entropy},
+}
+
+_MARGINS: _Losses = {
+    "l1": losses.l1_margin,
+    "l2": losses.l2_margin,
+    "features": losses.feature_margin,
+}
+
+_INTRODUCTION = """\
+# Objectives
+
+What ganjax minimises, as the code says it: this page is made from tables and docstrings
+by `python -m ganjax.reference`, and a test fails where it is stale.
+
+A score rises with realness: `r` is that of a real example `x`, `s` that of a generated
+one `G(z)`; `E` is the mean over all axes, of the batch and of patches. Every loss is
+minimised. An objective is chosen by name, as the experiment's argument; its numbers are
+set by `--config.objective.NUMBER=VALUE` and recompile nothing. The threshold is the
+score above which an example is called real.
+"""
+
+_DIVERGENCES = """\
+A divergence has its formulas below: `^` is a power, `int` an integral over examples, W
+inverts w e^w, and `threshold` is the score v where g(v) = f'(1). Remarks call g(v)
+`real` and f\\*(g(v)) `fake`, as the code does, and are about float32.
+
+In its figure orange is where densities are equal, u = p / q = 1. Left: f, and its
+tangent there. Middle: for some u the line u t - f(u), and f\\*, the highest of all such
+lines; the one of u = 1 touches it at t = f'(1). Right: the activation g, which has that
+value at the threshold. Dashed is the end of the domain of f\\*, which g only nears.
+"""
+
+
+class _Added(NamedTuple):
+    """What a config may add to an objective, each by its name."""
+
+    module: ModuleType
+    builders: _Losses
+    rows: Mapping[str, Any]
+    section: str  # of a config
+    make: str  # the function of ganjax.config that makes its value
+    remark: str
+
+
+_ADDED = (
+    _Added(
+        *(penalties, penalties.PENALTIES, schema.PENALTIES, "penalties", "penalty"),
+        "`every` k takes a penalty at each k-th step only, k times as strong.",
+    ),
+    _Added(
+        *(corrections, corrections.CORRECTIONS, schema.CORRECTIONS),
+        *("corrections", "correction", "They need the schedule `simultaneous`."),
+    ),
+    _Added(
+        *(augment, augment.AUGMENTATIONS, schema.AUGMENTATIONS),
+        *("augment", "augmentation", ""),
+    ),
+)
+
+
+def losses_of(name: str) -> _Losses:
+    """The losses of an objective, by who minimises them."""
+    if name in _OWN_LOSSES:
+        return _OWN_LOSSES[name]
+    players = ("discriminator", "generator")
+    return {player: getattr(losses, f"{name}_{player}") for player in players}
+
+
+def page(experiments: Path) -> str:
+    """The whole page, in Markdown; examples are of the files in `experiments`."""
+    blocks = [_INTRODUCTION, _contents()]
+    for module, names in _families().items():
+        blocks += _module(module)
+        for name in names:
+            blocks += _objective(name, experiments)
+        if module is loss_sensitive:
+            blocks += ["### Margins", *_described(_MARGINS)]
+            blocks.append(items(*_sources(_MARGINS)))
+        if module is f_divergence:
+            blocks.append(_DIVERGENCES)
+            for name in DIVERGENCES:
+                blocks += _divergence(name, experiments)
+    for added in _ADDED:
+        blocks += [*_module(added.module), added.remark]
+        for name in added.builders:
+            blocks += _addition(added, name)
+    return "\n\n".join(block.strip("\n") for block in blocks if block) + "\n"
+
+
+def _families() -> dict[ModuleType, list[str]]:
+    """The names of objectives, by the module of the discriminator's loss."""
+    families: dict[ModuleType, list[str]] = {}
+    for name in OBJECTIVES:
+        module = sys.modules[losses_of(name)["discriminator"].__module__]
+        families.setdefault(module, []).append(name)
+    return families
+
+
+def _contents() -> str:
+    families = {_heading(module): names for module, names in _families().items()}
+    families["Divergences"] = list(DIVERGENCES)
+    families |= {_heading(added.module): list(added.builders) for added in _ADDED}
+    return "\n".join(
+        f"- {heading}: {', '.join(f'[{name}](#{name})' for name in names)}"
+        for heading, names in families.items()
+    )
+
+
+def _heading(module: ModuleType) -> str:
+    return (inspect.getdoc(module) or "").partition("\n")[0].removesuffix(".")
+
+
+def _module(module: ModuleType) -> list[str]:
+    body = (inspect.getdoc(module) or "").partition("\n")[2]
+    file = module.__name__.replace(".", "/") + ".py"
+    return [f"## {_heading(module)}", f"From [{file}](../{file}).", escaped(body)]
+
+
+def _objective(name: str, experiments: Path) -> Iterator[str]:
+    row = schema.OBJECTIVES[name]
+    yield f"### {name}"
+    yield escaped(inspect.getdoc(OBJECTIVES[name]) or "")
+    yield from _described(losses_of(name))
+    yield from _keys(row)
+    values = {key: each.default for key, each in row.keys.items()}
+    threshold = OBJECTIVES[name](**values).threshold
+    yield items(
+        *_sources(losses_of(name)),
+        _needs(row.fields),
+        f"Threshold: {_threshold(threshold, row)}",
+        *_examples(experiments, name),
+    )
+
+
+def _addition(added: _Added, name: str) -> Iterator[str]:
+    function = {"": added.builders[name]}
+    yield f"### {name}"
+    yield from _described(function)
+    yield from _keys(added.rows[name])
+    use = f'`config.{added.section}.{name} = {added.make}("{name}")`'
+    yield items(*_sources(function), f"In an experiment file: {use}")
+
+
+def _threshold(threshold: Any, row: schema.Row) -> str:
+    if threshold is None:
+        return "none"
+    return f"{threshold:g}" + (" at the defaults" if row.keys else "")
+
+
+def _needs(fields: tuple[str, ...]) -> str:
+    needs = []
+    if not schema.LABEL_FIELDS.isdisjoint(fields):
+        needs.append("labelled data")
+    if not schema.LOGIT_FIELDS.isdisjoint(fields):
+        needs.append("a discriminator with class logits")
+    reads = ", ".join(f"`{field}`" for field in fields)
+    return f"Reads {reads}" + (f": needs {' and '.join(needs)}" if needs else "")
+
+
+def _examples(experiments: Path, word: str) -> Iterator[str]:
+    """The command of the first experiment that takes `word` as its argument, if any."""
+    for file in sorted(experiments.glob("*.py"), key=lambda x: (x.stem != "ring", x)):
+        try:
+            config = validate(load(f"{file}:{word}"))
+        except ConfigError:
+            continue
+        if word in config["objective"].values():
+            yield f"Try `--config={experiments.name}/{file.name}:{word}`"
+            return
+
+
+def _divergence(name: str, experiments: Path) -> Iterator[str]:
+    text = text_of(DIVERGENCES[name])
+    yield f"#### {name}"
+    yield code({"D_f(P || Q)": text.formula} | text.formulas, " = ")
+    yield from text.remarks
+    yield f"![f, f\\* and g of {name}](divergences/{name}.svg)"
+    needs = [
+        f"Needs the number `{key}` in {interval}, in the figure {NUMBERS[name][key]:g}"
+        for key, interval in schema.DIVERGENCES[name].items()
+    ]
+    yield items(*needs, *_examples(experiments, name))
+
+
+def _described(functions: _Losses) -> Iterator[str]:
+    """Formulas, then remarks, with whose they are."""
+    texts = {who: text_of(function) for who, function in functions.items()}
+    yield code({who: text.formula for who, text in texts.items()}, "  ")
+    for who, text in texts.items():
+        first, *others = text.remarks or [""]
+        if first:
+            yield f"*{who.capitalize()}.* {first}" if who else first
+        yield from others
+
+
+def _sources(functions: _Losses) -> list[str]:
+    """The source of all, or those of each."""
+    sources = {who: text_of(function).source for who, function in functions.items()}
+    if len(set(sources.values())) == 1:
+        return list(sources.values())[:1]
+    return [f"{who.capitalize()}: {source}" for who, source in sources.items()]
+
+
+def _keys(row: Any) -> Iterator[str]:
+    keys = keys_of(row)
+    if keys:
+        yield table(
+            ("key", "default", "values"),
+            [(f"`{name}`", _default(key), _values(key)) for name, key in keys.items()],
+        )
+
+
+def _default(key: schema.Key) -> str:
+    return "none" if key.default is None else f"`{key.default}`"
+
+
+def _values(key: schema.Key) -> str:
+    return key.range or ", ".join(f"`{choice}`" for choice in key.choices)
