@@ -5,6 +5,7 @@ example index), so neither the layout over devices nor a stop changes it. Checkp
 freeze this file: another order of folds is another run.
 """
 
+import zlib
 from enum import IntEnum
 
 import jax
@@ -38,3 +39,8 @@ def example_keys(
 def fold(keys: Array, use: int | np.uint32) -> Array:
     """New keys `[B]` from `keys [B]`, for one of several uses of the same examples."""
     return jax.vmap(jax.random.fold_in, (0, None))(keys, use)
+
+
+def fold_name(keys: Array, name: str) -> Array:
+    """New keys `[B]` for a use with a name, the same whatever other uses there are."""
+    return fold(keys, np.uint32(zlib.crc32(name.encode())))

@@ -5,18 +5,16 @@ once, pulls each moving player's loss back through that player's own parameters,
 writes the movers' slices of the state and nothing else.
 """
 
-import zlib
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from jax import Array
 
-from ganjax.keys import Purpose, example_keys, fold, purpose_key
+from ganjax.keys import Purpose, example_keys, fold_name, purpose_key
 from ganjax.state import TrainState
 from ganjax.types import Batch, Outcome, Parts, Schedule, ScoreFn, Terms, Tree
 
@@ -230,8 +228,7 @@ def _terms(
     terms = dict(parts.objective.losses[player](outcome))
     for name, penalty in parts.penalties.items():
         if penalty.player == player:
-            # Each its own keys, whatever other penalties there are.
-            own = fold(keys, np.uint32(zlib.crc32(name.encode())))
+            own = fold_name(keys, name)
             value = partial(penalty.value, score_fn, outcome, own)
             terms[name] = _lazily(value, penalty.every, step, axis_name)
     return terms
