@@ -75,14 +75,11 @@ def get_config(arg: str = "") -> ConfigDict:
 
 def sweep(add: Callable[..., None]) -> None:
     """Both generator losses, k = 1, 2, 5, two seeds."""
-    for objective in ("minimax", "non_saturating"):
-        for rounds in (1, 2, 5):
-            for seed in range(2):
-                add(
-                    arg=objective,
-                    seed=seed,
-                    **{"schedule.discriminator_rounds": rounds},
-                )
+    for seed in range(2):
+        for objective in ("minimax", "non_saturating"):
+            for rounds in (1, 2, 5):
+                key = "schedule.discriminator_rounds"
+                add(arg=objective, seed=seed, **{key: rounds})
 
 
 def study(runs: Sequence[Run]) -> Iterator[Figure | Table]:

@@ -70,10 +70,10 @@ def get_config(arg: str = "") -> ConfigDict:
 
 def sweep(add: Callable[..., None]) -> None:
     """The seven objectives, each with its usual constraint, over four seeds."""
-    for objective in OBJECTIVES:
-        penalised = objective == "wasserstein"
-        arg = f"{objective},interpolated_gradient" if penalised else objective
-        for seed in range(4):
+    for seed in range(4):
+        for objective in OBJECTIVES:
+            penalised = objective == "wasserstein"
+            arg = f"{objective},interpolated_gradient" if penalised else objective
             add(arg=arg, seed=seed)
 
 

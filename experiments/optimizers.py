@@ -85,8 +85,8 @@ def get_config(arg: str = "") -> ConfigDict:
 
 def sweep(add: Callable[..., None]) -> None:
     """The three optimisers over four seeds."""
-    for optimizer in OPTIMIZERS:
-        for seed in range(4):
+    for seed in range(4):
+        for optimizer in OPTIMIZERS:
             add(arg=optimizer, seed=seed)
 
 

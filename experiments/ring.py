@@ -21,6 +21,7 @@ Arguments, as in experiments/ring.py:hinge or ring.py:wasserstein,interpolated_g
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import cycle
 
 from ganjax.config import (
     ConfigDict,
@@ -90,21 +91,22 @@ def get_config(arg: str = "") -> ConfigDict:
 
 def sweep(add: Callable[..., None]) -> None:
     """The seven objectives, each with its usual constraint, over four seeds."""
-    for objective in OBJECTIVES:
-        for seed in range(4):
+    for seed in range(4):
+        for objective in OBJECTIVES:
             add(arg=objective, seed=seed)
 
 
 def study(runs: Sequence[Run]) -> Iterator[Figure]:
     """How good against how wide: a generator can buy the one with the other."""
     figure, ax = plot(width=6.0, height=3.6)
-    for index, (objective, group) in enumerate(
-        group_by(runs, "objective.name").items()
+    groups = group_by(runs, "objective.name")
+    for marker, (objective, group) in zip(
+        cycle("os^vD*P"), groups.items(), strict=False
     ):
         ax.plot(
             [measure(run, "variance_ratio") for run in group],
             [measure(run, "high_quality") for run in group],
-            "os^vD*P"[index],
+            marker,
             label=objective.replace("_", " "),
         )
     ax.plot(1.0, 0.98889, "x", color="black", ms=9, label="the data itself")

@@ -21,6 +21,7 @@ _OPACITY = 0.9  # of a point
 _BINS = 64
 _CONTOURS = 8  # steps of a field
 _CONTOUR = (118, 130, 148)
+_CURVE: Colour = (38, 42, 50)
 _SHADES = np.array([(188, 199, 216), (225, 230, 238), (255, 254, 248)])  # low to high
 
 
@@ -81,15 +82,16 @@ def image_rows(images: np.ndarray, *, min_size: int = 48) -> np.ndarray:
     return image_grid(flat, columns=images.shape[1], min_size=min_size)
 
 
-def field_axes(bounds: Bounds, n: int) -> np.ndarray:
-    """Where to take the field of `scatter`: float32 `[n * n, 2]`, the cells' centres.
+def field_axes(bounds: Bounds, n: int, dimensions: int = 2) -> np.ndarray:
+    """Where to take a field: float32 `[n ** dimensions, dimensions]`, cells' centres.
 
-    `field.reshape(n, n)` has y in its rows, rising from row 0, and x in its columns.
+    In two dimensions `field.reshape(n, n)` has y in its rows, rising from row 0, and x
+    in its columns.
     """
     low, high = bounds
     axis = low + (high - low) * (np.arange(n) + 0.5) / n
-    x, y = np.meshgrid(axis, axis)
-    return np.stack([x.ravel(), y.ravel()], axis=1).astype(np.float32)
+    coordinates = np.meshgrid(*[axis] * dimensions)
+    return np.stack([c.ravel() for c in coordinates], axis=1).astype(np.float32)
 
 
 def scatter(
@@ -118,12 +120,20 @@ def scatter(
     return framed(plot, x_bounds=bounds, y_bounds=bounds, entries=entries, scale=scale)
 
 
-def histogram(real: np.ndarray, fake: np.ndarray, *, bounds: Bounds) -> np.ndarray:
+def histogram(
+    real: np.ndarray,
+    fake: np.ndarray,
+    field: np.ndarray | None = None,
+    *,
+    bounds: Bounds,
+) -> np.ndarray:
     """Draws the densities of real and generated numbers, `[N]` or `[N, 1]`.
 
-    The legend counts the numbers that lie outside the bounds or are not finite; they
-    have their part in the whole, so that the drawn area is then less than one. Raises
-    `ValueError` for another shape.
+    `field` `[F]` is a score at the points of `field_axes(bounds, F, 1)`: a curve from
+    the lowest score at the bottom to the highest at the top, which the legend tells,
+    magenta where it is not finite. The legend counts the numbers that lie outside the
+    bounds or are not finite; they have their part in the whole, so that the drawn area
+    is then less than one. Raises `ValueError` for another shape.
     """
     values = {"real": _columns(real, 1), "generated": _columns(fake, 1)}
     densities = [_density(column, bounds) for column in values.values()]
@@ -134,6 +144,9 @@ def histogram(real: np.ndarray, fake: np.ndarray, *, bounds: Bounds) -> np.ndarr
         for shape, colour in zip(shapes, (REAL, FAKE), strict=True):
             plot = blend(plot, strength * shape[layer], colour)
     entries = _entries(values, bounds)
+    if field is not None:
+        plot, (low, high) = _curved(plot, np.asarray(field, np.float64))
+        entries[f"score {low:.3g} to {high:.3g}"] = _CURVE
     return framed(plot, x_bounds=bounds, y_bounds=(0.0, top), entries=entries)
 
 
@@ -193,14 +206,19 @@ def _coverage(real: np.ndarray, fake: np.ndarray, bounds: Bounds) -> list[np.nda
     return [_averaged(fine, 1), _averaged(fine, 2)]
 
 
+def _scaled(field: np.ndarray) -> tuple[np.ndarray, np.ndarray, Bounds]:
+    """A field from 0 to 1, where it is finite, and its lowest and highest value."""
+    finite = np.isfinite(field)
+    known = field[finite] if finite.any() else np.zeros(1)
+    low, high = float(known.min()), float(known.max())
+    return np.where(finite, field - low, 0) / ((high - low) or 1.0), finite, (low, high)
+
+
 def _shaded(field: np.ndarray) -> tuple[np.ndarray, Bounds]:
     """A field as a background `[side, side, 3]`, and its lowest and highest value."""
     if field.ndim != 2 or field.size == 0:
         raise ValueError(f"a field must be [F, F], not {list(field.shape)}")
-    finite = np.isfinite(field)
-    known = field[finite] if finite.any() else np.zeros(1)
-    low, high = float(known.min()), float(known.max())
-    unit = np.where(finite, field - low, 0) / ((high - low) or 1.0)
+    unit, finite, limits = _scaled(field)
     smooth = Image.fromarray(unit[::-1].astype(np.float32))
     size = (_SIDE, _SIDE)
     values = np.asarray(smooth.resize(size, Image.Resampling.BICUBIC), np.float64)
@@ -212,7 +230,26 @@ def _shaded(field: np.ndarray) -> tuple[np.ndarray, Bounds]:
         distance = np.abs(values - level) / np.maximum(slope, 1e-4)
         plot = blend(plot, 0.45 * np.clip(1.1 - distance, 0, 1), _CONTOUR)
     broken = Image.fromarray(~finite[::-1]).resize(size, Image.Resampling.NEAREST)
-    return blend(plot, np.asarray(broken, np.float64), BROKEN), (low, high)
+    return blend(plot, np.asarray(broken, np.float64), BROKEN), limits
+
+
+def _curved(plot: np.ndarray, field: np.ndarray) -> tuple[np.ndarray, Bounds]:
+    """A field as a curve over a plot, and its lowest and highest value."""
+    if field.ndim != 1 or field.size == 0:
+        raise ValueError(f"a field must be [F], not {list(field.shape)}")
+    unit, finite, limits = _scaled(field)
+    height, width, _ = plot.shape
+    fine = Image.new("L", (width * _FINE, height * _FINE))
+    # The whole width of the line stays inside.
+    x = (np.arange(field.size) + 0.5) / field.size * fine.width
+    y = _FINE + (fine.height - 2 * _FINE) * (1 - unit)
+    if finite.any():
+        corners = np.stack([x, y], axis=1)[finite].ravel().tolist()
+        ImageDraw.Draw(fine).line(corners, fill=1, width=2 * _FINE, joint="curve")
+    plot = blend(plot, _averaged(fine, 1), _CURVE)
+    broken = Image.fromarray(~finite[None])
+    covered = broken.resize((width, height), Image.Resampling.NEAREST)
+    return blend(plot, np.asarray(covered, np.float64), BROKEN), limits
 
 
 def _density(column: np.ndarray, bounds: Bounds) -> np.ndarray:

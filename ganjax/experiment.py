@@ -72,18 +72,29 @@ def sweep(location: str) -> list[Point]:
     return points
 
 
-def study(location: str, runs: Sequence[Any]) -> list[Any] | None:
+def study(location: str, runs: Sequence[Any]) -> Iterator[Any] | None:
     """What `study(runs)` of an experiment file returns or yields; None without one.
 
+    It is made as it is asked for, so that what comes before an error is not lost.
+
     Raises:
-      ConfigError: no such file, or an error in the file.
+      ConfigError: no such file, or an error in the file, perhaps in a later item.
     """
     path = location.partition(":")[0]
     function = _function(path, "study")
-    if function is None:
-        return None
+    return None if function is None else _items(path, function, runs)
+
+
+def _items(path: str, function: Callable[..., Any], runs: Sequence[Any]) -> Iterator:
     with _naming(path):
-        return list(function(runs))
+        made = function(runs)
+        # A lone table is a tuple too, of its fields.
+        if not isinstance(made, Iterator) and type(made) not in (list, tuple):
+            raise ConfigError(
+                "study must yield tables and figures or return a list of them, not "
+                f"{type(made).__name__}"
+            )
+        yield from made
 
 
 def join_args(location: str, arg: str) -> str:

@@ -91,8 +91,11 @@ def _main(argv: Sequence[str]) -> None:
         _fail("--workdir is missing; write --workdir=sweeps/NAME")
     try:
         sys.exit(_run(command, Path(_WORKDIR.value)))
-    except (ConfigError, OSError) as error:
+    except ConfigError as error:
         _fail(error)
+    except OSError as error:
+        # A full disk does not say which file it was.
+        _fail(error if error.filename else f"--workdir: {_WORKDIR.value}: {error}")
     except KeyboardInterrupt:  # before or after the runs
         sys.exit(session.STOPPED)
 

@@ -1,9 +1,11 @@
 """Runs as processes of this machine, which share its GPUs or its cores out."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import cycle, islice
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -24,10 +26,11 @@ class Slot(NamedTuple):
 
 
 class Job(NamedTuple):
-    """A process and the slot that it occupies."""
+    """A process, the slot that it occupies and its log file."""
 
     process: subprocess.Popen
     slot: Slot
+    log: Path
 
 
 class LocalBackend:
@@ -57,13 +60,15 @@ class LocalBackend:
                 # Else Ctrl-C would reach it too, and our SIGTERM be its second signal.
                 start_new_session=True,
             )
-        return Job(process, slot)
+        return Job(process, slot, task.log)
 
     def poll(self, job: Job) -> int | None:
         """The exit code; the slot is free again once there is one."""
         code = job.process.poll()
         if code is not None:
             self._free.append(job.slot)
+            if code < 0:
+                _say_what_ended(job, -code)
         return code
 
     def cancel(self, job: Job) -> None:
@@ -73,6 +78,15 @@ class LocalBackend:
         else:
             self._cancelled.add(job.process.pid)
             job.process.terminate()
+
+
+def _say_what_ended(job: Job, number: int) -> None:
+    """Adds to a log what a process that was killed could not say, as by want of memory.
+
+    A full disk is no reason to lose the other runs.
+    """
+    with suppress(OSError), open(job.log, "a") as log:
+        log.write(f"ended by signal {number} ({signal.strsignal(number)})\n")
 
 
 def find_gpus() -> list[str]:

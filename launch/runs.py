@@ -43,6 +43,19 @@ def saved_step(folder: Path) -> int:
     return int(_read(folder / "status.json").get("step", 0))
 
 
+def mark_failed(folder: Path, message: str) -> None:
+    """Writes that a run failed which was killed, and so could not write it itself.
+
+    Without it the run would read "running" for ever.
+    """
+    status = _read(folder / "status.json")
+    if status.get("state") == "running":
+        step, steps = status["step"], status["steps"]
+        record.write_status(
+            folder, state="failed", step=step, steps=steps, message=message
+        )
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
         found = record.read_json(path)

@@ -17,9 +17,18 @@ if TYPE_CHECKING:
 
 _INTERVAL = 0.5  # seconds between two drawings of the table
 _SUMMARY_INTERVAL = 30.0  # seconds between two plain summaries
-_ORDER = ("done", "running", "waiting", "preempted", "stopped", "diverged", "failed")
+_ORDER = (
+    *("done", "running", "waiting", "preempted", "stopped"),
+    *("diverged", "failed", "refused"),
+)
 _NARROWEST, _OTHERS = 12, 54  # columns of a point's name at least, of the rest
-_STYLES = {"running": "cyan", "done": "green", "diverged": "yellow", "failed": "red"}
+_STYLES = {
+    "running": "cyan",
+    "done": "green",
+    "diverged": "yellow",
+    "failed": "red",
+    "refused": "red",
+}
 
 TITLES = ("point", "state", "step", "steps/s", "measure", "")
 

@@ -17,7 +17,7 @@ from launch import lock, pool
 from launch import sweep as sweeps
 from launch.backend import Backend, Task
 from launch.pool import Trial
-from launch.runs import FINISHED, View, look, saved_step
+from launch.runs import FINISHED, View, look, mark_failed, saved_step
 from launch.screen import TITLES, Screen, align, cells_of
 from launch.sweep import Entry, Sweep, override
 
@@ -150,8 +150,11 @@ def _work(
                 tick=partial(_tick, folder, sweep, missing, views, screen, stop),
             )
         for entry, trial in zip(missing, trials, strict=True):
+            message = views[entry.folder].message
             if trial.state == "refused":
-                raise ConfigError(f"{entry}: {views[entry.folder].message}")
+                raise ConfigError(f"{entry}: {message}")
+            if trial.state == "failed":
+                mark_failed(folder / entry.folder, message)
     return _conclude(folder, views)
 
 
@@ -203,6 +206,7 @@ def _conclude(folder: Path, views: Mapping[str, View]) -> int:
         print(f"{folder}: stopped, {words}; to go on: {again}")
         return STOPPED
     print(f"{folder}: {words}", flush=True)
-    if write_report(folder):
-        print(f"launch: the report of {folder} was not written", file=sys.stderr)
+    if write_report(folder):  # it has said what is wrong
+        again = f"python -m launch report --workdir={folder}"
+        print(f"launch: the report is not whole; to draw it: {again}", file=sys.stderr)
     return FAILED if counts["failed"] else DONE

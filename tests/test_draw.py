@@ -328,3 +328,63 @@ def test_empty_histograms_are_drawn():
 def test_histogram_refuses_points():
     with pytest.raises(ValueError, match=r"\[N, 1\], not \[3, 2\]"):
         draw.histogram(np.zeros((3, 2)), np.zeros(3), bounds=WIDE)
+
+
+def dark(plot):
+    """Where the curve of a histogram is."""
+    return plot.max(-1) < 128
+
+
+def curve_of(field):
+    """A field on (-4, 4) as a curve over a histogram of nothing."""
+    empty = NONE[:, 0]
+    return plot_of(draw.histogram(empty, empty, np.asarray(field), bounds=(-4, 4)))
+
+
+def test_field_axes_of_one_dimension_are_the_same_centres():
+    axes = draw.field_axes((-1.0, 3.0), 2, 1)
+    assert axes.dtype == np.float32
+    np.testing.assert_array_equal(axes, [[0], [2]])
+
+
+def test_a_curve_runs_from_the_lowest_score_to_the_highest():
+    # A score of x rises from the left bottom corner to the right top one; of 128 cells
+    # the outer centres are half a cell inside, and 1.5 pixels are kept for the line.
+    scores = draw.field_axes((-4, 4), 128, 1)[:, 0]
+    for field, sign in ((scores, 1), (7.0 - 1e4 * scores, -1)):
+        mask = dark(curve_of(field))
+        for part in (0.1, 0.5, 0.9):
+            rows = np.flatnonzero(mask[:, int(part * 580)])
+            expected = part if sign > 0 else 1 - part
+            np.testing.assert_allclose(1 - rows.mean() / 326, expected, atol=0.01)
+
+
+def test_the_legend_tells_the_range_of_the_curve():
+    empty, scores = NONE[:, 0], np.linspace(0, 1, 16)
+    pictures = [
+        draw.histogram(empty, empty, field, bounds=WIDE)
+        for field in (None, scores, 2 * scores)
+    ]
+    legends = [picture[:36] for picture in pictures]
+    assert (legends[0] != legends[1]).any()
+    assert (legends[1] != legends[2]).any()
+    # Twice the score is the same curve.
+    np.testing.assert_array_equal(*map(plot_of, pictures[1:]))
+
+
+def test_a_curve_that_is_not_finite_is_magenta_there():
+    field = np.zeros(10)
+    field[[2, 9]] = np.nan, np.inf
+    plot = curve_of(field)
+    magenta = (plot == draw.BROKEN).all(-1)
+    assert magenta.all(0).nonzero()[0].tolist() == [
+        *range(2 * 58, 3 * 58),
+        *range(9 * 58, 580),
+    ]
+    assert magenta.sum() == 2 * 58 * 326
+    assert (curve_of(np.full(10, np.nan)) == draw.BROKEN).all()
+
+
+def test_histogram_refuses_a_field_of_a_plane():
+    with pytest.raises(ValueError, match=r"a field must be \[F\], not \[3, 3\]"):
+        curve_of(np.zeros((3, 3)))

@@ -96,17 +96,34 @@ def test_there_is_no_such_file(tmp_path):
         refuses(f"--config: there is no file {path}", function, path)
 
 
-def test_study_is_a_list_whether_returned_or_yielded(write):
+def test_study_gives_items_whether_returned_or_yielded(write):
     returned = "def study(runs):\n    return [len(runs), 'b']"
     yielded = "def study(runs):\n    yield len(runs)\n    yield 'b'"
     for source in (returned, yielded):
-        assert experiment.study(write(source), ["run"] * 3) == [3, "b"]
+        assert list(experiment.study(write(source), ["run"] * 3)) == [3, "b"]
     assert experiment.study(write("x = 1"), []) is None
 
 
 def test_error_while_a_study_yields_is_said(write):
     path = write("def study(runs):\n    yield 1\n    runs[7]")
-    refuses(f"{path}:3: IndexError: list index out of", experiment.study, path, [])
+    items = experiment.study(path, [])
+    assert next(items) == 1  # what came before the error is not lost
+    refuses(f"{path}:3: IndexError: list index out of", next, items)
+
+
+@pytest.mark.parametrize(
+    ("made", "kind"),
+    [("None", "NoneType"), ("Table('T', ('a',), [])", "Table"), ("3", "int")],
+)
+def test_study_that_gives_no_list_is_refused(write, made, kind):
+    path = write(f"""
+from ganjax.study import Table
+
+def study(runs):
+    return {made}
+""")
+    words = f"study must yield tables and figures or return a list of them, not {kind}"
+    refuses(words, list, experiment.study(path, []))
 
 
 def test_one_point_cannot_reach_the_next_through_the_file(write):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import pytest
 from ganjax.build import build_experiment
 from ganjax.checkpoint import Checkpoints
 from ganjax.config import load
-from ganjax.record import read_json
+from ganjax.record import read_json, write_json
 from ganjax.validation import validate
 from launch import sweep as sweeps
 from launch.sweep import Entry, Sweep
@@ -43,7 +44,7 @@ def sweep(add):
 """
 
 # In place of a run: each try takes the next of the words behind it, an exit code, or
-# "wait" for a stop that it answers with 75, or "deaf" to wait for a kill.
+# "wait" for a stop that it answers with 75, "deaf" to wait for a kill, or "killed".
 STAND_IN = """
 import signal, sys, time
 from pathlib import Path
@@ -63,8 +64,10 @@ if words[count] == "wait":
     signal.signal(signal.SIGTERM, save)
 elif words[count] == "deaf":
     signal.signal(signal.SIGTERM, lambda *_: print("asked", flush=True))
-if words[count] in ("wait", "deaf"):
+if words[count] in ("wait", "deaf", "killed"):
     write_status(folder, state="running", step=0, steps=3)
+    if words[count] == "killed":
+        signal.raise_signal(signal.SIGKILL)
     while True:
         time.sleep(0.01)
 write_status(folder, state=states.get(words[count], "failed"), step=3, steps=3)
@@ -234,6 +237,35 @@ def test_exit_codes_of_runs_decide(home):
         code, output, _ = launch(home, "resume", "--workdir=codes")
         assert (code, "4 done, 1 diverged" in output) == (0, True)
         assert tries(folder) == counts | {"bad": 3}
+
+
+def test_killed_run_is_said_to_have_failed_and_by_what(home):
+    with stand_ins(home, "slain", a=["killed", "killed", "0"], b=["0"]) as folder:
+        code, _, errors = launch(home, "resume", "--workdir=slain")
+        assert code == 1
+        assert "a: failed at 0/3, ended by signal 9 (Killed)\n" in errors
+        status = read_json(folder / "a/status.json")
+        assert status["state"] == "failed"
+        assert status["message"] == "ended by signal 9 (Killed)"
+        rows = launch(home, "status", "--workdir=slain")[1].splitlines()
+        assert rows[1].split()[:2] == ["a", "failed"]
+        assert launch(home, "resume", "--workdir=slain")[0] == 0
+        assert tries(folder) == {"a": 3, "b": 1}
+
+
+def test_failed_study_is_said_and_the_page_is_there(home, whole):
+    (home / "study.py").write_text("def study(runs):\n    yield 3\n")
+    plan = read_json(whole / "sweep.json") | {"experiment": "study.py"}
+    shutil.copytree(whole, home / "odd", ignore=shutil.ignore_patterns("report*"))
+    write_json(home / "odd/sweep.json", plan)
+    code, output, errors = launch(home, "resume", "--workdir=odd")
+    assert (code, output) == (0, "odd: 3 done\nodd/report.html\n")
+    assert errors.splitlines() == [
+        "ganjax.report: study.py: study: a study gives Tables and Figures, not int",
+        "launch: the report is not whole; to draw it: "
+        "python -m launch report --workdir=odd",
+    ]
+    assert (home / "odd/report.html").exists()
 
 
 def test_bad_config_of_a_run_stops_the_sweep(home):

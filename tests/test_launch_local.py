@@ -122,6 +122,7 @@ def test_first_cancel_asks_and_the_second_kills(tmp_path):
     assert backend.poll(job) is None
     backend.cancel(job)
     assert wait(backend, job) == -9
+    assert task.log.read_text() == "ready\nasked\nended by signal 9 (Killed)\n"
 
 
 def test_process_has_a_session_of_its_own_and_the_kept_files(tmp_path):

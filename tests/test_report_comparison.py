@@ -1,6 +1,7 @@
 """The comparison page: groups, differences, curves, the study, and files beside it."""
 
 import csv
+import errno
 import itertools
 import json
 import math
@@ -8,6 +9,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from fake_runs import COMMON, write_run, write_sweep
 from test_report import Page
 
 from ganjax import report
+from ganjax.report import __main__ as command
 from ganjax.report import comparison, curves, differences, overlays, sweeps, text
 from ganjax.report.sweeps import Entry
 from ganjax.study import Run
@@ -99,6 +102,30 @@ def test_charts_are_in_reading_order():
         *("Discriminator real accuracy", "Generator gradient norm"),
     ]
     assert [chart.is_log for chart in charts] == [False] * 6 + [True]
+
+
+def test_two_folders_of_images_are_two_groups():
+    folders = [{"data.directory": name, "seed": 0} for name in ("cats", "dogs")]
+    found = comparison.compare([entry(config) for config in folders])
+    assert [group.label for group in found.groups] == [
+        "directory cats",
+        "directory dogs",
+    ]
+
+
+def test_divergence_is_a_name():
+    configs = [
+        {"objective.divergence": "kl"},
+        {"objective.divergence": "neyman", "penalties.score_drift.weight": 0.01},
+        {"objective.divergence": "alpha_above_one", "objective.alpha": 2.0},
+    ]
+    found = comparison.compare([entry(config) for config in configs])
+    assert found.columns == ("objective.divergence",)
+    assert [group.label for group in found.groups] == [
+        "kl",
+        "neyman",
+        "alpha_above_one",
+    ]
 
 
 def test_columns_split_what_names_leave_together():
@@ -481,6 +508,62 @@ def test_what_is_no_sweep_is_refused(tmp_path, plan, reason):
     assert sweeps.is_sweep(tmp_path)
     with pytest.raises(report.RunError, match=reason):
         report.write_sweep(tmp_path)
+
+
+def test_run_with_foreign_files_spoils_no_page(tmp_path):
+    runs = [(name, {"seed": s}, evaluated(0.5)) for s, name in enumerate("abc")]
+    folder = write_sweep(tmp_path / "foreign", runs)
+    (folder / "a" / "evaluation.json").write_text('{"metrics": [1]}')
+    (folder / "b" / "metrics.jsonl").write_text('{"step": 5, "loss": "x"}\n')
+    report.write_sweep(folder)
+    shown = Page(folder / "report.html").text.replace("\u00a0", " ")
+    assert "1 of 3, 2 unreadable" in shown
+    assert "a/evaluation.json: metrics is no JSON object" in shown
+    assert "b/metrics.jsonl: damaged, could not convert string to float" in shown
+
+
+def test_runs_without_a_common_measure(tmp_path):
+    folders = [
+        write_run(tmp_path / name, {"data.name": name}, evaluation={measure: 0.5})
+        for name, measure in (("ring", "high_quality"), ("digits", "coverage"))
+    ]
+    report.write_comparison(folders, tmp_path / "both.html")
+    shown = Page(tmp_path / "both.html").text
+    assert "The runs that are done have no measure in common." in shown
+    assert "No run is done" not in shown
+
+
+def test_study_is_not_asked_about_no_runs(tmp_path):
+    (tmp_path / "first.py").write_text("def study(runs):\n    runs[0]\n")
+    runs = [("a", {}, {"state": "diverged"})]
+    folder = write_sweep(tmp_path / "s", runs, experiment=str(tmp_path / "first.py"))
+    assert report.write_sweep(folder) == ""
+    assert "IndexError" not in Page(folder / "report.html").text
+
+
+def test_study_keeps_what_it_gave_before_it_failed(tmp_path):
+    (tmp_path / "late.py").write_text(
+        "def study(runs):\n    from ganjax.study import Table\n"
+        "    yield Table('Early', ('a',), [(1,)])\n    1 / 0\n"
+    )
+    runs = [("a", {}, evaluated(0.5))]
+    folder = write_sweep(tmp_path / "s", runs, experiment=str(tmp_path / "late.py"))
+    assert "late.py:4: ZeroDivisionError" in report.write_sweep(folder)
+    assert "Early" in Page(folder / "report.html").text
+
+
+def test_page_that_cannot_be_written_names_a_file(tmp_path, monkeypatch, capsys):
+    folder = write_run(tmp_path / "run", **evaluated(0.5))
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")  # names no file
+
+    monkeypatch.setattr(report, "write", full)
+    monkeypatch.setattr(command, "_OUTPUT", SimpleNamespace(value=None))
+    assert command.main(["report", str(folder)]) == 2
+    assert capsys.readouterr().err == (
+        f"ganjax.report: {folder}: No space left on device\n"
+    )
 
 
 def test_page_without_an_ending_is_refused(sweep, tmp_path):

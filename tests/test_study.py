@@ -113,6 +113,7 @@ def test_palette_is_that_of_the_page():
     [
         (7, "gives Tables and Figures, not int"),
         (Table("t", ("a", "b"), [(1, 2), (3,)]), r"'t': 2 columns, but the row \(3,\)"),
+        (Table("t", ("a", 0.1), [(1, 2)]), "'t': the head of a column is a string, no"),
         (Table("t", ("a",), [([1],)]), "a cell is a string, a number or None, not li"),
         (Figure("f", np.zeros((2, 2))), "'f': the image must be a matplotlib figure"),
         (Figure("f", np.zeros((2, 2, 4), np.uint8)), r"or uint8 \[H, W, 3\]"),
@@ -130,7 +131,12 @@ def test_what_can_be_shown_passes():
         Figure("f", study.plot()[0]),
         Figure("f", np.zeros((2, 3), np.uint8)),
     ):
-        assert study.check(item) is item
+        assert study.check(item) == item
+
+
+def test_rows_may_be_made_on_the_way():
+    made = study.check(Table("t", iter(("a", "b")), zip((1, 2), (3, 4), strict=True)))
+    assert made == Table("t", ("a", "b"), [(1, 3), (2, 4)])
 
 
 def test_import_is_light():

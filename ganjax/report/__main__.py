@@ -25,7 +25,9 @@ def main(arguments: Sequence[str]) -> int:
     except report.RunError as error:
         return _refuse(str(error))
     except OSError as error:
-        return _refuse(f"{error.filename2 or error.filename}: {error.strerror}")
+        # A full disk does not say which file it was.
+        path = error.filename2 or error.filename or _OUTPUT.value or folders[0]
+        return _refuse(f"{path}: {error.strerror}")
 
 
 def _write(folders: Sequence[str], output: str | None) -> int:

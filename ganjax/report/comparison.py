@@ -16,6 +16,8 @@ from ganjax.schema import RESUMABLE
 from ganjax.study import Floats
 
 MAX_DRAWN = 12  # groups that six colours in two dashes tell apart
+# Another folder may hold the same data; it may as well be what is compared.
+_FREE = tuple(key for key in RESUMABLE if key != "data.directory")
 _SECTIONS = (
     *("objective", "penalties", "data", "game", "networks"),
     *("optimizers", "schedule", "average"),
@@ -139,7 +141,7 @@ def _differing(configs: Sequence[Mapping[str, Any]]) -> list[str]:
         key
         for key in keys
         if key != "seed"
-        and not any(f"{key}.".startswith(f"{free}.") for free in RESUMABLE)
+        and not any(f"{key}.".startswith(f"{free}.") for free in _FREE)
         and len({setting(config, key) for config in configs}) > 1
     ]
 
@@ -153,7 +155,7 @@ def _preference(key: str) -> tuple[bool, int, str]:
 
 
 def _is_name(key: str) -> bool:
-    return key == "penalties" or key.endswith(".name")
+    return key == "penalties" or key.endswith((".name", ".divergence"))
 
 
 def _columns(

@@ -44,6 +44,8 @@ def draw_study(location: str, runs: Sequence[Run], files: Files) -> Study | None
             items = experiment.study(location, runs)
             if items is None:
                 return None
+            if not runs:
+                return Study([missing("No run is done and evaluated yet.")], "")
             for number, item in enumerate(items):
                 parts.append(_draw(item, f"study-{number}-", files))
     except experiment.ConfigError as error:

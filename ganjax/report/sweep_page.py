@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from ganjax import measures
 from ganjax.report import pictures, text
 from ganjax.report.charts import draw
-from ganjax.report.comparison import Comparison, Group, compare, measured
+from ganjax.report.comparison import Comparison, Group, compare, finished, measured
 from ganjax.report.document import badge, document, missing, section, settings_table
 from ganjax.report.files import Files
 from ganjax.report.film import ENLARGED_BELOW
@@ -90,7 +90,12 @@ def _comparison(comparison: Comparison, files: Files) -> Iterator[Markup]:
         yield summarise(comparison)
     yield from draw_groups(comparison, files)
     if not comparison.names:
-        yield missing("No run is done and evaluated yet.")
+        done = any(map(finished, comparison.groups))
+        yield missing(
+            "The runs that are done have no measure in common."
+            if done
+            else "No run is done and evaluated yet."
+        )
     elif len(comparison.groups) > 1:
         yield element("h3", "Differences, seed by seed")
         yield from draw_differences(comparison, files)

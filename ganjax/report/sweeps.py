@@ -50,15 +50,16 @@ def read_sweep(folder: Path) -> Sweep:
     path = folder / "sweep.json"
     plan = read_object(path)
     try:
-        entries = [
-            _read_entry(folder / point["folder"], {**plan["common"], **point["config"]})
+        points = [
+            (folder / point["folder"], {**plan["common"], **point["config"]})
             for point in plan["points"]
         ]
         experiment, overrides = str(plan["experiment"]), list(plan["overrides"])
     except (KeyError, TypeError) as error:
         raise RunError(f"{path}: not a sweep of ganjax, {error!r}") from error
-    if not entries:
+    if not points:
         raise RunError(f"{path}: a sweep without points")
+    entries = [_read_entry(*point) for point in points]
     return Sweep(folder.resolve().name, folder, experiment, overrides, entries)
 
 

@@ -39,15 +39,23 @@ def check(item: object) -> Table | Figure:
     """Returns what a study made, once it is known to be good.
 
     Raises:
-      ValueError: neither a table nor a figure, a row of the wrong length, a cell that
-        cannot be shown, or an image that is none.
+      ValueError: neither a table nor a figure, a column's head that is no string, a row
+        of the wrong length, a cell that cannot be shown, or an image that is none.
     """
     if isinstance(item, Table):
-        for row in item.rows:
-            if len(row) != len(item.columns):
+        # Columns and rows may be made by zip or a generator, to be read once.
+        columns, rows = tuple(item.columns), [tuple(row) for row in item.rows]
+        for column in columns:
+            if not isinstance(column, str):
                 raise ValueError(
-                    f"table {item.title!r}: {len(item.columns)} columns, but the row "
-                    f"{tuple(row)!r} has {len(row)} cells"
+                    f"table {item.title!r}: the head of a column is a string, not "
+                    f"{column!r}"
+                )
+        for row in rows:
+            if len(row) != len(columns):
+                raise ValueError(
+                    f"table {item.title!r}: {len(columns)} columns, but the row "
+                    f"{row!r} has {len(row)} cells"
                 )
             for cell in row:
                 # A NumPy scalar is what a mean often is.
@@ -56,7 +64,7 @@ def check(item: object) -> Table | Figure:
                         f"table {item.title!r}: a cell is a string, a number or None, "
                         f"not {type(cell).__name__}"
                     )
-        return item
+        return item._replace(columns=columns, rows=rows)
     if isinstance(item, Figure):
         if not hasattr(item.image, "savefig") and not _is_picture(item.image):
             raise ValueError(

@@ -36,25 +36,34 @@ class Run(NamedTuple):
 
 
 def read_run(workdir: Path) -> Run:
-    """Reads a run folder; raises `RunError` unless it has a config and metrics."""
+    """Reads a run folder.
+
+    Raises `RunError` where config or metrics are missing, or a file is damaged.
+    """
     if not workdir.is_dir():
         raise RunError(f"{workdir}: there is no such folder")
     if not (workdir / "config.json").is_file():
         raise RunError(f"{workdir}: not a run folder, config.json is missing")
     if not (workdir / "metrics.jsonl").is_file():
         raise RunError(f"{workdir}: no metrics yet, metrics.jsonl is missing")
-    metrics = {
-        name: (steps.astype(float), values.astype(float))
-        for name, (steps, values) in record.read_metrics(workdir).items()
-    }
+    try:
+        metrics = {
+            name: (steps.astype(float), values.astype(float))
+            for name, (steps, values) in record.read_metrics(workdir).items()
+        }
+    except (TypeError, ValueError) as error:
+        raise RunError(f"{workdir / 'metrics.jsonl'}: damaged, {error}") from error
     if not metrics:
         raise RunError(f"{workdir}: no metrics yet, metrics.jsonl holds no record")
+    evaluation = read_object(workdir / "evaluation.json")
+    if not isinstance(evaluation.get("metrics", {}), Mapping):
+        raise RunError(f"{workdir / 'evaluation.json'}: metrics is no JSON object")
     return Run(
         workdir=workdir.resolve(),
         config=read_object(workdir / "config.json"),
         environment=read_object(workdir / "environment.json"),
         status=read_object(workdir / "status.json"),
-        evaluation=read_object(workdir / "evaluation.json"),
+        evaluation=evaluation,
         metrics=_with_speed(metrics),
         samples=_find_samples(workdir / "samples"),
     )
