@@ -36,7 +36,7 @@ from ganjax.config import (
     parse_arg,
     penalty,
 )
-from ganjax.study import Figure, Run, Table, group_by, plot, setting
+from ganjax.study import Figure, Run, Table, plot, setting
 
 PLAYERS = ("discriminator", "generator")
 OBJECTIVES = (
@@ -44,7 +44,7 @@ OBJECTIVES = (
     *("relativistic", "relativistic_average", "f_divergence"),
     *("loss_sensitive", "generalized_loss_sensitive"),
 )
-# The section of the config that holds a constraint, and the number that is its strength.
+# The section of the config that holds a constraint, and its number of strength.
 CONSTRAINTS = {
     "real_gradient": ("penalties", "weight"),
     "fake_gradient": ("penalties", "weight"),
@@ -58,6 +58,8 @@ SECTIONS = {
     "augment": augmentation,
 }
 MARGIN = 0.5
+COLOURS = {"simultaneous": "C0", "alternating": "C1"}
+REACH = 2.2  # of the plane that is drawn
 NEAR = 0.01  # where psi and theta start to measure the rate
 
 
@@ -125,19 +127,170 @@ def get_config(arg: str = "") -> ConfigDict:
 
 def sweep(add: Callable[..., None]) -> None:
     """What turns and what settles; one seed, for only instance noise is random."""
-    both = ("simultaneous", "alternating")
-    for objective in OBJECTIVES[:6]:
-        for play in both:
+    weak = {"penalties.real_gradient.weight": 0.3}
+    for play in ("simultaneous", "alternating"):
+        for objective in (*OBJECTIVES[:6], "loss_sensitive"):
             add(arg=f"{objective},{play}")
-    for play in both:
-        add(arg=f"loss_sensitive,{play}")
-        add(arg=f"generalized_loss_sensitive,{play}", **{"objective.slope": 0.5})
-    for game in ("minimax", "non_saturating", "wasserstein"):
-        for play in both:
-            add(arg=f"{game},real_gradient,{play}")
-    for play in both:
-        weak = {"penalties.real_gradient.weight": 0.3}
+        for objective in ("minimax", "wasserstein"):
+            add(arg=f"{objective},real_gradient,{play}")
         add(arg=f"minimax,real_gradient,{play}", **weak)
-        add(arg=f"wasserstein,interpolated_gradient,{play}")
-        add(arg=f"minimax,instance_noise,{play}")
-    add(arg="minimax,consensus")
+    add(arg="generalized_loss_sensitive", **{"objective.slope": 0.5})
+    for constraint in ("consensus", "instance_noise"):
+        add(arg=f"minimax,{constraint}")
+    add(arg="wasserstein,interpolated_gradient")
+
+
+class Played(NamedTuple):
+    """A run, and where (psi, theta) went, `[steps + 1, 2]`, from 1 and from near 0."""
+
+    run: Run
+    play: str
+    path: np.ndarray
+    near: np.ndarray
+
+
+def study(runs: Sequence[Run]) -> Iterator[Figure | Table]:
+    """Where training went over the field, and how fast, exactly and as measured."""
+    games: dict[str, list[Played]] = {}
+    for run in runs:
+        paths = (path_of(run.config, start) for start in (1.0, NEAR))
+        played = Played(run, setting(run, "schedule.name"), *paths)
+        games.setdefault(name_of(run.config), []).append(played)
+    free = {name: group for name, group in games.items() if ", " not in name}
+    tied = {name: group for name, group in games.items() if name not in free}
+    reading = (
+        "From (1, 1), the dot, over the arrows of the flow -v, whose lengths are as "
+        "the roots of its speed. "
+    )
+    if free:
+        yield Figure(
+            "Without a constraint",
+            _portraits(free),
+            f"{reading}The dotted circle has the margin's radius, {MARGIN}: within "
+            "it the loss-sensitive flow only turns, and from outside it comes to it; "
+            "simultaneous steps end a little farther out. Least squares rests wherever "
+            "psi theta is 1.",
+        )
+    if tied:
+        yield Figure(
+            "With a constraint",
+            _portraits(tied),
+            f"{reading}The interpolated gradient, of which the slope should be 1, ends "
+            "elsewhere: in (0, 2) it balances the score.",
+        )
+    yield Table(
+        "The rate: exact and measured",
+        (
+            *("game", "play", "eigenvalues of the flow", "exact factor a step"),
+            *("measured near 0", "measured from (1, 1)", "distance at the end"),
+        ),
+        [_rates(name, played) for name, group in games.items() for played in group],
+        "The exact factor is the spectral radius of a step at 0. Measured is the mean "
+        "growth of |(psi, theta)| over the last half of the run, from "
+        f"({NEAR}, {NEAR}) and from (1, 1), where the flow is not linear. A double "
+        "eigenvalue also grows by the count of steps, which its factor does not tell; "
+        "and under instance noise the noise of a finite batch never lets it rest.",
+    )
+
+
+def name_of(config: Mapping[str, Any]) -> str:
+    """Objective and constraint, as in `EXACT`."""
+    strengths = [
+        f"{name} {config[section][name][number]:g}"
+        for name, (section, number) in CONSTRAINTS.items()
+        if name in config[section]
+    ]
+    slope = config["objective"].get("slope")
+    objective = config["objective"]["name"] + (f" {slope:g}" if slope else "")
+    return ", ".join([objective, *strengths])
+
+
+def path_of(config: Mapping[str, Any], start: float) -> np.ndarray:
+    """(psi, theta) `[steps + 1, 2]` of the run if both begin at `start`."""
+    from ganjax.replay import replay
+
+    networks = {
+        player: {**section, "start": start}
+        for player, section in config["networks"].items()
+    }
+    _, states = replay({**config, "networks": networks}, 1)
+    psi, theta = (states.params[p] for p in PLAYERS)
+    return np.concatenate([psi["psi"], theta["theta"]], axis=1)
+
+
+def flow_at(config: Mapping[str, Any], points: np.ndarray) -> np.ndarray:
+    """-v `[P, 2]`, corrections included, at points (psi, theta) `[P, 2]`."""
+    import jax
+    import jax.numpy as jnp
+    import optax
+
+    from ganjax.build import build_experiment
+    from ganjax.step import make_field
+    from ganjax.validation import validate
+
+    experiment = build_experiment(validate(ConfigDict(config)))
+    parts, state, source = experiment.parts, experiment.init(), experiment.source
+    index = jnp.arange(experiment.batch_size)
+    batch = source.batch(source.arrays, jax.random.key(0), 0, 0, index)
+    play = make_field(parts, PLAYERS, state, batch, 0, index)
+
+    def field(params: dict[str, Any]) -> dict[str, Any]:
+        return play(params)[0]
+
+    def flow(point: Any) -> Any:
+        names = zip(PLAYERS, ("psi", "theta"), (point[:1], point[1:]), strict=True)
+        params = {player: {name: value} for player, name, value in names}
+        total = field(params)
+        for correct in parts.corrections.values():
+            total = optax.tree.add(total, correct(field, params))
+        return -jnp.concatenate(jax.tree.leaves(total))
+
+    return np.asarray(jax.jit(jax.vmap(flow))(points.astype(np.float32)))
+
+
+def rate(path: np.ndarray) -> float:
+    """The factor a step of |(psi, theta)|, fitted over the last half of a path."""
+    half = np.linalg.norm(path[len(path) // 2 :], axis=1)
+    return float(np.exp(np.polyfit(np.arange(len(half)), np.log(half), 1)[0]))
+
+
+def _rates(name: str, played: Played) -> tuple[str | float | None, ...]:
+    exact = EXACT.get(name)
+    return (
+        *(name, played.play),
+        *((exact.eigenvalues, getattr(exact, played.play)) if exact else ("", None)),
+        *(rate(played.near), rate(played.path)),
+        float(np.linalg.norm(played.path[-1])),
+    )
+
+
+def _portraits(games: Mapping[str, Sequence[Played]]) -> object:
+    across = min(4, len(games))
+    rows = -(-len(games) // across)
+    shared = {"sharex": True, "sharey": True, "squeeze": False}
+    figure, axes = plot(rows, across, width=2.7, height=2.75, **shared)
+    for ax in axes.flat[len(games) :]:
+        ax.set_axis_off()
+    for ax, (name, group) in zip(axes.flat, games.items(), strict=False):
+        _draw_flow(ax, group[0].run.config)
+        for played in group:
+            ax.plot(*played.path.T, COLOURS[played.play], lw=1, label=played.play)
+        ax.plot(1, 1, "o", color="black", ms=4)
+        ax.plot(0, 0, "+", color="black", ms=8)
+        frame = {"xlim": (-REACH, REACH), "ylim": (-REACH, REACH), "aspect": "equal"}
+        ax.set(title=name.replace("_", " "), xlabel="psi", ylabel="theta", **frame)
+        ax.label_outer()
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper left")
+    return figure
+
+
+def _draw_flow(ax: Any, config: Mapping[str, Any]) -> None:
+    ticks = np.linspace(-0.9 * REACH, 0.9 * REACH, 9)
+    points = np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2)
+    flow = flow_at(config, points)
+    speed = np.linalg.norm(flow, axis=1, keepdims=True)
+    arrows = flow / np.sqrt(np.maximum(speed, 1e-12))
+    ax.quiver(*points.T, *arrows.T, color="black", alpha=0.3, width=0.006)
+    if "margin_scale" in config["objective"]:
+        angle = np.linspace(0, 2 * np.pi, 60)
+        ax.plot(MARGIN * np.cos(angle), MARGIN * np.sin(angle), "k:", lw=1)
