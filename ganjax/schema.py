@@ -308,6 +308,8 @@ CORRECTIONS: dict[str, dict[str, Key]] = {
 _CLIPS = {
     "clip_gradient_norm": Key(None, "(0, inf)", kind=float),
     "clip_weights": Key(None, "(0, inf)", kind=float),
+    # Of each column of a matrix, the weights into one unit.
+    "max_column_norm": Key(None, "(0, inf)", kind=float),
 }
 
 OPTIMIZERS: dict[str, dict[str, Key]] = {
