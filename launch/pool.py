@@ -63,6 +63,11 @@ def run_all(
     jobs: dict[int, Any] = {}
     cancelled = 0
     while True:
+        # Before the jobs are asked, so that `tick` sees one that waits to try again.
+        while queue and len(jobs) < limit and not cancelled:
+            index = queue.popleft()
+            jobs[index] = backend.submit(tasks[index])
+            trials[index] = trials[index]._replace(state="running")
         for index, job in list(jobs.items()):
             code = backend.poll(job)
             if code is None:
@@ -73,10 +78,6 @@ def run_all(
             if trials[index].state == "waiting":
                 queue.append(index)
         refused = any(trial.state == "refused" for trial in trials)
-        while queue and len(jobs) < limit and not (refused or cancelled):
-            index = queue.popleft()
-            jobs[index] = backend.submit(tasks[index])
-            trials[index] = trials[index]._replace(state="running")
         asked = max(tick(trials), int(refused))
         for _ in range(cancelled, asked):
             for job in jobs.values():

