@@ -18,7 +18,9 @@ from ganjax.config import ConfigError
 from ganjax.corrections import CORRECTIONS
 from ganjax.data import MIXTURES, SOURCES, DataError
 from ganjax.data.images import rescaled
+from ganjax.games import BATCH_COUPLED as BATCH_COUPLED_GAMES
 from ganjax.games import GAMES, SCHEDULES
+from ganjax.losses.likelihood import make_likelihood
 from ganjax.metrics import mixture_quality, neighbour_quality, score_statistics
 from ganjax.networks import NETWORKS
 from ganjax.objectives import BATCH_COUPLED, OBJECTIVES
@@ -31,6 +33,7 @@ from ganjax.step import Step, make_train_step
 from ganjax.types import (
     Batch,
     Examples,
+    Likelihood,
     Outcome,
     Parts,
     Penalty,
@@ -53,7 +56,8 @@ class Experiment(NamedTuple):
 
     `make_build(axis_name)` returns `build(numbers, step) -> Parts`; `quality(samples)`
     measures samples `[N, ...]` against what is known of the data; `test` is the whole
-    test split where the run trains on the other and its discriminator classifies.
+    test split where the run trains on the other and its discriminator classifies, or
+    there is an encoder.
     """
 
     make_build: Callable[[str | None], Build]
@@ -127,9 +131,10 @@ def _told_classes(config: Config, source: Source) -> int:
 
 def _test(config: Config) -> Batch | None:
     """Read before the training, so that a missing file does not end a long run."""
-    data, discriminator = config["data"], config["networks"]["discriminator"]
-    makes_logits = discriminator.get("head", "score") != "score"
-    if not makes_logits or data.get("split") != "train":
+    data, networks = config["data"], config["networks"]
+    head = networks.get("discriminator", {}).get("head", "score")
+    has_use = head != "score" or "encoder" in networks
+    if not has_use or data.get("split") != "train":
         return None
     arrays = _source({**data, "split": "test", "labelled": 0}).arrays
     return Batch(real=rescaled(arrays["images"]), label=arrays["labels"])
@@ -164,8 +169,9 @@ def _make_build(config: Config, examples: Examples, axis_name: str | None) -> Bu
     def networks() -> dict[str, Any]:
         made = {}
         for player, section in config["networks"].items():
+            latents = (config["game"]["latent_size"],) if player == "encoder" else ()
             made[player] = NETWORKS[section["name"]][player](
-                examples, axis_name=axis_name, **_keywords(section)
+                examples, *latents, axis_name=axis_name, **_keywords(section)
             )
         return made
 
@@ -174,6 +180,13 @@ def _make_build(config: Config, examples: Examples, axis_name: str | None) -> Bu
         axis = {"axis_name": axis_name} if name in BATCH_COUPLED else {}
         keywords = _keywords(config["objective"]) | values
         return OBJECTIVES[name](**keywords, **axis)
+
+    def likelihood(values: Config) -> dict[str, Likelihood]:
+        if config["game"]["name"] != "vae":
+            return {}
+        section = config["objective"] | values
+        made = make_likelihood(section["likelihood"], section["noise_variance"])
+        return {"likelihood": made}
 
     def views(values: Config) -> dict[str, View]:
         if config["game"]["name"] not in schema.VIEWED:
@@ -193,13 +206,16 @@ def _make_build(config: Config, examples: Examples, axis_name: str | None) -> Bu
         progress = jnp.clip(step / numbers["steps"], 0, 1)
         values = resolve_schedules(numbers, progress)
         game = config["game"]
+        axis = {"axis_name": axis_name} if game["name"] in BATCH_COUPLED_GAMES else {}
         made = objective(values["objective"])
         return Parts(
             game=GAMES[game["name"]](
                 networks(),
                 examples,
+                **likelihood(values["objective"]),
                 **views(values["augment"]),
                 **_keywords(game) | values["game"],
+                **axis,
             ),
             objective=made,
             optimizers={

@@ -48,7 +48,7 @@ def parse_arg(arg: str | None, **choices: Iterable[str]) -> SimpleNamespace:
 
 
 def objectives(default: str) -> tuple[str, ...]:
-    """The names of the objectives that need no labels, the default first.
+    """The names of adversarial objectives that need no labels, the default first.
 
     They are choices for `parse_arg`.
     """
@@ -56,6 +56,7 @@ def objectives(default: str) -> tuple[str, ...]:
         name
         for name, row in schema.OBJECTIVES.items()
         if schema.LABEL_FIELDS.isdisjoint(row.fields)
+        and name not in schema.WITH_ENCODER | schema.WITHOUT_GENERATOR
     ]
     return (default, *(name for name in names if name != default))
 
@@ -205,12 +206,18 @@ def defaults(
 ) -> ConfigDict:
     """A whole config from the names of its parts, every key at its default.
 
-    The discriminator gets the head that the objective reads. `play` is alternating, or
-    simultaneous where the discriminator is the only player.
+    The discriminator gets the head that the objective reads, the generator of logits
+    no tanh. `play` is alternating where a generator meets a discriminator alone, else
+    simultaneous.
     """
     players = _row(schema.PLAYERS, game)
     networks = _row(schema.NETWORKS, network)
-    play = play or ("alternating" if len(players) > 1 else "simultaneous")
+    for player in players:
+        if player not in networks:
+            able = ", ".join(n for n, row in schema.NETWORKS.items() if player in row)
+            raise ConfigError(f"{network} has no {player}; those that have are {able}")
+    adversarial = players == schema.PLAYERS["adversarial"]
+    play = play or ("alternating" if adversarial else "simultaneous")
     config = ConfigDict(_defaults(schema.RUN))
     config.data = section(schema.SOURCES, data)
     config.game = section(schema.GAMES, game)
@@ -218,15 +225,19 @@ def defaults(
         {p: {"name": network} | _defaults(networks[p]) for p in players}
     )
     config.objective = section(schema.OBJECTIVES, objective)
-    if "head" in config.networks.discriminator:
-        config.networks.discriminator.head = _head(schema.OBJECTIVES[objective].fields)
+    fields = schema.OBJECTIVES[objective].fields
+    if "head" in config.networks.get("discriminator", {}):
+        config.networks.discriminator.head = _head(fields)
+    makes_logits = "reconstruction_logits" in fields
+    if makes_logits and "output" in config.networks.get("generator", {}):
+        config.networks.generator.output = "linear"
     config.augment = ConfigDict()
     config.penalties = ConfigDict()
     config.corrections = ConfigDict()
     config.optimizers = ConfigDict(
         {p: section(schema.OPTIMIZERS, optimizer) for p in players}
     )
-    averaged = [player for player in players if player == "generator"]
+    averaged = [player for player in players if player != "discriminator"]
     config.average = ConfigDict({p: _defaults(schema.AVERAGE) for p in averaged})
     config.schedule = section(schema.SCHEDULES, play)
     config.parallel = ConfigDict(_defaults(schema.PARALLEL))
@@ -239,7 +250,10 @@ def _head(fields: Iterable[str]) -> str:
     """Of a discriminator for an objective that reads these fields."""
     if schema.LOGIT_FIELDS.isdisjoint(fields):
         return "score"
-    return "logits" if schema.SCORE_FIELDS.isdisjoint(fields) else "score_and_logits"
+    if not schema.SCORE_FIELDS.isdisjoint(fields):
+        return "score_and_logits"
+    # The class that a generated example was made for is read to be fitted to it.
+    return "log_probability" if "fake_label" in fields else "logits"
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 # the best value lies.
 BEST = {
     "error": "lowest",
+    "log_likelihood": "highest",
+    "elbo": "highest",
     "high_quality": "highest",
     "modes_covered": "highest",
     "reverse_kl": "lowest",
@@ -15,6 +17,8 @@ BEST = {
     "precision": "highest",
     "recall": "highest",
     "density": "one",
+    "reconstruction_error": "lowest",
+    "sharpness": "one",
 }
 
 

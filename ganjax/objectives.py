@@ -13,7 +13,8 @@ from jax import Array
 
 from ganjax import losses
 from ganjax.losses.f_divergence import DIVERGENCES
-from ganjax.types import Objective, Outcome
+from ganjax.losses.likelihood import make_likelihood
+from ganjax.types import Objective, Outcome, Terms
 
 
 def _adversarial(
@@ -301,6 +302,106 @@ def classification() -> Objective:
     )
 
 
+def auto_encoder() -> Objective:
+    """Auto-encoder: encoder and generator move down the same loss."""
+
+    def terms(o: Outcome) -> Terms:
+        return {"reconstruction": losses.squared_error(o.real, o.reconstruction)}
+
+    return Objective({"encoder": terms, "generator": terms}, threshold=None)
+
+
+def vae(
+    *,
+    likelihood: str,
+    noise_variance: float | Array | None,
+    beta: float | Array,
+    free_bits: float | Array,
+    axis_name: str | None = None,
+) -> Objective:
+    """VAE: at beta 1 and without free bits the loss of both players is -ELBO."""
+    chosen = make_likelihood(likelihood, noise_variance)
+
+    def terms(o: Outcome) -> Terms:
+        kl = losses.gaussian_kl(
+            o.mean, o.log_var, free_bits=free_bits, axis_name=axis_name
+        )
+        return {
+            "reconstruction": losses.negative_log_likelihood(
+                o.real, o.reconstruction_logits, likelihood=chosen
+            ),
+            "kl": beta * kl,
+        }
+
+    return Objective({"encoder": terms, "generator": terms}, threshold=None)
+
+
+def vae_gan(
+    *,
+    feature_layer: int,
+    fakes: str,
+    reconstruction_weight: float | Array,
+    beta: float | Array,
+) -> Objective:
+    """VAE-GAN: no adversarial loss for the encoder, none of features for its opponent.
+
+    `feature_layer` counts from the last, which is 1; `fakes` are samples of the
+    "prior", "reconstruction"s, or "both"; `reconstruction_weight` is the generator's.
+    """
+
+    def made(o: Outcome) -> list[Array]:
+        kinds = {"prior": o.fake_score, "reconstruction": o.reconstruction_score}
+        return list(kinds.values()) if fakes == "both" else [kinds[fakes]]
+
+    def features(o: Outcome) -> Array:
+        layer = -feature_layer
+        return losses.feature_reconstruction(
+            o.real_features[layer], o.reconstruction_features[layer]
+        )
+
+    def encoder(o: Outcome) -> Terms:
+        kl = beta * losses.gaussian_kl(o.mean, o.log_var)
+        return {"reconstruction": features(o), "kl": kl}
+
+    def generator(o: Outcome) -> Terms:
+        adversarial = [losses.non_saturating_generator(score) for score in made(o)]
+        return {
+            "reconstruction": reconstruction_weight * features(o),
+            "adversarial": sum(adversarial[1:], adversarial[0]),
+        }
+
+    def discriminator(o: Outcome) -> Terms:
+        fake = [losses.minimax_fake(score) for score in made(o)]
+        return {
+            "real_loss": losses.non_saturating_real(o.real_score),
+            "fake_loss": sum(fake[1:], fake[0]),
+        }
+
+    players = {
+        "encoder": encoder,
+        "generator": generator,
+        "discriminator": discriminator,
+    }
+    return Objective(players, threshold=0.0)
+
+
+def energy(*, square_weight: float | Array) -> Objective:
+    """The discriminator as minus an energy, against what climbs it; no generator."""
+    return Objective(
+        {
+            "discriminator": lambda o: {
+                "real_loss": losses.energy_real(
+                    o.real_score, square_weight=square_weight
+                ),
+                "fake_loss": losses.energy_fake(
+                    o.fake_score, square_weight=square_weight
+                ),
+            }
+        },
+        threshold=None,
+    )
+
+
 OBJECTIVES: dict[str, Callable[..., Objective]] = {
     "minimax": minimax,
     "non_saturating": non_saturating,
@@ -319,10 +420,17 @@ OBJECTIVES: dict[str, Callable[..., Objective]] = {
     "semi_supervised_feature_matching": semi_supervised_feature_matching,
     "feature_matching": feature_matching,
     "classification": classification,
+    "energy": energy,
+    "auto_encoder": auto_encoder,
+    "vae": vae,
+    "vae_gan": vae_gan,
 }
 
 # Their losses compare each example with the whole batch, which several devices may
 # share, so their builders take the name of the device axis as well.
 BATCH_COUPLED = frozenset(
-    {"relativistic_average", "feature_matching", "semi_supervised_feature_matching"}
+    {
+        *("relativistic_average", "feature_matching"),
+        *("semi_supervised_feature_matching", "vae"),
+    }
 )

@@ -113,6 +113,41 @@ GAMES: dict[str, Row] = {
     "supervised": Row(
         {}, ("real", "real_logits", "real_features", "real_label", "is_labelled")
     ),
+    "energy": Row(
+        {
+            "chain_steps": Key(20, "[1, inf)"),  # in training
+            "sample_steps": Key(500, "[1, inf)"),
+            "step_size": Key(0.1, "(0, inf)"),
+            "noise": Key(0.01, "[0, inf)"),
+            "clip_gradient": Key(None, "(0, inf)", kind=float),
+            "reach": Key(1.0, "(0, inf)"),
+            "buffer_size": Key(8192, "[0, inf)"),  # 0 is no buffer
+            "refresh": Key(0.05, "[0, 1]"),
+        },
+        (
+            *("real", "fake", "real_score", "fake_score"),
+            *("real_features", "fake_features"),
+        ),
+    ),
+    "auto_encoder": Row(
+        {"latent_size": Key(2, "[1, inf)")}, ("real", "mean", "reconstruction")
+    ),
+    "vae": Row(
+        {
+            "latent_size": Key(2, "[1, inf)"),
+            # What is modelled of a pixel, itself or a draw of black or white.
+            "pixels": Key("grey", choices=("grey", "binary")),
+            "importance_samples": Key(64, "[1, inf)"),  # when it is evaluated
+        },
+        ("real", "mean", "log_var", "reconstruction_logits"),
+    ),
+    "vae_gan": Row(
+        {"latent_size": Key(2, "[1, inf)")},
+        (
+            *("real", "fake", "real_score", "fake_score", "real_features"),
+            *("mean", "log_var", "reconstruction_score", "reconstruction_features"),
+        ),
+    ),
 }
 
 # Fields of an outcome that only a labelled source can fill, and those of them that need
@@ -124,11 +159,15 @@ LOGIT_FIELDS = frozenset({"real_logits", "fake_logits"})
 SCORE_FIELDS = frozenset({"real_score", "fake_score"})
 
 # Games whose discriminator sees examples through the augmentations.
-VIEWED = frozenset({"adversarial", "supervised"})
+VIEWED = frozenset({"adversarial", "supervised", "energy", "vae_gan"})
 
 PLAYERS: dict[str, tuple[str, ...]] = {
     "adversarial": ("discriminator", "generator"),
     "supervised": ("discriminator",),
+    "energy": ("discriminator",),
+    "auto_encoder": ("encoder", "generator"),
+    "vae": ("encoder", "generator"),
+    "vae_gan": ("encoder", "generator", "discriminator"),
 }
 
 _STACK = {
@@ -139,9 +178,15 @@ _STACK = {
 _EMBEDDING = {"conditioning": Key("none", choices=("none", "embedding"))}
 _PROJECTION = {"conditioning": Key("none", choices=("none", "projection"))}
 _OUTPUT = _PROJECTION | {
-    # Class logits beside the score, or in place of it: log sum exp of them is a score.
-    "head": Key("score", choices=("score", "score_and_logits", "logits")),
+    # Class logits beside the score, or in place of it: log sum exp of them is a score,
+    # and so is the log probability of the label that an example comes with.
+    "head": Key(
+        "score", choices=("score", "score_and_logits", "logits", "log_probability")
+    ),
 }
+
+# Heads whose score is made of the class logits.
+LOGIT_SCORE_HEADS = frozenset({"logits", "log_probability"})
 
 NETWORKS: dict[str, dict[str, dict[str, Key]]] = {
     "mlp": {
@@ -149,6 +194,7 @@ NETWORKS: dict[str, dict[str, dict[str, Key]]] = {
         | _EMBEDDING
         | {"output": Key("linear", choices=("linear", "tanh"))},
         "discriminator": _STACK | _OUTPUT,
+        "encoder": _STACK,
     },
     "dense": {
         "generator": _STACK
@@ -159,18 +205,25 @@ NETWORKS: dict[str, dict[str, dict[str, Key]]] = {
             "output": Key("tanh", choices=("linear", "tanh")),
         },
         "discriminator": _STACK | _OUTPUT | {"widths": Key((512, 256), "[1, inf)")},
+        "encoder": _STACK | {"widths": Key((512, 256), "[1, inf)")},
     },
     "dcgan": {
         "generator": {
             "channels": Key((128, 64), "[1, inf)"),
             "normalization": Key("batch", choices=("none", "batch")),
             **_EMBEDDING,
+            "output": Key("tanh", choices=("linear", "tanh")),
         },
         "discriminator": {
             "channels": Key((64, 128), "[1, inf)"),
             "slope": Key(0.2, "[0, 1)"),
             "normalization": Key("batch", choices=("none", "batch", "spectral")),
             **_OUTPUT,
+        },
+        "encoder": {
+            "channels": Key((64, 128), "[1, inf)"),
+            "slope": Key(0.2, "[0, 1)"),
+            "normalization": Key("batch", choices=("none", "batch")),
         },
     },
     "maxout": {
@@ -227,6 +280,12 @@ DIVERGENCES: dict[str, dict[str, str]] = {
 # What the alpha-divergence becomes where its formula is 0 / 0.
 ALPHA_LIMITS = {0.0: "reverse_kl", 1.0: "kl"}
 
+# The number that each likelihood needs, if any, and its range there.
+LIKELIHOODS: dict[str, dict[str, str]] = {
+    "bernoulli": {},
+    "gaussian": {"noise_variance": "(0, inf)"},
+}
+
 _DIVERGENCE_NUMBERS = {
     "pi": Key(None, "(0, 1)", kind=float),
     "alpha": Key(None, "(-inf, inf)", kind=float),
@@ -276,10 +335,38 @@ OBJECTIVES: dict[str, Row] = {
     ),
     "feature_matching": Row({}, (*_SCORES, *_FEATURES)),
     "classification": Row({}, ("real_logits", "real_label", "is_labelled")),
+    "energy": Row({"square_weight": Key(0.1, "[0, inf)")}, _SCORES),
+    "auto_encoder": Row({}, ("real", "reconstruction")),
+    "vae": Row(
+        {
+            "likelihood": Key("bernoulli", choices=tuple(LIKELIHOODS)),
+            "noise_variance": Key(None, "(0, inf)", kind=float),
+            "beta": Key(1.0, "[0, inf)"),
+            "free_bits": Key(0.0, "[0, inf)"),  # nats for each latent
+        },
+        ("real", "reconstruction_logits", "mean", "log_var"),
+    ),
+    "vae_gan": Row(
+        {
+            # Of the discriminator, from the last.
+            "feature_layer": Key(1, "[1, inf)"),
+            # What the discriminator is shown beside real examples.
+            "fakes": Key("both", choices=("prior", "reconstruction", "both")),
+            "reconstruction_weight": Key(1.0, "[0, inf)"),  # to the generator
+            "beta": Key(1.0, "[0, inf)"),
+        },
+        (
+            *("real_score", "fake_score", "reconstruction_score"),
+            *("real_features", "reconstruction_features", "mean", "log_var"),
+        ),
+    ),
 }
 
 # Objectives that give a generator nothing to minimise.
-WITHOUT_GENERATOR = frozenset({"classification"})
+WITHOUT_GENERATOR = frozenset({"classification", "energy"})
+
+# Objectives that give an encoder something to minimise.
+WITH_ENCODER = frozenset({"auto_encoder", "vae", "vae_gan"})
 
 _LAZY = {"every": Key(1, "[1, inf)")}
 

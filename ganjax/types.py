@@ -46,7 +46,9 @@ class Outcome(NamedTuple):
     mean: Field = None  # [B, Z], of the encoder's posterior
     log_var: Field = None  # [B, Z]
     reconstruction: Field = None  # [B, ...]
-    reconstruction_logits: Field = None  # [B, ...]
+    # [B, ...], of which a likelihood makes examples: of Bernoulli pixels, or Gaussian
+    # means.
+    reconstruction_logits: Field = None
     reconstruction_score: Field = None  # [B]
     reconstruction_features: Field = None
 
@@ -96,12 +98,23 @@ class Network(NamedTuple):
     `init(key, inputs, label) -> variables`;
     `apply(variables, inputs, label, keys, *, train) -> (output, mutable)`, where `keys`
     is `[B]` and `mutable` holds every collection of `variables` but `params`.
-    A discriminator's output is `(score [B], logits [B, K] | None, features)`.
+    A discriminator's output is `(score [B], logits [B, K] | None, features)`, an
+    encoder's `(mean [B, Z], log_var [B, Z])`.
     """
 
     init: Callable[..., Variables]
     apply: Callable[..., tuple[Any, dict[str, Tree]]]
     classes: int = 0  # K, where it makes class logits
+
+
+class Likelihood(NamedTuple):
+    """p(x|z) of examples `[B, ...]`, by what a generator makes of z, of their shape.
+
+    `log_p(examples, made) -> [B]`, in nats; `mean(made)`, the mean example.
+    """
+
+    log_p: Callable[[Array, Array], Array]
+    mean: Callable[[Array], Array]
 
 
 class Examples(NamedTuple):

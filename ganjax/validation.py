@@ -30,7 +30,7 @@ def validate(config: ConfigDict) -> dict[str, Any]:
     game = _named("config.game", given["game"], schema.GAMES)
     players = schema.PLAYERS[game["name"]]
     networks = {
-        player: {name: row[player] for name, row in schema.NETWORKS.items()}
+        player: {n: row[player] for n, row in schema.NETWORKS.items() if player in row}
         for player in players
     }
     _check_keys("config.networks", given["networks"], players)
@@ -67,8 +67,11 @@ def validate(config: ConfigDict) -> dict[str, Any]:
     }
     _check_mixture(checked["data"])
     _check_divergence(checked["objective"])
+    _check_likelihood(checked)
     _check_fields(checked)
+    _check_feature_layer(checked)
     _check_play(checked)
+    _check_chains(checked)
     _check_networks(checked)
     _check_augment(checked)
     _check_corrections(checked)
@@ -110,6 +113,46 @@ def _check_divergence(objective: Mapping[str, Any]) -> None:
             raise ConfigError(f"{at}: {divergence} needs {needed[name]}, not {value}")
 
 
+def _check_likelihood(config: Mapping[str, Any]) -> None:
+    """Checks that a likelihood has its own number, no other, and fits the generator."""
+    objective, data = config["objective"], config["data"]["name"]
+    if objective["name"] != "vae":
+        return
+    likelihood, at = objective["likelihood"], "config.objective.noise_variance"
+    needs = "noise_variance" in schema.LIKELIHOODS[likelihood]
+    if needs and objective["noise_variance"] is None:
+        raise ConfigError(f"{at}: missing; {likelihood} needs it")
+    if not needs and objective["noise_variance"] is not None:
+        raise ConfigError(f"{at}: {likelihood} has no such number")
+    if likelihood == "gaussian":
+        return
+    if data not in schema.IMAGES:
+        raise ConfigError(
+            f"config.objective.likelihood: {likelihood} is for images, not for {data}; "
+            "choose gaussian"
+        )
+    generator = config["networks"].get("generator", {})
+    if generator and generator.get("output") != "linear":
+        raise ConfigError(
+            f"config.networks.generator.output: must be linear, as {likelihood} takes "
+            "the logits of pixels"
+        )
+
+
+def _check_feature_layer(config: Mapping[str, Any]) -> None:
+    objective = config["objective"]
+    if objective["name"] != "vae_gan":
+        return
+    discriminator = config["networks"]["discriminator"]
+    sizes = (discriminator.get(key) for key in ("channels", "widths", "units"))
+    layers = len(next(filter(None, sizes), ()))
+    if objective["feature_layer"] > layers:
+        raise ConfigError(
+            f"config.objective.feature_layer: must lie in [1, {layers}], the hidden "
+            f"layers of the discriminator, not {objective['feature_layer']}"
+        )
+
+
 def _check_fields(config: Mapping[str, Any]) -> None:
     data, game, objective = (
         config[key]["name"] for key in ("data", "game", "objective")
@@ -124,6 +167,11 @@ def _check_fields(config: Mapping[str, Any]) -> None:
     if objective in schema.WITHOUT_GENERATOR and "generator" in schema.PLAYERS[game]:
         raise ConfigError(
             f"config.objective: {objective} has no loss for the generator of the game "
+            f"{game}"
+        )
+    if "encoder" in schema.PLAYERS[game] and objective not in schema.WITH_ENCODER:
+        raise ConfigError(
+            f"config.objective: {objective} has no loss for the encoder of the game "
             f"{game}"
         )
     if needed & schema.LABEL_FIELDS and data not in schema.LABELLED:
@@ -149,7 +197,7 @@ def _check_logits(objective: str, discriminator: Mapping[str, Any]) -> None:
     if discriminator["head"] == "score":
         raise ConfigError(
             f"{at}.head: score makes no class logits, which {objective} reads; choose "
-            "score_and_logits or logits"
+            "score_and_logits, logits or log_probability"
         )
 
 
@@ -162,12 +210,14 @@ def _check_all_labelled(objective: str, share: float) -> None:
 
 
 def _check_play(config: Mapping[str, Any]) -> None:
-    """Checks what takes an opponent where the discriminator has none."""
+    """Checks what takes a discriminator and an opponent where one has none."""
     game = config["game"]["name"]
-    if len(schema.PLAYERS[game]) == 1 and config["schedule"]["name"] == "alternating":
+    players = schema.PLAYERS[game]
+    meet = "discriminator" in players and len(players) > 1
+    if config["schedule"]["name"] == "alternating" and not meet:
         raise ConfigError(
-            f"config.schedule: alternating takes two players; the game {game} has only "
-            "the discriminator: choose simultaneous"
+            f"config.schedule: alternating takes two players who meet; the game {game} "
+            f"has only the {' and the '.join(players)}: choose simultaneous"
         )
     if config["penalties"] and schema.SCORE_FIELDS.isdisjoint(
         schema.GAMES[game].fields
@@ -175,6 +225,25 @@ def _check_play(config: Mapping[str, Any]) -> None:
         raise ConfigError(
             f"config.penalties: the game {game} makes no scores to be penalised"
         )
+
+
+def _check_chains(config: Mapping[str, Any]) -> None:
+    """Checks what the game of chains alone asks: shares of a buffer, and no labels."""
+    game, batch_size = config["game"], config["batch_size"]
+    if game["name"] != "energy":
+        return
+    if game["buffer_size"] % batch_size:
+        raise ConfigError(
+            "config.game.buffer_size: must be a multiple of batch_size, "
+            f"{batch_size}, or 0 for no buffer, not {game['buffer_size']}"
+        )
+    for key, free in {"conditioning": "none", "head": "score"}.items():
+        value = config["networks"]["discriminator"].get(key, free)
+        if value != free:
+            raise ConfigError(
+                f"config.networks.discriminator.{key}: must be {free}, not {value}, as "
+                "the game energy reads no labels"
+            )
 
 
 def _check_networks(config: Mapping[str, Any]) -> None:
@@ -191,10 +260,10 @@ def _check_networks(config: Mapping[str, Any]) -> None:
         head = network.get("head", "score")
         if head != "score" and data not in schema.LABELLED:
             raise ConfigError(f"{at}.head: the data {data} has no labels for {head}")
-        if head == "logits" and network["conditioning"] != "none":
+        if head in schema.LOGIT_SCORE_HEADS and network["conditioning"] != "none":
             raise ConfigError(
                 f"{at}.conditioning: a projection adds to the score of a layer that "
-                "head=logits has not; choose score_and_logits, or no conditioning"
+                f"head={head} has not; choose score_and_logits, or no conditioning"
             )
         if network["name"] in schema.POINT_NETWORKS:
             _check_point_network(at, network["name"], config)

@@ -16,6 +16,23 @@ from ganjax.types import Outcome
 
 PLAYERS = ("discriminator", "generator")
 
+
+def game_of(objective):
+    """The first game that an objective can be played in."""
+    row = schema.OBJECTIVES[objective]
+    values = {key: k.default for key, k in row.keys.items()}
+    players = set(OBJECTIVES[objective](**values).losses)
+    return next(
+        name
+        for name, game in schema.GAMES.items()
+        if set(row.fields) <= set(game.fields) and set(schema.PLAYERS[name]) <= players
+    )
+
+
+# Those with an encoder have a suite of their own in test_variational.py.
+OF_SCORES = [name for name in OBJECTIVES if name not in schema.WITH_ENCODER]
+
+
 REAL = np.array([2.0, 0.5, -1.0, 1.5])
 FAKE = np.array([-0.5, 1.0, -2.0, 0.0])
 
@@ -304,6 +321,19 @@ ROWS = {
         reference=lambda r, s: (np.mean(softplus(-r / 2)),),
         accuracies=None,
         rises=(),
+    ),
+    "energy": Row(
+        numbers={"square_weight": 0.25},
+        # E s - E r = -1.125, as for wasserstein
+        # E r^2 = (4 + 0.25 + 1 + 2.25) / 4 = 1.875; E s^2 = (0.25 + 1 + 4) / 4 = 1.3125
+        # -1.125 + 0.25 (1.875 + 1.3125)
+        discriminator=-0.328125,
+        generator=None,
+        reference=lambda r, s: (
+            np.mean(s) - np.mean(r) + 0.25 * (np.mean(r**2) + np.mean(s**2)),
+        ),
+        accuracies=PAIRS,
+        rises=("discriminator",),
     ),
 }
 

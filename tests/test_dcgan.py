@@ -189,3 +189,11 @@ def test_spectral_normalisation_takes_the_scale_of_the_logits(normalization):
     _, _, (_, scaled, _) = judged("score_and_logits", normalization, scale=7.0)
     factor = 1 if normalization == "spectral" else 7
     np.testing.assert_allclose(scaled, factor * logits, rtol=1e-4, atol=1e-6)
+
+
+def test_score_is_the_log_probability_of_the_label():
+    _, _, (score, logits, _) = judged("log_probability", "spectral")
+    logits = np.asarray(logits, np.float64)
+    total = np.log(np.exp(logits).sum(axis=1))
+    expected = logits[np.arange(BATCH), np.asarray(LABEL)] - total
+    np.testing.assert_allclose(score, expected, rtol=1e-4, atol=1e-6)

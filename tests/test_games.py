@@ -8,6 +8,7 @@ import pytest
 from ganjax.games import GAMES, SCHEDULES
 from ganjax.keys import Purpose, example_keys, fold, purpose_key
 from ganjax.networks import NETWORKS
+from ganjax.objectives import OBJECTIVES
 from ganjax.types import Batch, Examples, Network
 
 COUNT, LATENT = 16, 3
@@ -296,7 +297,7 @@ def test_supervised_game_sees_through_the_view_and_classifies_without():
     np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("head", ["score_and_logits", "logits"])
+@pytest.mark.parametrize("head", ["score_and_logits", "logits", "log_probability"])
 @pytest.mark.parametrize("name", ["adversarial", "supervised"])
 def test_classify_is_the_likeliest_class(name, head):
     made = {"adversarial": real_game, "supervised": supervised_game}[name]
@@ -310,6 +311,24 @@ def test_classify_is_the_likeliest_class(name, head):
     assert len(set(predicted.tolist())) > 1
     np.testing.assert_array_equal(predicted, np.argmax(outcome.real_logits, axis=1))
     assert (outcome.fake_logits is None) == (name == "supervised")
+
+
+def test_scores_of_log_probability_are_what_conditional_loss_sensitive_trains():
+    game, batch = real_game("none", head="log_probability"), batch_of((4, 4, 1))
+    variables = game.init(jax.random.key(3))
+    outcome, _ = game.play(variables, batch, KEYS)
+    numbers = {"margin": "l1", "margin_scale": 0.1, "real_weight": 0.5}
+    of_scores = OBJECTIVES["loss_sensitive"](**numbers)
+    of_logits = OBJECTIVES["conditional_loss_sensitive"](**numbers)
+    for player in ("discriminator", "generator"):
+        (one,) = of_scores.losses[player](outcome).values()
+        (other,) = of_logits.losses[player](outcome).values()
+        np.testing.assert_allclose(one, other, rtol=1e-6)
+    # Penalties and evaluations see these scores too.
+    again = game.score(variables, batch.real, batch.label, KEYS)
+    np.testing.assert_array_equal(again, outcome.real_score)
+    judged = game.probes["score"](variables, batch, KEYS)
+    np.testing.assert_allclose(judged, outcome.real_score, rtol=1e-6)
 
 
 def test_without_logits_there_is_nothing_to_classify():

@@ -32,7 +32,7 @@ RULES: dict[str, set[str]] = {
     "step": SHARED | {"state"},
     "parallel": SHARED | {"state", "step"},
     "build": BELOW_BUILD,
-    "evaluate": SHARED | LEAVES | {"build", "draw"},
+    "evaluate": SHARED | LEAVES | {"build", "draw", "figure"},
     "replay": SHARED | {"build", "config", "state", "validation"},
     "journal": SHARED | {"evaluate", "record", "progress", "draw", "report", "state"},
     "reference": {"augment", "config", "corrections", "losses", "objectives"}

@@ -12,6 +12,7 @@ from ganjax.types import Examples
 BATCH, LATENT, CLASSES, WIDTHS, SLOPE = 6, 3, 4, (5, 4), 0.2
 MOMENTUM, EPSILON = 0.9, 1e-5  # of the batch norm
 KEYS = jax.random.split(jax.random.key(9), BATCH)
+LABEL = np.array([3, 0, 1, 1, 2, 0])
 
 ALL = [(name, player) for name in ("mlp", "dense") for player in NETWORKS[name]]
 GENERATORS = [pair for pair in ALL if pair[1] == "generator"]
@@ -23,11 +24,14 @@ def make(name, player, shape, normalization="none", **changes):
     keys = {key: row.default for key, row in schema.NETWORKS[name][player].items()}
     keys |= {"widths": WIDTHS, "slope": SLOPE, "normalization": normalization}
     examples = Examples(shape, CLASSES)
-    network = NETWORKS[name][player](examples, axis_name=None, **keys | changes)
+    latents = (LATENT,) if player == "encoder" else ()
+    network = NETWORKS[name][player](
+        examples, *latents, axis_name=None, **keys | changes
+    )
     inputs = 2 * jax.random.normal(
         jax.random.key(1), (BATCH, *((LATENT,) if player == "generator" else shape))
     )
-    variables = network.init(jax.random.key(0), inputs, None)
+    variables = network.init(jax.random.key(0), inputs, LABEL)
     # Biases and running means begin at 0, scales and variances at 1.
     leaves, tree = jax.tree.flatten(variables)
     shifts = jax.random.split(jax.random.key(2), len(leaves))
@@ -107,13 +111,26 @@ def test_generator_is_its_layers(name, player, normalization, train):
         assert mutable == {}
 
 
+@pytest.mark.parametrize("train", [True, False])
+@pytest.mark.parametrize("name", ["mlp", "dense"])
+def test_encoder_has_two_last_layers(name, train):
+    network, variables, inputs = make(name, "encoder", (5, 4, 3), "batch")
+    output, _ = apply(network, variables, inputs, train=train)
+    for i, made in enumerate(output):
+        last = variables["params"]["Posterior_0"][f"Dense_{i}"]
+        params = {**variables["params"], "Dense_0": last}
+        expected, _, _ = by_hand({**variables, "params": params}, inputs, train=train)
+        assert_close(made, expected)
+
+
 @pytest.mark.parametrize("shape", [(1,), (7,), (5, 4, 3), (1, 1, 1)])
 @pytest.mark.parametrize(("name", "player"), ALL)
 def test_any_example_shape(name, player, shape):
     network, variables, inputs = make(name, player, shape)
     output, _ = apply(network, variables, inputs, train=True)
     main = output if player == "generator" else output[0]
-    assert main.shape == ((BATCH, *shape) if player == "generator" else (BATCH,))
+    made = {"generator": shape, "discriminator": (), "encoder": (LATENT,)}
+    assert main.shape == (BATCH, *made[player])
     assert {leaf.dtype for leaf in jax.tree.leaves((variables, output))} == {
         np.dtype(np.float32)
     }
@@ -171,7 +188,7 @@ def test_init_is_a_function_of_its_key(name, player):
     )
     jax.tree.map(np.testing.assert_array_equal, one, same)
     kernels = [(a, b) for a, b in zip(one, other, strict=True) if a.ndim == 2]
-    assert len(kernels) == len(WIDTHS) + 1
+    assert len(kernels) == len(WIDTHS) + (2 if player == "encoder" else 1)
     assert all((a != b).all() for a, b in kernels)
 
 
@@ -209,8 +226,35 @@ def test_score_of_logits_alone(name):
     assert_close(score, np.log(np.exp(expected).sum(axis=1)))
 
 
+@pytest.mark.parametrize("name", ["mlp", "dense"])
+def test_score_is_the_log_probability_of_the_label(name):
+    head = "log_probability"
+    network, variables, inputs = make(name, "discriminator", (7,), head=head)
+    (score, logits, _), _ = apply(network, variables, inputs, train=True, label=LABEL)
+    expected, _, _ = by_hand(variables, inputs, train=True)
+    assert set(variables["params"]) == {"layers", "Dense_0"}  # no layer of a score
+    assert_close(logits, expected)
+    exponentials = np.exp(expected)
+    chosen = exponentials[np.arange(BATCH), LABEL]
+    assert_close(score, np.log(chosen / exponentials.sum(axis=1)))
+
+
+def test_log_probability_of_far_logits_is_finite():
+    head = "log_probability"
+    network, variables, inputs = make("mlp", "discriminator", (7,), head=head)
+    # A bias of 1e4 for class 1: it has log 1 = 0, the others -1e4 at least, and the
+    # logits themselves are below 100.
+    bias = np.array([0.0, 1e4, 0.0, 0.0])
+    last = {**variables["params"]["Dense_0"], "bias": bias}
+    far = {"params": {**variables["params"], "Dense_0": last}}
+    (score, _, _), _ = apply(network, far, inputs, train=True, label=LABEL)
+    np.testing.assert_allclose(score, np.where(LABEL == 1, 0.0, -1e4), atol=100)
+    assert (np.asarray(score)[LABEL == 1] == 0).all()
+
+
 @pytest.mark.parametrize(
-    ("head", "classes"), [("score", 0), ("score_and_logits", 4), ("logits", 4)]
+    ("head", "classes"),
+    [("score", 0), ("score_and_logits", 4), ("logits", 4), ("log_probability", 4)],
 )
 def test_network_says_how_many_logits_it_makes(head, classes):
     assert make("mlp", "discriminator", (7,), head=head)[0].classes == classes

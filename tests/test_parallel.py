@@ -5,11 +5,11 @@ from functools import cache
 import jax
 import numpy as np
 import pytest
+from conformance import OF_SCORES
 from toys import ALTERNATING, LAZY, SOURCE, make_build, numbers
 
 from ganjax.data.images import resident
 from ganjax.networks import NETWORKS
-from ganjax.objectives import OBJECTIVES
 from ganjax.parallel import jit_layout, pmap_layout, shard_map_layout
 from ganjax.penalties import PENALTIES
 from ganjax.state import init_state
@@ -17,7 +17,7 @@ from ganjax.step import make_train_step
 from ganjax.types import Examples
 
 STEPS = 5
-CASES = [(name, None) for name in OBJECTIVES] + [
+CASES = [(name, None) for name in OF_SCORES] + [
     ("wasserstein", name) for name in [*PENALTIES, LAZY]
 ]
 LAYOUTS = {

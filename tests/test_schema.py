@@ -5,6 +5,7 @@ import inspect
 import jax
 import numpy as np
 import pytest
+from conformance import game_of
 from test_folder import write_classes
 from test_mnist import write_files
 
@@ -22,6 +23,7 @@ from ganjax import (
 from ganjax.build import build_experiment
 from ganjax.config import augmentation, correction, defaults, keys_of, penalty
 from ganjax.games.adversarial import PRIORS
+from ganjax.losses.likelihood import LIKELIHOODS
 from ganjax.types import Outcome
 from ganjax.validation import validate
 
@@ -117,9 +119,10 @@ NAMES = [
 
 def config_of(**names):
     data = "ring" if names.get("network") in schema.POINT_NETWORKS else "digits"
-    if names.get("objective") in schema.WITHOUT_GENERATOR:
-        names = {"game": "supervised", **names}
-    objective = {"supervised": "classification"}.get(names.get("game"), "hinge")
+    if "objective" in names:
+        names = {"game": game_of(names["objective"]), **names}
+    own = (name for name in schema.OBJECTIVES if game_of(name) == names.get("game"))
+    objective = next(own, "hinge")
     return defaults(**{"data": data, "network": "mlp", "objective": objective} | names)
 
 
@@ -146,7 +149,12 @@ def test_defaults_of_what_is_added_are_good(section, make, name):
 def test_tables_speak_of_each_other():
     assert set(schema.PLAYERS) == set(schema.GAMES)
     players = {player for names in schema.PLAYERS.values() for player in names}
-    assert all(set(made) == players for made in schema.NETWORKS.values())
+    assert set().union(*schema.NETWORKS.values()) == players
+    adversarial = set(schema.PLAYERS["adversarial"])
+    assert all(set(made) >= adversarial for made in schema.NETWORKS.values())
+    assert set(schema.LIKELIHOODS) == set(LIKELIHOODS)
+    for name, made in LIKELIHOODS.items():
+        assert set(schema.LIKELIHOODS[name]) == set(keywords_of(made))
     assert set(schema.SOURCES) > schema.IMAGES >= schema.LABELLED
     assert set(schema.NETWORKS) > schema.IMAGE_NETWORKS | schema.POINT_NETWORKS
     assert set(schema.SOURCES) > data.MIXTURES
@@ -155,6 +163,7 @@ def test_tables_speak_of_each_other():
     for table, coupled in (
         (objectives.OBJECTIVES, objectives.BATCH_COUPLED),
         (penalties.PENALTIES, penalties.BATCH_COUPLED),
+        (games.GAMES, games.BATCH_COUPLED),
     ):
         takes = {n for n, made in table.items() if "axis_name" in keywords_of(made)}
         assert takes == coupled
@@ -164,12 +173,16 @@ def test_tables_speak_of_each_other():
         if "view" in inspect.signature(game).parameters
     }
     assert viewed == schema.VIEWED
-    alone = set()
+    alone, coding = set(), set()
     for name, row in schema.OBJECTIVES.items():
         values = {key: k.default for key, k in row.keys.items()}
-        if "generator" not in objectives.OBJECTIVES[name](**values).losses:
+        movers = objectives.OBJECTIVES[name](**values).losses
+        if "generator" not in movers:
             alone.add(name)
+        if "encoder" in movers:
+            coding.add(name)
     assert alone == schema.WITHOUT_GENERATOR
+    assert coding == schema.WITH_ENCODER
     assert schema.LABEL_FIELDS > schema.LOGIT_FIELDS
 
 
@@ -199,6 +212,7 @@ def makes_logits(network, source):
         for game in schema.GAMES
         for network, source in FITTING
         if game != "supervised" or makes_logits(network, source)
+        if set(schema.PLAYERS[game]) <= set(schema.NETWORKS[network])
     ],
 )
 def test_game_makes_the_fields_it_declares(game, network, source, tmp_path):
@@ -206,9 +220,12 @@ def test_game_makes_the_fields_it_declares(game, network, source, tmp_path):
     config = config_of(game=game, network=network, data=source)
     if (network, source, game) == ("affine", "mixture", "adversarial"):
         config.game.latent_size = 1
+    if game == "vae" and source not in schema.IMAGES:
+        config.objective.update(likelihood="gaussian", noise_variance=1.0)
     if "directory" in config.data:
         config.data.directory = str(tmp_path / "data")
-    logits = makes_logits(network, source)
+    has_logits = "real_logits" in schema.GAMES[game].fields
+    logits = has_logits and makes_logits(network, source)
     if logits:
         config.networks.discriminator.head = "score_and_logits"
     experiment = build_experiment(validate(config))

@@ -5,6 +5,7 @@ import re
 from copy import deepcopy
 
 import pytest
+from conformance import game_of
 from ml_collections import ConfigDict
 
 from ganjax import schema
@@ -348,7 +349,7 @@ HEAD = "networks.discriminator.head"
             HEAD,
             "score",
             f"config.{HEAD}: score makes no class logits, which semi_supervised reads; "
-            "choose score_and_logits or logits",
+            "choose score_and_logits, logits or log_probability",
         ),
         (
             labelled_config("semi_supervised", network="maxout"),
@@ -361,7 +362,15 @@ HEAD = "networks.discriminator.head"
             labelled_config("semi_supervised"),
             "networks.discriminator.conditioning",
             "projection",
-            "config.networks.discriminator.conditioning: a projection adds",
+            "config.networks.discriminator.conditioning: a projection adds to the score"
+            " of a layer that head=logits has not; choose score_and_logits, or no",
+        ),
+        (
+            labelled_config("conditional_loss_sensitive"),
+            "networks.discriminator.conditioning",
+            "projection",
+            "config.networks.discriminator.conditioning: a projection adds to the score"
+            " of a layer that head=log_probability has not; choose",
         ),
         (
             labelled_config("hinge", data="ring"),
@@ -391,7 +400,7 @@ HEAD = "networks.discriminator.head"
             labelled_config("classification", game="supervised", play="alternating"),
             "steps",
             1,
-            "config.schedule: alternating takes two players; the game supe",
+            "config.schedule: alternating takes two players who meet; the game supe",
         ),
         (
             labelled_config("classification", game="supervised"),
@@ -439,6 +448,9 @@ def test_labels_and_logits_that_fit(objective, changes):
         ("hinge", "score"),
         ("auxiliary_classifier", "score_and_logits"),
         ("semi_supervised", "logits"),
+        ("semi_supervised_feature_matching", "logits"),
+        ("conditional_loss_sensitive", "log_probability"),
+        ("semi_supervised_loss_sensitive", "log_probability"),
     ],
 )
 def test_discriminator_gets_the_head_that_the_objective_reads(objective, head):
@@ -472,19 +484,22 @@ def test_numbers():
 @pytest.mark.parametrize("optimizer", schema.OPTIMIZERS)
 @pytest.mark.parametrize("objective", schema.OBJECTIVES)
 def test_numbers_are_the_floats_of_traced_sections(objective, optimizer):
-    alone = objective in schema.WITHOUT_GENERATOR
+    game = game_of(objective)
     config = defaults(
         data="digits",
         network="dense",
         objective=objective,
         optimizer=optimizer,
         play="simultaneous",
-        game="supervised" if alone else "adversarial",
+        game=game,
     )
-    config.optimizers.discriminator.clip_weights = 0.01
-    for name in schema.PENALTIES if not alone else ():
-        config.penalties[name] = penalty(name)
-    config.augment.instance_noise = augmentation("instance_noise")
+    for chain in config.optimizers.values():
+        chain.clip_weights = 0.01
+    if schema.SCORE_FIELDS.issubset(schema.GAMES[game].fields):
+        for name in schema.PENALTIES:
+            config.penalties[name] = penalty(name)
+    if game in schema.VIEWED:
+        config.augment.instance_noise = augmentation("instance_noise")
     config.corrections.consensus = correction("consensus")
     config = validate(config)
     floats = {

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 import numpy as np
 import optax
+from conformance import OF_SCORES
 
 from ganjax.data import SOURCES
 from ganjax.games import GAMES
@@ -41,7 +42,7 @@ SOURCE = _RING._replace(batch=_draw, classes=CLASSES)
 def numbers(objective=None, penalty=None, learning_rate=0.05):
     """One objective and one penalty; all others weigh nothing."""
     return {
-        "objective": {name: np.float32(name == objective) for name in OBJECTIVES},
+        "objective": {name: np.float32(name == objective) for name in OF_SCORES},
         "penalty": {name: np.float32(name == penalty) for name in [*PENALTIES, LAZY]},
         "learning_rate": {
             player: np.float32(learning_rate)
@@ -56,7 +57,7 @@ def make_build(
     axis_name=None,
     normalization="batch",
     optimizer=optax.sgd,
-    objective_names=tuple(OBJECTIVES),
+    objective_names=tuple(OF_SCORES),
     penalty_names=(*PENALTIES, LAZY),
     networks=None,
     examples=EXAMPLES,

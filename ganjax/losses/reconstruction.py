@@ -1,10 +1,11 @@
-"""Losses that compare examples, or features of examples, with each other."""
+"""Losses that compare examples, features or codes, summed over each example."""
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from ganjax.losses._shared import mean
+from ganjax.losses._shared import check_paired, mean, widen
+from ganjax.types import Likelihood
 
 
 def feature_matching(
@@ -30,3 +31,68 @@ def feature_matching(
     layers = zip(real_features, fake_features, strict=True)
     first, *others = (distance(real, fake) for real, fake in layers)
     return sum(others, first)
+
+
+def squared_error(real: Array, reconstruction: Array) -> Array:
+    """E ||x - x'||^2 of examples `[B, ...]`, summed over all axes of an example.
+
+    Hinton and Salakhutdinov 2006, "Reducing the Dimensionality of Data with Neural
+    Networks", p. 504.
+    """
+    check_paired(real=real, reconstruction=reconstruction)
+    return _mean_square(real, reconstruction)
+
+
+def negative_log_likelihood(
+    real: Array, made: Array, *, likelihood: Likelihood
+) -> Array:
+    """-E log p(x|z) in nats, of examples `[B, ...]` by what the generator made of z.
+
+    Kingma and Welling 2014, "Auto-Encoding Variational Bayes", eq. 7-8.
+    """
+    return -mean(likelihood.log_p(real, made))
+
+
+def gaussian_kl(
+    mean_code: Array,
+    log_var: Array,
+    *,
+    free_bits: float | Array = 0.0,
+    axis_name: str | None = None,
+) -> Array:
+    """sum_j max(free_bits, E 1/2 (m_j^2 + exp(v_j) - 1 - v_j)): KL(q(z|x) || N(0, 1)).
+
+    q(z|x) is N(m, exp(v)), mean and logarithm of the variance `[B, Z]` each; in nats,
+    summed over latents. The KL of a latent below `free_bits` nats costs nothing more.
+    That bound is of the mean over the batch, so over the devices of `axis_name` too.
+
+    Kingma and Welling 2014, "Auto-Encoding Variational Bayes", section B; Kingma et al.
+    2016, "Improved Variational Inference with Inverse Autoregressive Flow", eq. 15.
+    """
+    check_paired(mean=mean_code, log_var=log_var)
+    m, v = widen(mean_code), widen(log_var)
+    each = 0.5 * mean(jnp.square(m) + jnp.expm1(v) - v, axis=0)
+    if axis_name is not None:
+        each = jax.lax.pmean(each, axis_name)
+    return jnp.sum(jnp.maximum(each, free_bits))
+
+
+def feature_reconstruction(
+    real_features: Array, reconstruction_features: Array
+) -> Array:
+    """1/2 E ||features(x) - features(x')||^2 of one layer `[B, ...]`.
+
+    Summed over the features of an example: -log of a Gaussian of variance 1, without
+    its constant.
+
+    Larsen et al. 2016, "Autoencoding beyond pixels using a learned similarity metric",
+    eq. 7-8.
+    """
+    check_paired(real=real_features, reconstruction=reconstruction_features)
+    return 0.5 * _mean_square(real_features, reconstruction_features)
+
+
+def _mean_square(one: Array, other: Array) -> Array:
+    """Of the distances between examples."""
+    square = jnp.square(widen(one) - widen(other))
+    return mean(square.reshape(len(square), -1).sum(axis=-1))

@@ -205,6 +205,40 @@ def wasserstein_generator(fake_score: Array) -> Array:
     return -mean(fake_score)
 
 
+def energy_real(real_score: Array, *, square_weight: float | Array = 0.1) -> Array:
+    """E[w r^2 - r] with w = square_weight.
+
+    Du and Mordatch 2019, "Implicit Generation and Modeling with Energy-Based Models",
+    algorithm 1.
+    """
+    return wasserstein_real(real_score) + square_weight * mean(jnp.square(real_score))
+
+
+def energy_fake(fake_score: Array, *, square_weight: float | Array = 0.1) -> Array:
+    """E[s + w s^2] with w = square_weight.
+
+    Du and Mordatch 2019, "Implicit Generation and Modeling with Energy-Based Models",
+    algorithm 1.
+    """
+    return wasserstein_fake(fake_score) + square_weight * mean(jnp.square(fake_score))
+
+
+def energy_discriminator(
+    real_score: Array, fake_score: Array, *, square_weight: float | Array = 0.1
+) -> Array:
+    """E s - E r + w (E r^2 + E s^2) with w = square_weight.
+
+    The score is minus the paper's energy. At w = 0 and with fakes of the density
+    exp(score) / Z the gradient is that of the negative log-likelihood. The squares
+    keep the level of the scores, which their difference leaves free, near 0.
+
+    Du and Mordatch 2019, "Implicit Generation and Modeling with Energy-Based Models",
+    eq. 2 and algorithm 1.
+    """
+    real = energy_real(real_score, square_weight=square_weight)
+    return real + energy_fake(fake_score, square_weight=square_weight)
+
+
 def relativistic_discriminator(real_score: Array, fake_score: Array) -> Array:
     """E softplus(-(r_i - s_i)): each real example against the fake of its index.
 

@@ -10,9 +10,21 @@ from ganjax.networks import dcgan, maxout, mlp, toy
 from ganjax.types import Network
 
 NETWORKS: dict[str, dict[str, Callable[..., Network]]] = {
-    "mlp": {"generator": mlp.generator, "discriminator": mlp.discriminator},
-    "dense": {"generator": mlp.generator, "discriminator": mlp.discriminator},
-    "dcgan": {"generator": dcgan.generator, "discriminator": dcgan.discriminator},
+    "mlp": {
+        "generator": mlp.generator,
+        "discriminator": mlp.discriminator,
+        "encoder": mlp.encoder,
+    },
+    "dense": {
+        "generator": mlp.generator,
+        "discriminator": mlp.discriminator,
+        "encoder": mlp.encoder,
+    },
+    "dcgan": {
+        "generator": dcgan.generator,
+        "discriminator": dcgan.discriminator,
+        "encoder": dcgan.encoder,
+    },
     "maxout": {"generator": maxout.generator, "discriminator": maxout.discriminator},
     "dirac": {
         "generator": toy.constant_generator,

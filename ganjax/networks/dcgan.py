@@ -6,6 +6,7 @@ kernels drawn from N(0, 0.02^2).
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -16,6 +17,7 @@ from ganjax.networks.convolution import Convolution, TransposedConvolution
 from ganjax.networks.layers import (
     Embedding,
     Head,
+    Posterior,
     batch_norm,
     make_network,
     read_out,
@@ -41,6 +43,7 @@ class _Generator(nn.Module):
     batch_norm: bool
     axis_name: str | None
     classes: int
+    output: str
 
     @nn.compact
     def __call__(self, latents: Array, label: Array | None, train: bool) -> Array:
@@ -58,12 +61,53 @@ class _Generator(nn.Module):
         for size, features in zip(reversed(sizes[1:]), self.channels[1:], strict=True):
             hidden = activate(self._up(features, size, use_bias)(hidden))
         images = self._up(self.examples.shape[2], sizes[0], True)(hidden)
-        return jnp.tanh(images)
+        return jnp.tanh(images) if self.output == "tanh" else images
 
     def _up(self, features: int, size: tuple[int, int], use_bias: bool) -> nn.Module:
         return TransposedConvolution(
             features, _KERNEL, size, _STRIDES, use_bias=use_bias, kernel_init=_INIT
         )
+
+
+def _features(
+    module: "_Encoder | _Discriminator",
+    images: Array,
+    train: bool,
+    constrained: Callable[[nn.Module], nn.Module] = lambda layer: layer,
+    **keywords: Any,
+) -> tuple[Array, ...]:
+    """The activations of strided convolutions, in the scope of the module that calls.
+
+    `constrained` wraps each convolution; the keywords are those of its call.
+    """
+    features: list[Array] = []
+    hidden = images
+    for width in module.channels:
+        # The first layer must see the images as they are.
+        normalize = module.normalization == "batch" and bool(features)
+        layer = Convolution(
+            width, _KERNEL, _STRIDES, use_bias=not normalize, kernel_init=_INIT
+        )
+        hidden = constrained(layer)(hidden, **keywords)
+        if normalize:
+            hidden = batch_norm(module.axis_name, train)(hidden)
+        hidden = nn.leaky_relu(hidden, module.slope)
+        features.append(hidden)
+    return tuple(features)
+
+
+class _Encoder(nn.Module):
+    channels: tuple[int, ...]
+    slope: float
+    normalization: str
+    axis_name: str | None
+    latent_size: int
+
+    @nn.compact
+    def __call__(
+        self, images: Array, label: Array | None, train: bool
+    ) -> tuple[Array, Array]:
+        return Posterior(self.latent_size)(_features(self, images, train)[-1])
 
 
 class _Discriminator(nn.Module):
@@ -83,25 +127,12 @@ class _Discriminator(nn.Module):
         def constrained(layer: nn.Module) -> nn.Module:
             return nn.SpectralNorm(layer) if spectral else layer
 
-        features: list[Array] = []
-        hidden = images
-        for width in self.channels:
-            # The first layer must see the images as they are.
-            normalize = self.normalization == "batch" and bool(features)
-            layer = Convolution(
-                width, _KERNEL, _STRIDES, use_bias=not normalize, kernel_init=_INIT
-            )
-            hidden = constrained(layer)(hidden, **update)
-            if normalize:
-                hidden = batch_norm(self.axis_name, train)(hidden)
-            hidden = nn.leaky_relu(hidden, self.slope)
-            features.append(hidden)
-
         def dense(units: int) -> nn.Module:
             return constrained(nn.Dense(units, kernel_init=_INIT))
 
-        score, logits = read_out(self.head, dense, hidden, label, **update)
-        return score, logits, tuple(features)
+        features = _features(self, images, train, constrained, **update)
+        score, logits = read_out(self.head, dense, features[-1], label, **update)
+        return score, logits, features
 
 
 def generator(
@@ -111,8 +142,9 @@ def generator(
     channels: tuple[int, ...],
     normalization: str,
     conditioning: str,
+    output: str = "tanh",
 ) -> Network:
-    """Latents `[B, Z]` to images `[B, *examples.shape]` in [-1, 1].
+    """Latents `[B, Z]` to images `[B, *examples.shape]`.
 
     Args:
       examples: what they look like, height, width and channels.
@@ -120,10 +152,33 @@ def generator(
       channels: of the hidden layers, the smallest images first; each doubles the size.
       normalization: "none" or "batch", before each activation.
       conditioning: "none", or "embedding" of the class beside the latents.
+      output: "tanh" for images in [-1, 1], or "linear".
     """
     classes = examples.classes if conditioning == "embedding" else 0
     return make_network(
-        _Generator(examples, channels, normalization == "batch", axis_name, classes)
+        _Generator(
+            *(examples, channels, normalization == "batch", axis_name),
+            *(classes, output),
+        )
+    )
+
+
+def encoder(
+    examples: Examples,
+    latent_size: int,
+    *,
+    axis_name: str | None,
+    channels: tuple[int, ...],
+    slope: float,
+    normalization: str,
+) -> Network:
+    """Images `[B, H, W, C]` to `(mean, log_var)` of latents, each `[B, latent_size]`.
+
+    `normalization` is "none", or "batch" after each convolution but the first; see
+    `discriminator` for the rest.
+    """
+    return make_network(
+        _Encoder(channels, slope, normalization, axis_name, latent_size)
     )
 
 
@@ -149,7 +204,8 @@ def discriminator(
         step of power iteration a call (Miyato et al. 2018, "Spectral Normalization for
         Generative Adversarial Networks", algorithm 1).
       conditioning: of the score, "none" or "projection".
-      head: "score", "score_and_logits" or "logits"; see `read_out`.
+      head: "score", "score_and_logits", "logits" or "log_probability"; see
+        `read_out`.
 
     Features are those of the convolutions, `[B, h, w, c]`.
     """

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
-from jax.nn import logsumexp
+from jax.nn import log_softmax, logsumexp
 
 from ganjax.types import Network, Tree
 
@@ -65,6 +65,21 @@ class Embedding(nn.Module):
         return jnp.concatenate([latents, embedded], axis=-1)
 
 
+class Posterior(nn.Module):
+    """Features `[B, ...]` to the `(mean, log_var)` of latents, each `[B, Z]`: linear.
+
+    Kingma and Welling 2014, "Auto-Encoding Variational Bayes", section C.2.
+    """
+
+    latent_size: int
+
+    @nn.compact
+    def __call__(self, features: Array) -> tuple[Array, Array]:
+        """Mean and logarithm of the variance, of two linear layers."""
+        flat = features.reshape(features.shape[0], -1)
+        return nn.Dense(self.latent_size)(flat), nn.Dense(self.latent_size)(flat)
+
+
 class Score(nn.Module):
     """Features `[B, ...]` to scores `[B]`: a linear layer, and with classes <v_y, h>.
 
@@ -91,7 +106,7 @@ class Score(nn.Module):
 class Head(NamedTuple):
     """What a discriminator says of its last features; see `read_out`."""
 
-    name: str  # "score", "score_and_logits" or "logits"
+    name: str  # "score", "score_and_logits", "logits" or "log_probability"
     classes: int  # of the labels
     conditioning: str  # "none" or "projection", of the score
 
@@ -111,21 +126,30 @@ def read_out(
     """Features `[B, ...]` to a score `[B]` and class logits `[B, K]` or None.
 
     Each is a linear layer of its own, in the scope of the module that calls this; but
-    the head "logits" has no other layer, and its score is log sum_y exp(logits_y).
+    two heads have the logits' layer alone. The score of "logits" is log sum_y
+    exp(logits_y), that of "log_probability" log softmax(logits)_label: how well an
+    example fits the label it comes with.
 
-    Salimans et al. 2016, "Improved Techniques for Training GANs", section 5.
+    Salimans et al. 2016, "Improved Techniques for Training GANs", section 5, and Qi
+    2017, "Loss-Sensitive Generative Adversarial Networks on Lipschitz Densities", whose
+    L(x, y) is minus the last of these scores.
 
     Args:
       head: what is made.
       dense: makes a linear layer of so many outputs.
       features: of the last layer.
-      label: `[B]`, read by a projection only.
+      label: `[B]`, read by a projection and by "log_probability" only.
       **keywords: of the linear layers' calls.
     """
     flat = features.reshape(features.shape[0], -1)
     if head.name == "logits":
         logits = dense(head.classes)(flat, **keywords)
         return logsumexp(logits, axis=-1), logits
+    if head.name == "log_probability":
+        assert label is not None
+        logits = dense(head.classes)(flat, **keywords)
+        log_p = log_softmax(logits, axis=-1)
+        return jnp.take_along_axis(log_p, label[:, None], axis=-1)[:, 0], logits
     projected = head.classes if head.conditioning == "projection" else 0
     score = Score(projected, dense(1))(features, label, **keywords)
     if head.name == "score":

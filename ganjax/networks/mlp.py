@@ -9,6 +9,7 @@ from jax import Array
 from ganjax.networks.layers import (
     Embedding,
     Head,
+    Posterior,
     batch_norm,
     make_network,
     read_out,
@@ -58,6 +59,17 @@ class _Generator(nn.Module):
         return jnp.tanh(made) if self.output == "tanh" else made
 
 
+class _Encoder(nn.Module):
+    layers: _Layers
+    latent_size: int
+
+    @nn.compact
+    def __call__(
+        self, examples: Array, label: Array | None, train: bool
+    ) -> tuple[Array, Array]:
+        return Posterior(self.latent_size)(self.layers(examples, train)[-1])
+
+
 class _Discriminator(nn.Module):
     layers: _Layers
     head: Head
@@ -97,6 +109,23 @@ def generator(
     return make_network(_Generator(layers, examples, conditional, output))
 
 
+def encoder(
+    examples: Examples,
+    latent_size: int,
+    *,
+    axis_name: str | None,
+    widths: tuple[int, ...],
+    slope: float,
+    normalization: str,
+) -> Network:
+    """Examples `[B, ...]` to `(mean, log_var)` of latents, each `[B, latent_size]`.
+
+    See `generator` for the rest.
+    """
+    layers = _Layers(widths, slope, normalization == "batch", axis_name)
+    return make_network(_Encoder(layers, latent_size))
+
+
 def discriminator(
     examples: Examples,
     *,
@@ -110,7 +139,8 @@ def discriminator(
     """Examples `[B, ...]` to `(score [B], logits [B, K] or None, features)`.
 
     `conditioning` of the score is "none" or "projection"; `head` is "score",
-    "score_and_logits" or "logits", see `read_out`; see `generator` for the rest.
+    "score_and_logits", "logits" or "log_probability", see `read_out`; see `generator`
+    for the rest.
     """
     layers = _Layers(widths, slope, normalization == "batch", axis_name)
     made = Head(head, examples.classes, conditioning)

@@ -36,6 +36,18 @@ _OWN_LOSSES: dict[str, _Losses] = {
         "generator": losses.feature_matching,
     },
     "classification": {"discriminator": losses.labelled_cross_entropy},
+    "energy": {"discriminator": losses.energy_discriminator},
+    "auto_encoder": {"encoder and generator": losses.squared_error},
+    "vae": {
+        "reconstruction": losses.negative_log_likelihood,
+        "divergence": losses.gaussian_kl,
+    },
+    "vae_gan": {
+        "encoder and generator": losses.feature_reconstruction,
+        "encoder": losses.gaussian_kl,
+        "generator": losses.non_saturating_generator,
+        "discriminator": losses.non_saturating_discriminator,
+    },
 }
 
 _MARGINS: _Losses = {
@@ -126,10 +138,11 @@ def page(experiments: Path) -> str:
 
 
 def _families() -> dict[ModuleType, list[str]]:
-    """The names of objectives, by the module of the discriminator's loss."""
+    """The names of objectives, by the module of the first of their losses."""
     families: dict[ModuleType, list[str]] = {}
     for name in OBJECTIVES:
-        module = sys.modules[losses_of(name)["discriminator"].__module__]
+        first = next(iter(losses_of(name).values()))
+        module = sys.modules[first.__module__]
         families.setdefault(module, []).append(name)
     return families
 

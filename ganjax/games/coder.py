@@ -1,0 +1,165 @@
+"""What the games with an encoder share: codes, and what can be seen of them."""
+
+from collections.abc import Callable, Mapping
+from enum import IntEnum
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from ganjax.keys import fold
+from ganjax.types import Batch, Examples, Network, Tree, Variables
+
+_INTERPOLATION_STEPS = 10
+
+_Players = Mapping[str, Variables]
+
+
+class Use(IntEnum):
+    """What a round's keys are used for; no two draws share one."""
+
+    ENCODER = 0
+    GENERATOR = 1
+    CODE = 2
+    LATENTS = 3
+    PIXELS = 4
+    SCORES = 5
+    VIEW = 6
+
+
+class Coder(NamedTuple):
+    """An encoder and a generator; latents are `[B, Z]`.
+
+    `init(key) -> {player: variables}`;
+    `encode(variables, examples, label, keys, *, train) -> ((mean, log_var), mutable)`;
+    `decode(variables, latents, label, keys, *, train) -> (examples, mutable)`.
+    """
+
+    init: Callable[[Array], dict[str, Variables]]
+    encode: Callable[..., tuple[tuple[Array, Array], dict[str, Tree]]]
+    decode: Callable[..., tuple[Array, dict[str, Tree]]]
+
+
+def make_coder(
+    networks: Mapping[str, Network], examples: Examples, latent_size: int
+) -> Coder:
+    """The coder of the networks "encoder" and "generator"."""
+    encoder, generator = networks["encoder"], networks["generator"]
+
+    def init(key: Array) -> dict[str, Variables]:
+        blank = jnp.zeros((2, *examples.shape))
+        latents = jnp.zeros((2, latent_size))
+        label = jnp.zeros(2, jnp.int32) if examples.classes else None
+        keys = [jax.random.fold_in(key, player) for player in range(2)]
+        return {
+            "encoder": encoder.init(keys[0], blank, label),
+            "generator": generator.init(keys[1], latents, label),
+        }
+
+    def encode(
+        variables: _Players,
+        examples: Array,
+        label: Array | None,
+        keys: Array,
+        *,
+        train: bool,
+    ) -> tuple[tuple[Array, Array], dict[str, Tree]]:
+        own = variables["encoder"]
+        return encoder.apply(own, examples, label, fold(keys, Use.ENCODER), train=train)
+
+    def decode(
+        variables: _Players,
+        latents: Array,
+        label: Array | None,
+        keys: Array,
+        *,
+        train: bool,
+    ) -> tuple[Array, dict[str, Tree]]:
+        own = variables["generator"]
+        return generator.apply(
+            own, latents, label, fold(keys, Use.GENERATOR), train=train
+        )
+
+    return Coder(init, encode, decode)
+
+
+def draw_normal(keys: Array, use: int, size: int) -> Array:
+    """Latents `[B, size]` of N(0, 1), one row of each key."""
+    draw = lambda key: jax.random.normal(key, (size,))  # noqa: E731
+    return jax.vmap(draw)(fold(keys, use))
+
+
+def draw_code(mean: Array, log_var: Array, keys: Array) -> Array:
+    """A code `[B, Z]` of N(mean, exp(log_var)), differentiable in both.
+
+    Kingma and Welling 2014, "Auto-Encoding Variational Bayes", section 2.4.
+    """
+    noise = draw_normal(keys, Use.CODE, mean.shape[-1])
+    return mean + jnp.exp(0.5 * log_var) * noise
+
+
+def make_code_probes(
+    coder: Coder,
+    observed: Callable[[Batch, Array], Array] = lambda batch, keys: batch.real,
+    shown: Callable[[Array], Array] = lambda decoded: decoded,
+) -> dict[str, Callable[..., Array]]:
+    """Probes of mean codes, without noise.
+
+    `encode [B, Z]`; `reconstruction [B, ...]`; and `interpolation [B, 10, ...]`, along
+    the straight line from the code of each example of the batch to that of the next.
+
+    Args:
+      coder: whose they are.
+      observed: of a batch, what the encoder sees.
+      shown: of what the generator makes, the examples.
+    """
+
+    def decode(variables: _Players, latents: Array, batch: Batch, keys: Array) -> Array:
+        decoded, _ = coder.decode(variables, latents, batch.label, keys, train=False)
+        return shown(decoded)
+
+    def encode(variables: _Players, batch: Batch, keys: Array) -> Array:
+        real = observed(batch, keys)
+        (mean, _), _ = coder.encode(variables, real, batch.label, keys, train=False)
+        return mean
+
+    def reconstruction(variables: _Players, batch: Batch, keys: Array) -> Array:
+        return decode(variables, encode(variables, batch, keys), batch, keys)
+
+    def interpolation(variables: _Players, batch: Batch, keys: Array) -> Array:
+        start = encode(variables, batch, keys)
+        end = jnp.roll(start, -1, axis=0)
+
+        def between(part: Array) -> Array:
+            return decode(variables, start + (end - start) * part, batch, keys)
+
+        return jax.vmap(between, out_axes=1)(jnp.linspace(0, 1, _INTERPOLATION_STEPS))
+
+    return {
+        "encode": encode,
+        "reconstruction": reconstruction,
+        "interpolation": interpolation,
+    }
+
+
+def make_sample(
+    coder: Coder,
+    latent_size: int,
+    shown: Callable[[Array], Array] = lambda decoded: decoded,
+) -> Callable[..., Array]:
+    """The probe `sample [B, ...]`, of latents of the prior N(0, 1)."""
+
+    def sample(variables: _Players, batch: Batch, keys: Array) -> Array:
+        latents = draw_normal(keys, Use.LATENTS, latent_size)
+        decoded, _ = coder.decode(variables, latents, batch.label, keys, train=False)
+        return shown(decoded)
+
+    return sample
+
+
+def no_score(
+    variables: _Players, examples: Array, label: Array | None, keys: Array
+) -> Array:
+    """The score of a game without a discriminator: none."""
+    raise NotImplementedError("this game has no discriminator")

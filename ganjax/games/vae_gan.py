@@ -1,0 +1,128 @@
+"""The VAE-GAN: an encoder, a generator, and a discriminator whose features compare."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from ganjax.games.coder import (
+    Use,
+    draw_code,
+    draw_normal,
+    make_code_probes,
+    make_coder,
+    make_sample,
+)
+from ganjax.keys import fold
+from ganjax.types import (
+    Batch,
+    Examples,
+    Game,
+    Network,
+    Outcome,
+    Tree,
+    Variables,
+    View,
+)
+
+_REAL, _RECONSTRUCTION, _FAKE = range(3)  # what the discriminator sees, in this order
+
+
+def vae_gan(
+    networks: Mapping[str, Network],
+    examples: Examples,
+    view: View = lambda examples, keys: examples,
+    *,
+    latent_size: int,
+) -> Game:
+    """A VAE whose generator plays against a discriminator as well.
+
+    Args:
+      networks: "encoder", "generator" and "discriminator".
+      examples: what they look like, for initialisation.
+      view: what the discriminator sees of examples in training; of itself, all.
+      latent_size: dimension Z of the latents, N(0, 1) in the prior.
+
+    Fakes are of latents of the prior, reconstructions of codes drawn by the encoder;
+    the discriminator scores both beside real examples. Probes, without the view:
+    `encode`, `reconstruction`, `interpolation` (see `make_code_probes`), `sample`, and
+    `score [B]` of the given batch.
+
+    Larsen et al. 2016, "Autoencoding beyond pixels using a learned similarity metric",
+    algorithm 1.
+    """
+    coder = make_coder(networks, examples, latent_size)
+    discriminator = networks["discriminator"]
+
+    def judge(
+        opponent: Variables, examples: Array, label: Array | None, keys: Array, use: int
+    ) -> tuple[Any, dict[str, Tree]]:
+        seen = view(examples, fold(fold(keys, Use.VIEW), use))
+        own = fold(fold(keys, Use.SCORES), use)
+        return discriminator.apply(opponent, seen, label, own, train=True)
+
+    def init(key: Array) -> dict[str, Variables]:
+        blank = jnp.zeros((2, *examples.shape))
+        label = jnp.zeros(2, jnp.int32) if examples.classes else None
+        own = discriminator.init(jax.random.fold_in(key, 2), blank, label)
+        return {**coder.init(key), "discriminator": own}
+
+    def play(
+        variables: Mapping[str, Variables], batch: Batch, keys: Array
+    ) -> tuple[Outcome, dict[str, dict[str, Tree]]]:
+        real, label = batch.real, batch.label
+        (mean, log_var), encoder = coder.encode(
+            variables, real, label, keys, train=True
+        )
+        codes = draw_code(mean, log_var, keys)
+        latents = draw_normal(keys, Use.LATENTS, latent_size)
+        reconstruction, generator = coder.decode(
+            variables, codes, label, keys, train=True
+        )
+        own = {**variables["generator"], **generator}
+        fake, generator = coder.decode(
+            {**variables, "generator": own}, latents, label, keys, train=True
+        )
+        opponent, outputs = variables["discriminator"], []
+        for use, seen in enumerate((real, reconstruction, fake)):
+            output, state = judge(opponent, seen, label, keys, use)
+            opponent = {**opponent, **state}
+            outputs.append(output)
+        scores, _, features = zip(*outputs, strict=True)
+        outcome = Outcome(
+            real=real,
+            fake=fake,
+            real_score=scores[_REAL],
+            fake_score=scores[_FAKE],
+            real_features=features[_REAL],
+            mean=mean,
+            log_var=log_var,
+            reconstruction_score=scores[_RECONSTRUCTION],
+            reconstruction_features=features[_RECONSTRUCTION],
+        )
+        states = {"encoder": encoder, "generator": generator, "discriminator": state}
+        return outcome, states
+
+    def score(
+        variables: Mapping[str, Variables],
+        examples: Array,
+        label: Array | None,
+        keys: Array,
+    ) -> Array:
+        output, _ = judge(variables["discriminator"], examples, label, keys, _REAL)
+        return output[0]
+
+    def probe_score(variables: Any, batch: Batch, keys: Array) -> Array:
+        output, _ = discriminator.apply(
+            variables["discriminator"], batch.real, batch.label, keys, train=False
+        )
+        return output[0]
+
+    probes = {
+        **make_code_probes(coder),
+        "sample": make_sample(coder, latent_size),
+        "score": probe_score,
+    }
+    return Game(init, play, score, probes)
