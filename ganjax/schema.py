@@ -30,6 +30,14 @@ class Row(NamedTuple):
     fields: tuple[str, ...]
 
 
+def within(value: float, interval: str) -> bool:
+    """Whether a number lies in an interval such as "(0, 1]"."""
+    low, high = map(float, interval[1:-1].split(","))
+    above = value >= low if interval[0] == "[" else value > low
+    below = value <= high if interval[-1] == "]" else value < high
+    return above and below
+
+
 RUN = {
     "seed": Key(0, "[0, 4294967295]"),
     "steps": Key(10_000, "[1, 2147483647]"),

@@ -15,7 +15,7 @@ LEAVES = {
     *("corrections", "data", "metrics", "checkpoint"),
 }
 JAX_FREE = {
-    *("__init__", "config", "validation", "schema", "stopping"),
+    *("__init__", "config", "validation", "consistency", "schema", "stopping"),
     *("record", "events", "progress", "draw", "figure", "report"),
     *("experiment", "command", "measures", "study"),
 }
