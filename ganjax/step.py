@@ -135,6 +135,8 @@ def make_field(
         outcome, mutable = parts.game.play(variables, batch, keys(Purpose.PLAY))
 
         def score_fn(examples: Array, label: Array | None) -> Array:
+            if parts.game.score is None:
+                raise ValueError("a penalty needs a game that scores examples")
             return parts.game.score(variables, examples, label, keys(Purpose.PLAY))
 
         terms = {

@@ -142,12 +142,13 @@ class Game(NamedTuple):
     `init(key) -> {player: variables}`;
     `play(variables, batch, keys) -> (Outcome, {player: mutable})`, in training mode;
     `score(variables, examples, label, keys) -> [B]`, the discriminator as `play` calls
-    it; `probes`: `{name: (variables, batch, keys) -> arrays}` in evaluation mode.
+    it, or `None` in a game without one; `probes`: `{name: (variables, batch, keys) ->
+    arrays}` in evaluation mode.
     """
 
     init: Callable[[Array], dict[str, Variables]]
     play: Callable[..., tuple[Outcome, dict[str, dict[str, Tree]]]]
-    score: Callable[..., Array]
+    score: Callable[..., Array] | None
     probes: Mapping[str, Callable[..., Array]]
 
 

@@ -156,10 +156,3 @@ def make_sample(
         return shown(decoded)
 
     return sample
-
-
-def no_score(
-    variables: _Players, examples: Array, label: Array | None, keys: Array
-) -> Array:
-    """The score of a game without a discriminator: none."""
-    raise NotImplementedError("this game has no discriminator")

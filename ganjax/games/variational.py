@@ -14,7 +14,6 @@ from ganjax.games.coder import (
     make_code_probes,
     make_coder,
     make_sample,
-    no_score,
 )
 from ganjax.keys import fold
 from ganjax.types import (
@@ -56,7 +55,7 @@ def auto_encoder(
         outcome = Outcome(real=real, mean=code, reconstruction=made)
         return outcome, {"encoder": encoder, "generator": generator}
 
-    return Game(coder.init, play, no_score, make_code_probes(coder))
+    return Game(coder.init, play, None, make_code_probes(coder))
 
 
 def vae(
@@ -137,4 +136,4 @@ def vae(
         "sample": make_sample(coder, latent_size, likelihood.mean),
         "log_weights": log_weights,
     }
-    return Game(coder.init, play, no_score, probes)
+    return Game(coder.init, play, None, probes)
