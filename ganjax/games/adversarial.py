@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from ganjax.games.classify import make_classify
+from ganjax.games.judgement import make_classify, make_score
 from ganjax.keys import fold
 from ganjax.types import (
     Batch,
@@ -140,13 +140,11 @@ def adversarial(
 
         return jax.vmap(between, out_axes=1)(jnp.linspace(0, 1, _INTERPOLATION_STEPS))
 
-    def probe_score(variables: Any, batch: Batch, keys: Array) -> Array:
-        output, _ = discriminator.apply(
-            variables["discriminator"], batch.real, batch.label, keys, train=False
-        )
-        return output[0]
-
-    probes = {"sample": sample, "interpolation": interpolation, "score": probe_score}
+    probes = {
+        "sample": sample,
+        "interpolation": interpolation,
+        "score": make_score(discriminator),
+    }
     if discriminator.classes:
         probes["classify"] = make_classify(discriminator)
     return Game(init, play, score, probes)

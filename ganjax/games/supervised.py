@@ -6,7 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 from jax import Array
 
-from ganjax.games.classify import make_classify
+from ganjax.games.judgement import make_classify
 from ganjax.keys import fold
 from ganjax.types import (
     Batch,

@@ -15,6 +15,7 @@ from ganjax.games.coder import (
     make_coder,
     make_sample,
 )
+from ganjax.games.judgement import make_score
 from ganjax.keys import fold
 from ganjax.types import (
     Batch,
@@ -114,15 +115,9 @@ def vae_gan(
         output, _ = judge(variables["discriminator"], examples, label, keys, _REAL)
         return output[0]
 
-    def probe_score(variables: Any, batch: Batch, keys: Array) -> Array:
-        output, _ = discriminator.apply(
-            variables["discriminator"], batch.real, batch.label, keys, train=False
-        )
-        return output[0]
-
     probes = {
         **make_code_probes(coder),
         "sample": make_sample(coder, latent_size),
-        "score": probe_score,
+        "score": make_score(discriminator),
     }
     return Game(init, play, score, probes)

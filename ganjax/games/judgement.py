@@ -1,4 +1,4 @@
-"""The probe of a discriminator that makes class logits."""
+"""Probes of a discriminator: what it says of examples outside training."""
 
 from collections.abc import Callable, Mapping
 
@@ -20,3 +20,15 @@ def make_classify(discriminator: Network) -> Callable[..., Array]:
         return jnp.argmax(logits, axis=-1)
 
     return classify
+
+
+def make_score(discriminator: Network) -> Callable[..., Array]:
+    """The probe `score`: that of each real example `[B]`."""
+
+    def score(variables: Mapping[str, Variables], batch: Batch, keys: Array) -> Array:
+        (scores, _, _), _ = discriminator.apply(
+            variables["discriminator"], batch.real, batch.label, keys, train=False
+        )
+        return scores
+
+    return score
