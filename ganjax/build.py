@@ -21,7 +21,12 @@ from ganjax.data.images import rescaled
 from ganjax.games import BATCH_COUPLED as BATCH_COUPLED_GAMES
 from ganjax.games import GAMES, SCHEDULES
 from ganjax.losses.likelihood import make_likelihood
-from ganjax.metrics import mixture_quality, neighbour_quality, score_statistics
+from ganjax.metrics import (
+    mixture_quality,
+    nearest_rows,
+    neighbour_quality,
+    score_statistics,
+)
 from ganjax.networks import NETWORKS
 from ganjax.objectives import BATCH_COUPLED, OBJECTIVES
 from ganjax.optim import OPTIMIZERS, resolve_schedules
@@ -55,9 +60,10 @@ class Experiment(NamedTuple):
     """What a config describes, ready to run.
 
     `make_build(axis_name)` returns `build(numbers, step) -> Parts`; `quality(samples)`
-    measures samples `[N, ...]` against what is known of the data; `test` is the whole
-    test split where the run trains on the other and its discriminator classifies, or
-    there is an encoder.
+    measures samples `[N, ...]` against what is known of the data; `nearest(samples)`
+    gives, of image data, the training image nearest to each; `test` is the whole test
+    split where the run trains on the other and its discriminator classifies, or there
+    is an encoder.
     """
 
     make_build: Callable[[str | None], Build]
@@ -68,6 +74,7 @@ class Experiment(NamedTuple):
     seed: int
     classes: int  # that the generator is told of, or 0
     quality: Callable[[np.ndarray], dict[str, float]]
+    nearest: Callable[[np.ndarray], np.ndarray] | None
     test: Batch | None
 
     @property
@@ -112,6 +119,7 @@ def build_experiment(config: Config) -> Experiment:
         seed=config["seed"],
         classes=_told_classes(config, source),
         quality=_quality(config, source),
+        nearest=_nearest(config, source),
         test=_test(config),
     )
 
@@ -149,6 +157,19 @@ def _quality(config: Config, source: Source) -> Callable[..., dict[str, float]]:
             f"config.data: {len(real)} different images are too few; at least {_FEWEST}"
         )
     return lambda samples: neighbour_quality((real - 127.5) / 127.5, samples)
+
+
+def _nearest(config: Config, source: Source) -> Callable[..., np.ndarray] | None:
+    if config["data"]["name"] in MIXTURES:
+        return None
+    images = source.arrays["images"]
+
+    def nearest(samples: np.ndarray) -> np.ndarray:
+        # A broken generator makes what is not finite; it is drawn all the same.
+        levels = np.clip(np.nan_to_num(samples), -1, 1) * 127.5 + 127.5
+        return np.asarray(rescaled(images[nearest_rows(images, levels)]))
+
+    return nearest
 
 
 def _distinct(images: np.ndarray, count: int) -> np.ndarray:

@@ -12,6 +12,7 @@ import numpy as np
 from ganjax import report
 from ganjax.draw import png_bytes
 from ganjax.evaluate import Evaluator
+from ganjax.pictures import draw_pictures
 from ganjax.progress import Progress
 from ganjax.record import (
     Recorder,
@@ -77,7 +78,8 @@ class Journal:
     def draw(self, state: TrainState) -> None:
         """Draws the pictures of a state on the host."""
         examples = self._config["record"]["examples"]
-        for name, pixels in self._evaluator.pictures(state, examples).items():
+        pictures = draw_pictures(self._evaluator, state, examples)
+        for name, pixels in pictures.items():
             self._recorder.image(self._step, name, pixels)
         self.status("running")
 
@@ -115,14 +117,14 @@ def write_samples(
 
     Nothing where the game makes no samples.
     """
-    if not evaluator.makes_samples:
+    if "sample" not in evaluator.probes:
         return
     buffer = io.BytesIO()
     samples = evaluator.probe("sample", state, config["evaluation"]["samples"])
     np.savez_compressed(buffer, samples=samples, step=step)
     path = folder / "samples" / "final.npz"
     write_bytes(path, buffer.getvalue())
-    pictures = evaluator.pictures(state, config["record"]["examples"])
+    pictures = draw_pictures(evaluator, state, config["record"]["examples"])
     for name, pixels in pictures.items():
         write_bytes(folder / "samples" / f"{name}_final.png", png_bytes(pixels))
     print(f"{path}: samples {list(samples.shape)}")

@@ -19,6 +19,7 @@ from ganjax.journal import Journal, write_evaluation, write_report, write_sample
 from ganjax.parallel import Layout
 from ganjax.record import read_json, write_json, write_status
 from ganjax.report import RunError
+from ganjax.restore import restore
 from ganjax.state import TrainState
 from ganjax.stopping import StopRequest
 from ganjax.validation import check_resumable
@@ -104,11 +105,7 @@ def _check_folder(config: Config, folder: Path, mode: str) -> None:
 
 def _look(config: Config, folder: Path, writers: tuple[Callable, ...]) -> None:
     """Restores the newest state and lets each writer write what it makes of it."""
-    experiment = build_experiment(config)
-    with Checkpoints(folder / "checkpoints", keep=config["record"]["keep"]) as saved:
-        restored = saved.restore(jax.eval_shape(experiment.init))
-    if restored is None:
-        raise ConfigError(f"--workdir: {folder} has no checkpoint yet; train first")
+    experiment, *restored = restore(config, folder)
     if jax.process_index() == 0:
         evaluator = Evaluator(experiment)
         for write in writers:

@@ -54,11 +54,12 @@ class Outcome(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Real examples and what is known of them."""
+    """Real examples, what is known of them, and what else a probe may be given."""
 
     real: Array  # [B, ...]
     label: Array | None = None  # int32 [B]
     is_labelled: Array | None = None  # bool [B]
+    latents: Array | None = None  # [B, Z], of no source
 
 
 class Objective(NamedTuple):

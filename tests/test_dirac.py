@@ -19,6 +19,7 @@ from ganjax import augment
 from ganjax.build import build_experiment
 from ganjax.config import augmentation, correction, defaults, penalty
 from ganjax.evaluate import Evaluator
+from ganjax.pictures import draw_pictures
 from ganjax.step import make_field
 from ganjax.types import Batch
 from ganjax.validation import numbers, validate
@@ -241,4 +242,4 @@ def test_point_masses_can_be_drawn_and_measured():
         measured = experiment.quality(np.full((5, 1), where, np.float32))
         assert (measured["high_quality"], measured["reverse_kl"]) == (0, 0)
     evaluator = Evaluator(experiment)
-    assert set(evaluator.pictures(experiment.init(), 4)) == {"histogram"}
+    assert set(draw_pictures(evaluator, experiment.init(), 4)) == {"histogram"}

@@ -22,6 +22,7 @@ from ganjax.keys import Purpose, example_keys, purpose_key
 from ganjax.networks import NETWORKS
 from ganjax.objectives import OBJECTIVES
 from ganjax.parallel import jit_layout, pmap_layout, shard_map_layout
+from ganjax.pictures import draw_pictures
 from ganjax.state import init_state
 from ganjax.step import make_train_step
 from ganjax.types import Batch, Examples, Network, Parts
@@ -366,8 +367,8 @@ def test_images_give_a_film_of_chains():
     config = tiny_config()
     config.data = defaults(data="digits", network="mlp", objective="hinge").data
     experiment = build_experiment(validate(config))
-    pictures = Evaluator(experiment).pictures(experiment.init(), 4)
-    assert set(pictures) == {"sample", "chain"}
+    pictures = draw_pictures(Evaluator(experiment), experiment.init(), 4)
+    assert set(pictures) == {"sample", "nearest", "chain"}
     assert all(picture.dtype == np.uint8 for picture in pictures.values())
 
 

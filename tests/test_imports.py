@@ -16,11 +16,13 @@ LEAVES = {
 }
 JAX_FREE = {
     *("__init__", "config", "validation", "consistency", "schema", "stopping"),
-    *("record", "events", "progress", "draw", "figure", "report"),
+    *("record", "events", "progress", "draw", "report"),
     *("experiment", "command", "measures", "study"),
 }
 BELOW_BUILD = SHARED | LEAVES | JAX_FREE | {"objectives", "step", "parallel"}
-BELOW_TRAIN = BELOW_BUILD | {"build", "evaluate", "journal", "replay"}
+BELOW_TRAIN = BELOW_BUILD | {
+    *("build", "evaluate", "journal", "pictures", "replay", "restore"),
+}
 
 # What a room may import of ganjax besides itself; `experiments/` is a room too.
 RULES: dict[str, set[str]] = {
@@ -32,9 +34,12 @@ RULES: dict[str, set[str]] = {
     "step": SHARED | {"state"},
     "parallel": SHARED | {"state", "step"},
     "build": BELOW_BUILD,
-    "evaluate": SHARED | LEAVES | {"build", "draw", "figure"},
+    "evaluate": SHARED | LEAVES | {"build"},
+    "pictures": SHARED | {"evaluate", "draw", "state"},
     "replay": SHARED | {"build", "config", "state", "validation"},
-    "journal": SHARED | {"evaluate", "record", "progress", "draw", "report", "state"},
+    "restore": SHARED | {"build", "checkpoint", "config", "state", "validation"},
+    "journal": SHARED
+    | {"evaluate", "pictures", "record", "progress", "draw", "report", "state"},
     "reference": {"augment", "config", "corrections", "losses", "objectives"}
     | {"penalties", "schema", "study", "validation"},
     "train": BELOW_TRAIN,

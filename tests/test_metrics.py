@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from ganjax.metrics import mixture_quality, neighbour_quality, score_statistics
+from ganjax.metrics import (
+    mixture_quality,
+    nearest_rows,
+    neighbour_quality,
+    score_statistics,
+)
 from ganjax.types import Outcome
 
 
@@ -148,6 +153,21 @@ MEANS = {"real_score": 0.5, "fake_score": -0.5}
 def test_score_statistics(threshold, expected):
     assert score_statistics(OUTCOME, threshold) == MEANS | expected
     assert jax.jit(score_statistics)(OUTCOME, threshold) == MEANS | expected
+
+
+def test_nearest_rows_by_hand():
+    # Of (0, 0), (3, 0) and (0, 9): (1, 1) is 1.4 from the first, (2, 1) 1.4 from the
+    # second, (-1, 6) 3.2 from the third.
+    examples = np.array([[[0], [0]], [[3], [0]], [[0], [9]]], np.uint8)
+    samples = np.array([[1.0, 1], [2, 1], [-1, 6]]).reshape(3, 2, 1)
+    np.testing.assert_array_equal(nearest_rows(examples, samples), [0, 1, 2])
+
+
+def test_nearest_rows_of_more_examples_than_are_held_at_once():
+    rng = np.random.default_rng(0)
+    examples = rng.permutation(23_000).astype(np.int32)[:, None]
+    found = nearest_rows(examples, np.array([[5.2], [22_999.0], [11_111.4]]))
+    np.testing.assert_array_equal(examples[found, 0], [5, 22_999, 11_111])
 
 
 def test_neighbours_by_hand():

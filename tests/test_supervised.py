@@ -11,6 +11,7 @@ from ganjax.build import build_experiment
 from ganjax.config import ConfigError, defaults
 from ganjax.evaluate import Evaluator
 from ganjax.metrics import classification_error
+from ganjax.pictures import draw_pictures
 from ganjax.record import read_json, read_metrics
 from ganjax.validation import validate
 
@@ -65,7 +66,7 @@ def test_test_error_of_a_trained_classifier(monkeypatch):
         f"discriminator/{name}" for name in ("loss", "cross_entropy", "gradient_norm")
     }
     evaluator = Evaluator(experiment)
-    assert evaluator.pictures(state, 4) == {}
+    assert draw_pictures(evaluator, state, 4) == {}
     before = evaluator.metrics(experiment.init(), 10)
     after = evaluator.metrics(state, 10)
     assert set(before) == set(after) == {"error"}

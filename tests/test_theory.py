@@ -20,6 +20,7 @@ from ganjax.evaluate import Evaluator
 from ganjax.keys import Purpose, purpose_key
 from ganjax.losses.loss_sensitive import l1_margin, loss_sensitive_discriminator
 from ganjax.metrics.nonparametric import cone_bounds, loss_sensitive_optimum
+from ganjax.pictures import draw_pictures
 from ganjax.replay import replay
 from ganjax.step import make_field
 from ganjax.validation import validate
@@ -313,7 +314,7 @@ def test_film_of_a_lone_point_at_0_shows_2_to_either_side(monkeypatch):
     monkeypatch.setattr(
         draw, "histogram", lambda *points, bounds: seen.update(p=points, b=bounds)
     )
-    Evaluator(experiment).pictures(jax.tree.map(lambda x: x[0], states), 4)
+    draw_pictures(Evaluator(experiment), jax.tree.map(lambda x: x[0], states), 4)
     assert seen["b"] == (-2.0, 2.0)
     # The score psi x with psi = 1, along the axis.
-    np.testing.assert_allclose(seen["p"][2], draw.field_axes((-2, 2), 128, 1)[:, 0])
+    np.testing.assert_allclose(seen["p"][2], draw.field_axes([(-2, 2)], 128)[:, 0])

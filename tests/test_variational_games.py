@@ -18,6 +18,7 @@ from ganjax.evaluate import Evaluator
 from ganjax.games import GAMES
 from ganjax.keys import Purpose, example_keys, fold, purpose_key
 from ganjax.losses.likelihood import make_likelihood
+from ganjax.pictures import draw_pictures
 from ganjax.record import read_json
 from ganjax.step import make_field, make_train_step
 from ganjax.types import Batch, Examples, Network
@@ -138,11 +139,14 @@ def test_probes_show_the_mean_example_of_mean_codes(likelihood, shown):
     assert_allclose(show("encode"), REAL.reshape(COUNT, 4) / 2)
     assert_allclose(show("reconstruction"), shown(REAL / 2), rtol=1e-5)
     rows = show("interpolation")
-    assert rows.shape == (COUNT, 10, 2, 2, 1)
+    assert rows.shape == (COUNT, 9, 2, 2, 1)
     assert_allclose(rows[:, 0], shown(REAL / 2), rtol=1e-5)
     assert_allclose(rows[:, -1], shown(np.roll(REAL, -1, axis=0) / 2), rtol=1e-5)
-    third = (2 * REAL[0] + REAL[1]) / 3
-    assert_allclose(rows[0, 3], shown(third / 2), rtol=1e-5, atol=1e-6)
+    halfway = (REAL[0] + REAL[1]) / 2
+    assert_allclose(rows[0, 4], shown(halfway / 2), rtol=1e-5, atol=1e-6)
+    given = Batch(REAL, latents=REAL.reshape(COUNT, 4) / 4)
+    decoded = game.probes["decode"](variables, given, KEYS)
+    assert_allclose(decoded, shown(REAL / 4), rtol=1e-5)
     assert show("sample").shape == REAL.shape
     assert show("log_weights").shape == (COUNT, 3)
 
@@ -320,7 +324,7 @@ def test_points_have_a_plot_without_a_field():
     config = small("vae", data="ring")
     config.objective.update(likelihood="gaussian", noise_variance=0.01)
     experiment = build_experiment(validate(config))
-    pictures = Evaluator(experiment).pictures(experiment.init(), 4)
+    pictures = draw_pictures(Evaluator(experiment), experiment.init(), 4)
     assert set(pictures) == {"scatter"}
 
 

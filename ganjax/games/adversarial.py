@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from ganjax.games.judgement import make_classify, make_score
+from ganjax.games.latents import make_decode, make_interpolation
 from ganjax.keys import fold
 from ganjax.types import (
     Batch,
@@ -27,8 +28,6 @@ PRIORS = {
 
 # What a round's keys are used for; no two draws share one.
 _LATENTS, _GENERATOR, _REAL, _FAKE, _END, _VIEW = range(6)
-
-_INTERPOLATION_STEPS = 10
 
 
 def adversarial(
@@ -50,10 +49,11 @@ def adversarial(
 
     The outcome holds real and fake as they are before the view, their scores, logits,
     features and labels; a fake has the label of the real example of its index. `score`
-    sees its examples as `play` sees the real ones. Probes, without the view: `sample
-    [B, ...]`; `interpolation [B, 10, ...]`, along the straight line between two
+    sees its examples as `play` sees the real ones. Probes, without the view: `latents
+    [B, Z]` of the prior, and `sample [B, ...]` of these; `decode [B, ...]` of the
+    batch's `latents`; `interpolation [B, 9, ...]`, along the straight line between two
     latents; `score [B]` of the given batch; and where the discriminator makes class
-    logits `classify [B]`, the likeliest class of each of the batch.
+    logits `classify [B, K]`, the log probabilities of the batch's classes.
     """
     generator, discriminator = networks["generator"], networks["discriminator"]
 
@@ -129,20 +129,20 @@ def adversarial(
         )
         return examples
 
+    def latents(variables: Any, batch: Batch, keys: Array) -> Array:
+        return draw(keys)
+
     def sample(variables: Any, batch: Batch, keys: Array) -> Array:
         return generate(variables, draw(keys), batch, keys)
 
-    def interpolation(variables: Any, batch: Batch, keys: Array) -> Array:
-        start, end = draw(keys), draw(keys, _END)
-
-        def between(part: Array) -> Array:
-            return generate(variables, start + (end - start) * part, batch, keys)
-
-        return jax.vmap(between, out_axes=1)(jnp.linspace(0, 1, _INTERPOLATION_STEPS))
+    def ends(variables: Any, batch: Batch, keys: Array) -> tuple[Array, Array]:
+        return draw(keys), draw(keys, _END)
 
     probes = {
+        "latents": latents,
         "sample": sample,
-        "interpolation": interpolation,
+        "decode": make_decode(generate),
+        "interpolation": make_interpolation(generate, ends),
         "score": make_score(discriminator),
     }
     if discriminator.classes:

@@ -8,10 +8,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from ganjax.games.latents import make_decode, make_interpolation
 from ganjax.keys import fold
 from ganjax.types import Batch, Examples, Network, Tree, Variables
-
-_INTERPOLATION_STEPS = 10
 
 _Players = Mapping[str, Variables]
 
@@ -106,8 +105,9 @@ def make_code_probes(
 ) -> dict[str, Callable[..., Array]]:
     """Probes of mean codes, without noise.
 
-    `encode [B, Z]`; `reconstruction [B, ...]`; and `interpolation [B, 10, ...]`, along
-    the straight line from the code of each example of the batch to that of the next.
+    `encode [B, Z]`; `reconstruction [B, ...]`; `decode [B, ...]` of the batch's
+    `latents`; and `interpolation [B, 9, ...]`, along the straight line from the code of
+    each example of the batch to that of the next.
 
     Args:
       coder: whose they are.
@@ -127,19 +127,15 @@ def make_code_probes(
     def reconstruction(variables: _Players, batch: Batch, keys: Array) -> Array:
         return decode(variables, encode(variables, batch, keys), batch, keys)
 
-    def interpolation(variables: _Players, batch: Batch, keys: Array) -> Array:
+    def ends(variables: _Players, batch: Batch, keys: Array) -> tuple[Array, Array]:
         start = encode(variables, batch, keys)
-        end = jnp.roll(start, -1, axis=0)
-
-        def between(part: Array) -> Array:
-            return decode(variables, start + (end - start) * part, batch, keys)
-
-        return jax.vmap(between, out_axes=1)(jnp.linspace(0, 1, _INTERPOLATION_STEPS))
+        return start, jnp.roll(start, -1, axis=0)
 
     return {
         "encode": encode,
         "reconstruction": reconstruction,
-        "interpolation": interpolation,
+        "decode": make_decode(decode),
+        "interpolation": make_interpolation(decode, ends),
     }
 
 

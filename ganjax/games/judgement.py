@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Mapping
 
-import jax.numpy as jnp
+import jax
 from jax import Array
 
 from ganjax.types import Batch, Network, Variables
 
 
 def make_classify(discriminator: Network) -> Callable[..., Array]:
-    """The probe `classify`: the likeliest class int32 `[B]` of each real example."""
+    """The probe `classify [B, K]`: log probabilities of each real example's class."""
 
     def classify(
         variables: Mapping[str, Variables], batch: Batch, keys: Array
@@ -17,7 +17,7 @@ def make_classify(discriminator: Network) -> Callable[..., Array]:
         (_, logits, _), _ = discriminator.apply(
             variables["discriminator"], batch.real, batch.label, keys, train=False
         )
-        return jnp.argmax(logits, axis=-1)
+        return jax.nn.log_softmax(logits)
 
     return classify
 

@@ -39,7 +39,7 @@ def auto_encoder(
       latent_size: dimension Z of the codes.
 
     Codes have no prior, so there is nothing to sample. Probes: `encode`,
-    `reconstruction` and `interpolation`, see `make_code_probes`.
+    `reconstruction`, `decode` and `interpolation`, see `make_code_probes`.
 
     Hinton and Salakhutdinov 2006, "Reducing the Dimensionality of Data with Neural
     Networks".
@@ -82,10 +82,10 @@ def vae(
       importance_samples: latents of q for each example in `log_weights`.
 
     `real` of the outcome is what is modelled. Probes: `encode`, `reconstruction`,
-    `interpolation`, `sample`; and `log_weights [B, K]`, log p(z) p(x|z) / q(z|x) in
-    nats for K = `importance_samples` latents z of q. Their mean over all is the ELBO;
-    log of their mean exponential is the bound of Burda et al. 2016, "Importance
-    Weighted Autoencoders", eq. 8, which rises to log p(x) with K.
+    `decode`, `interpolation`, `sample`; and `log_weights [B, K]`, log p(z) p(x|z) /
+    q(z|x) in nats for K = `importance_samples` latents z of q. Their mean over all is
+    the ELBO; log of their mean exponential is the bound of Burda et al. 2016,
+    "Importance Weighted Autoencoders", eq. 8, which rises to log p(x) with K.
 
     Kingma and Welling 2014, "Auto-Encoding Variational Bayes", section 3.
     """

@@ -2,6 +2,29 @@
 
 import numpy as np
 
+_CHUNK = 10_000  # examples at a time: as floats, all would not fit into memory
+
+
+def nearest_rows(examples: np.ndarray, samples: np.ndarray) -> np.ndarray:
+    """The row int `[M]` of the example nearest to each sample, in Euclidean distance.
+
+    Args:
+      examples: `[N, ...]`, N > 0, of any type.
+      samples: `[M, ...]`.
+    """
+    from sklearn.metrics import pairwise_distances_argmin_min
+
+    def flat(points: np.ndarray) -> np.ndarray:
+        return np.reshape(points, (len(points), -1)).astype(np.float32)
+
+    found = []
+    for start in range(0, len(examples), _CHUNK):
+        some = flat(examples[start : start + _CHUNK])
+        row, distance = pairwise_distances_argmin_min(flat(samples), some)
+        found.append((start + row, distance))
+    rows, distances = (np.stack(parts) for parts in zip(*found, strict=True))
+    return rows[distances.argmin(axis=0), np.arange(len(samples))]
+
 
 def neighbour_quality(
     real: np.ndarray, fake: np.ndarray, *, neighbours: int = 5

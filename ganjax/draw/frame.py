@@ -9,6 +9,8 @@ from PIL import Image, ImageDraw, ImageFont
 Bounds = tuple[float, float]
 Colour = tuple[int, int, int]
 
+BROKEN: Colour = (255, 0, 255)  # what is not finite
+
 _LEFT, _TOP, _RIGHT, _BOTTOM = 46, 38, 16, 28  # margins in pixels
 _INK = (64, 68, 76)
 

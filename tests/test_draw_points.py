@@ -1,18 +1,10 @@
-import io
-
 import numpy as np
 import pytest
-from PIL import Image
 
 from ganjax import draw
 
 NONE = np.zeros((0, 2))
 WIDE = (-1.5, 1.5)
-
-
-def flat(*values, shape=(8, 8, 1)):
-    """Images of one value each."""
-    return np.stack([np.full(shape, value, np.float32) for value in values])
 
 
 def far_from_grey(picture):
@@ -45,123 +37,8 @@ def place(mask):
     return np.array([(columns.mean() + 0.5) / width, 1 - (rows.mean() + 0.5) / height])
 
 
-@pytest.mark.parametrize("shape", [(5, 7, 3), (5, 7, 1), (5, 7)])
-def test_png_holds_the_same_pixels(shape):
-    pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-    back = np.asarray(Image.open(io.BytesIO(draw.png_bytes(pixels))))
-    np.testing.assert_array_equal(back, pixels.squeeze())
-
-
-@pytest.mark.parametrize(
-    "pixels",
-    [
-        np.zeros((5, 7, 3)),
-        np.zeros((5, 7, 2), np.uint8),
-        np.zeros((5, 7, 4), np.uint8),
-        np.zeros(5, np.uint8),
-        np.zeros((1, 5, 7, 3), np.uint8),
-    ],
-)
-def test_png_refuses_what_is_not_a_picture(pixels):
-    with pytest.raises(ValueError, match=r"uint8 \[H, W, 3\]"):
-        draw.png_bytes(pixels)
-
-
-def test_grid_goes_row_by_row_with_white_lines_between():
-    # 8 pixels are enlarged 6 times to 48; with a line of 2 a cell takes 50.
-    grid = draw.image_grid(flat(-1, 0, 1, -0.5, 0.5), columns=3)
-    assert (grid.shape, grid.dtype) == ((102, 152, 3), np.uint8)
-    np.testing.assert_array_equal(
-        grid[27::50, 27::50],
-        np.array([[0, 128, 255], [64, 191, 255]])[..., None].repeat(3, -1),
-    )
-    assert (grid[2:50, 2:50] == 0).all()
-    for line in (0, 1, 50, 51, 100, 101):
-        assert (grid[line] == 255).all()
-        assert (grid[:, line] == 255).all()
-
-
-def test_grid_enlarges_pixels_without_mixing_them():
-    image = np.random.default_rng(0).uniform(-1, 1, (1, 8, 8, 3))
-    grid = draw.image_grid(image)
-    for offset in (0, 5):
-        small = grid[2 + offset : 50 : 6, 2 + offset : 50 : 6]
-        np.testing.assert_allclose(small / 127.5 - 1, image[0], atol=0.005)
-
-
-def test_grid_clips_and_marks_what_is_not_finite():
-    images = flat(-7.0, 1e38, shape=(8, 8, 3))
-    images[0, 1, 2, 0] = np.nan
-    images[1, 0, 0] = np.inf
-    grid = draw.image_grid(images, columns=2)
-    left, right = grid[2:50, 2:50], grid[2:50, 52:100]
-    magenta = (left == (255, 0, 255)).all(-1)
-    assert magenta[6:12, 12:18].all()
-    assert magenta.sum() == 36
-    assert (left[~magenta] == 0).all()
-    magenta = (right == (255, 0, 255)).all(-1)
-    assert magenta[:6, :6].all()
-    assert magenta.sum() == 36
-    assert (right[~magenta] == 255).all()
-
-
-@pytest.mark.parametrize(
-    ("channels", "colour"),
-    [(1, (0, 0, 0)), (2, (0, 0, 0)), (3, (0, 128, 255)), (5, (0, 128, 255))],
-)
-def test_grid_shows_any_number_of_channels(channels, colour):
-    pixel = np.array([-1.0, 0.0, 1.0, 0.3, 0.6])[:channels]
-    grid = draw.image_grid(np.broadcast_to(pixel, (1, 8, 8, channels)))
-    assert (grid[2:-2, 2:-2] == colour).all()
-
-
-@pytest.mark.parametrize(
-    ("number", "size", "across", "down"),
-    [
-        (64, (8, 8), 8, 8),
-        (1, (8, 8), 1, 1),
-        (10, (8, 8), 4, 3),
-        (16, (8, 32), 2, 8),
-        (3, (64, 8), 3, 1),
-    ],
-)
-def test_grid_is_nearly_square(number, size, across, down):
-    grid = draw.image_grid(np.zeros((number, *size, 1)), min_size=1)
-    assert grid.shape == (down * (size[0] + 2) + 2, across * (size[1] + 2) + 2, 3)
-
-
-@pytest.mark.parametrize(
-    ("size", "least", "shown"),
-    [(8, 48, 48), (28, 48, 56), (64, 48, 64), (8, 20, 24), (8, 8, 8)],
-)
-def test_grid_enlarges_small_images_by_a_whole_factor(size, least, shown):
-    grid = draw.image_grid(np.zeros((1, size, size, 1)), min_size=least)
-    assert grid.shape == (shown + 4, shown + 4, 3)
-
-
-@pytest.mark.parametrize("shape", [(8, 8, 1), (0, 8, 8, 1), (2, 8, 8, 0)])
-def test_grid_refuses_other_shapes(shape):
-    with pytest.raises(ValueError, match=r"\[N, H, W, C\], not"):
-        draw.image_grid(np.zeros(shape))
-
-
-def test_rows_are_the_first_axis():
-    images = flat(-1, 0, 1, 1, 0, -1).reshape(2, 3, 8, 8, 1)
-    picture = draw.image_rows(images)
-    np.testing.assert_array_equal(
-        picture[27::50, 27::50, 0], [[0, 128, 255], [255, 128, 0]]
-    )
-    assert draw.image_rows(images, min_size=8).shape == (22, 32, 3)
-
-
-@pytest.mark.parametrize("shape", [(2, 8, 8, 1), (2, 0, 8, 8, 1)])
-def test_rows_refuse_other_shapes(shape):
-    with pytest.raises(ValueError, match=r"\[R, S, H, W, C\], not"):
-        draw.image_rows(np.zeros(shape))
-
-
 def test_field_axes_are_the_centres_of_cells_with_x_running_first():
-    axes = draw.field_axes((-1.0, 3.0), 2)
+    axes = draw.field_axes([(-1.0, 3.0)] * 2, 2)
     assert axes.dtype == np.float32
     np.testing.assert_array_equal(axes, [[0, 0], [2, 0], [0, 2], [2, 2]])
 
@@ -179,7 +56,7 @@ def test_points_lie_where_they_are(point):
 def test_the_field_lies_where_its_axes_say(index):
     field = np.zeros(400)
     field[index] = 1.0
-    at_score = draw.field_axes(WIDE, 20)[index]
+    at_score = draw.field_axes([WIDE] * 2, 20)[index]
     background = plot_of(draw.scatter(NONE, NONE, field.reshape(20, 20), bounds=WIDE))
     lightest = background.sum(-1, dtype=int)
     peak = place(lightest >= lightest.max() - 6)
@@ -228,7 +105,7 @@ def test_points_outside_are_counted_and_not_drawn():
 
 
 def test_a_slope_has_even_contours_and_rises_to_light():
-    field = draw.field_axes(WIDE, 64)[:, 0].reshape(64, 64)
+    field = draw.field_axes([WIDE] * 2, 64)[:, 0].reshape(64, 64)
     row = plot_of(draw.scatter(NONE, NONE, field, bounds=WIDE))[290].sum(-1, dtype=int)
     dips = 1 + np.flatnonzero((row[1:-1] < row[:-2] - 20) & (row[1:-1] <= row[2:]))
     assert len(dips) == 7
@@ -244,7 +121,7 @@ def test_a_constant_field_is_one_shade(level):
 
 
 def test_a_field_of_scores_far_from_zero_uses_all_shades():
-    field = draw.field_axes(WIDE, 16)[:, 0].reshape(16, 16)
+    field = draw.field_axes([WIDE] * 2, 16)[:, 0].reshape(16, 16)
     near, far = (
         plot_of(draw.scatter(NONE, NONE, field + shift, bounds=WIDE)).astype(int)
         for shift in (0.0, 1000.0)
@@ -342,7 +219,7 @@ def curve_of(field):
 
 
 def test_field_axes_of_one_dimension_are_the_same_centres():
-    axes = draw.field_axes((-1.0, 3.0), 2, 1)
+    axes = draw.field_axes([(-1.0, 3.0)], 2)
     assert axes.dtype == np.float32
     np.testing.assert_array_equal(axes, [[0], [2]])
 
@@ -350,7 +227,7 @@ def test_field_axes_of_one_dimension_are_the_same_centres():
 def test_a_curve_runs_from_the_lowest_score_to_the_highest():
     # A score of x rises from the left bottom corner to the right top one; of 128 cells
     # the outer centres are half a cell inside, and 1.5 pixels are kept for the line.
-    scores = draw.field_axes((-4, 4), 128, 1)[:, 0]
+    scores = draw.field_axes([(-4, 4)], 128)[:, 0]
     for field, sign in ((scores, 1), (7.0 - 1e4 * scores, -1)):
         mask = dark(curve_of(field))
         for part in (0.1, 0.5, 0.9):
@@ -388,3 +265,37 @@ def test_a_curve_that_is_not_finite_is_magenta_there():
 def test_histogram_refuses_a_field_of_a_plane():
     with pytest.raises(ValueError, match=r"a field must be \[F\], not \[3, 3\]"):
         curve_of(np.zeros((3, 3)))
+
+
+BOX = [(-1.0, 1.0), (0.0, 8.0)]
+
+
+def test_classes_lie_where_they_are_in_their_colours():
+    points = np.array([[0.0, 2.0], [0.5, 6.0], [-0.5, 6.0], [7.0, 1.0]])
+    picture = draw.class_scatter(points, np.array([0, 3, 1, 0]), box=BOX)
+    plot = plot_of(picture).astype(int)
+    for (x, y), each in zip(points[:3], (0, 3, 1), strict=True):
+        near = np.abs(plot - draw.CLASSES[each]).max(-1) < 30
+        expected = [(x + 1) / 2, y / 8]
+        np.testing.assert_allclose(place(near), expected, atol=0.003)
+    legend = picture[:36].reshape(-1, 3).tolist()
+    for each in range(len(draw.CLASSES)):
+        assert (list(draw.CLASSES[each]) in legend) == (each in (0, 1, 3))
+
+
+def test_colours_of_classes_are_unlike():
+    colours = np.array(draw.CLASSES)
+    apart = np.abs(colours[:, None] - colours[None]).sum(-1)
+    assert apart[~np.eye(len(colours), dtype=bool)].min() > 60
+
+
+@pytest.mark.parametrize("label", [None, np.array([0, 10])])
+def test_without_known_classes_all_have_one_colour(label):
+    picture = draw.class_scatter(np.array([[0.0, 2.0], [0.5, 6.0]]), label, box=BOX)
+    assert blue(plot_of(picture)).any()
+    assert (picture[:28] == 255).all()
+
+
+def test_classes_refuse_other_points():
+    with pytest.raises(ValueError, match=r"\[N, 2\], not \[3, 3\]"):
+        draw.class_scatter(np.zeros((3, 3)), box=BOX)

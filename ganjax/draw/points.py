@@ -1,22 +1,25 @@
-"""Pictures from arrays, by numpy and PIL only. Each is uint8 `[H, W, 3]`."""
+"""Plots of points and numbers, by numpy and PIL only. Each is uint8 `[H, W, 3]`."""
 
-import io
-import math
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ganjax.figure import Bounds, Colour, blend, framed
+from ganjax.draw.frame import BROKEN, Bounds, Colour, blend, framed
 
 # Blue and orange: every kind of colour vision tells them apart.
 REAL: Colour = (0, 90, 181)
 FAKE: Colour = (230, 97, 0)
-BROKEN: Colour = (255, 0, 255)  # what is not finite
+# Of classes, in order; neighbours differ in lightness as well.
+CLASSES: tuple[Colour, ...] = (
+    *((31, 119, 180), (255, 127, 14), (44, 130, 44), (214, 39, 40), (148, 103, 189)),
+    *((120, 70, 55), (240, 130, 205), (110, 110, 110), (180, 180, 20), (23, 200, 215)),
+)
 
-_GAP = 2  # pixels between the images of a grid
 _SIDE = 580  # pixels along a plot
 _FINE = 3  # shapes are drawn so many times larger and then averaged
 _RADIUS = 1.7  # of a point, in pixels
+_WIDE_RADIUS = 2.6  # where its colour must be told from many
 _OPACITY = 0.9  # of a point
 _BINS = 64
 _CONTOURS = 8  # steps of a field
@@ -25,72 +28,14 @@ _CURVE: Colour = (38, 42, 50)
 _SHADES = np.array([(188, 199, 216), (225, 230, 238), (255, 254, 248)])  # low to high
 
 
-def png_bytes(pixels: np.ndarray) -> bytes:
-    """Encodes uint8 `[H, W, 3]`, `[H, W, 1]` or `[H, W]` as a PNG file.
+def field_axes(box: Sequence[Bounds], n: int) -> np.ndarray:
+    """The centres of `n` cells along each axis of a box: float32 `[n ** D, D]`.
 
-    Raises `ValueError` for any other array.
+    `box` has the bounds of each of D axes. In two dimensions `field.reshape(n, n)` has
+    y in its rows, rising from row 0, and x in its columns.
     """
-    pixels = np.asarray(pixels)
-    if pixels.ndim == 3 and pixels.shape[2] == 1:
-        pixels = pixels[..., 0]
-    colour = pixels.ndim == 3 and pixels.shape[2] == 3
-    if pixels.dtype != np.uint8 or not (colour or pixels.ndim == 2):
-        raise ValueError(
-            "a picture must be uint8 [H, W, 3], [H, W, 1] or [H, W], "
-            f"not {pixels.dtype} {list(pixels.shape)}"
-        )
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG")
-    return file.getvalue()
-
-
-def image_grid(
-    images: np.ndarray, *, columns: int | None = None, min_size: int = 48
-) -> np.ndarray:
-    """Lays images `[N, H, W, C]` in [-1, 1] out in rows, nearly square by default.
-
-    Values beyond [-1, 1] are clipped; pixels that are not finite are magenta. One or
-    two channels are shown as the first one in grey, three or more as the first three.
-    Images are enlarged by the least whole factor that makes their longer side at least
-    `min_size` pixels. Raises `ValueError` for another shape, or for no images.
-    """
-    images = np.asarray(images, np.float32)
-    if images.ndim != 4 or 0 in images.shape:
-        raise ValueError(f"images must be [N, H, W, C], not {list(images.shape)}")
-    number, height, width, _ = images.shape
-    columns = min(number, columns or math.ceil(math.sqrt(number * height / width)))
-    rows = math.ceil(number / columns)
-    scale = max(1, math.ceil(min_size / max(height, width)))
-    cells = np.full(
-        (rows * columns, height * scale + _GAP, width * scale + _GAP, 3), 255, np.uint8
-    )
-    cells[:number, _GAP:, _GAP:] = _pixels(images).repeat(scale, 1).repeat(scale, 2)
-    grid = cells.reshape(rows, columns, *cells.shape[1:]).swapaxes(1, 2)
-    grid = grid.reshape(rows * cells.shape[1], columns * cells.shape[2], 3)
-    return np.pad(grid, ((0, _GAP), (0, _GAP), (0, 0)), constant_values=255)
-
-
-def image_rows(images: np.ndarray, *, min_size: int = 48) -> np.ndarray:
-    """Lays images `[R, S, H, W, C]` out in R rows of S columns, as `image_grid` does.
-
-    Raises `ValueError` for another shape, or for no images.
-    """
-    images = np.asarray(images, np.float32)
-    if images.ndim != 5 or 0 in images.shape:
-        raise ValueError(f"images must be [R, S, H, W, C], not {list(images.shape)}")
-    flat = images.reshape(-1, *images.shape[2:])
-    return image_grid(flat, columns=images.shape[1], min_size=min_size)
-
-
-def field_axes(bounds: Bounds, n: int, dimensions: int = 2) -> np.ndarray:
-    """Where to take a field: float32 `[n ** dimensions, dimensions]`, cells' centres.
-
-    In two dimensions `field.reshape(n, n)` has y in its rows, rising from row 0, and x
-    in its columns.
-    """
-    low, high = bounds
-    axis = low + (high - low) * (np.arange(n) + 0.5) / n
-    coordinates = np.meshgrid(*[axis] * dimensions)
+    axes = [low + (high - low) * (np.arange(n) + 0.5) / n for low, high in box]
+    coordinates = np.meshgrid(*axes)
     return np.stack([c.ravel() for c in coordinates], axis=1).astype(np.float32)
 
 
@@ -113,11 +58,33 @@ def scatter(
     if field is not None:
         plot, limits = _shaded(np.asarray(field, np.float64))
         scale = limits, _SHADES
-    covered = _coverage(points["real"], points["generated"], bounds)
-    for alpha, colour in zip(covered, (REAL, FAKE), strict=True):
-        plot = blend(plot, _OPACITY * alpha, colour)
+    parts, box = list(points.values()), (bounds, bounds)
+    plot = _dotted(plot, parts, (REAL, FAKE), box, _RADIUS)
     entries = _entries(points, bounds)
     return framed(plot, x_bounds=bounds, y_bounds=bounds, entries=entries, scale=scale)
+
+
+def class_scatter(
+    points: np.ndarray, label: np.ndarray | None = None, *, box: Sequence[Bounds]
+) -> np.ndarray:
+    """Draws points `[N, 2]` in the colour of their class `[N]`, y upward.
+
+    `box` has the bounds of x and of y; points outside are left out. Without labels, or
+    with more classes than there are `CLASSES`, all have one colour and there is no
+    legend. Raises `ValueError` for another shape.
+    """
+    points = _columns(points, 2)
+    if label is None or label.max(initial=0) >= len(CLASSES):
+        parts, colours, entries = [points], [REAL], {}
+    else:
+        present = np.unique(label).tolist()
+        parts = [points[label == each] for each in present]
+        colours = [CLASSES[each] for each in present]
+        entries = {str(each): CLASSES[each] for each in present}
+    blank = np.full((_SIDE, _SIDE, 3), 255.0)
+    plot = _dotted(blank, parts, colours, box, _WIDE_RADIUS)
+    x_bounds, y_bounds = box
+    return framed(plot, x_bounds=x_bounds, y_bounds=y_bounds, entries=entries)
 
 
 def histogram(
@@ -129,7 +96,7 @@ def histogram(
 ) -> np.ndarray:
     """Draws the densities of real and generated numbers, `[N]` or `[N, 1]`.
 
-    `field` `[F]` is a score at the points of `field_axes(bounds, F, 1)`: a curve from
+    `field` `[F]` is a score at the points of `field_axes([bounds], F)`: a curve from
     the lowest score at the bottom to the highest at the top, which the legend tells,
     magenta where it is not finite. The legend counts the numbers that lie outside the
     bounds or are not finite; they have their part in the whole, so that the drawn area
@@ -150,14 +117,6 @@ def histogram(
     return framed(plot, x_bounds=bounds, y_bounds=(0.0, top), entries=entries)
 
 
-def _pixels(images: np.ndarray) -> np.ndarray:
-    """float `[..., C]` in [-1, 1] -> uint8 `[..., 3]`."""
-    images = images[..., : 3 if images.shape[-1] >= 3 else 1]
-    finite = np.isfinite(images).all(-1, keepdims=True)
-    levels = np.nan_to_num(np.clip(images, -1, 1)) * 127.5 + 128
-    return np.where(finite, levels, np.array(BROKEN)).astype(np.uint8)
-
-
 def _columns(points: np.ndarray, dimensions: int) -> np.ndarray:
     points = np.asarray(points, np.float64)
     if points.ndim == dimensions == 1:
@@ -167,12 +126,16 @@ def _columns(points: np.ndarray, dimensions: int) -> np.ndarray:
     return points
 
 
-def _inside(points: np.ndarray, bounds: Bounds) -> np.ndarray:
-    return np.all((points >= bounds[0]) & (points <= bounds[1]), axis=1)
+def _inside(points: np.ndarray, box: Sequence[Bounds]) -> np.ndarray:
+    low, high = np.transpose(box)
+    return np.all((points >= low) & (points <= high), axis=1)
 
 
 def _entries(points: dict[str, np.ndarray], bounds: Bounds) -> dict[str, Colour]:
-    counts = [int((~_inside(values, bounds)).sum()) for values in points.values()]
+    counts = [
+        int((~_inside(values, [bounds] * values.shape[1])).sum())
+        for values in points.values()
+    ]
     texts = [
         f"{name} ({count} outside)" if count else name
         for name, count in zip(points, counts, strict=True)
@@ -187,23 +150,31 @@ def _averaged(fine: Image.Image, value: int) -> np.ndarray:
     return (blocks == value).mean((1, 3))
 
 
-def _coverage(real: np.ndarray, fake: np.ndarray, bounds: Bounds) -> list[np.ndarray]:
-    """The part of each pixel that real, and that generated points cover.
+def _dotted(
+    plot: np.ndarray,
+    parts: Sequence[np.ndarray],
+    colours: Sequence[Colour],
+    box: Sequence[Bounds],
+    radius: float,
+) -> np.ndarray:
+    """Draws the points `[N, 2]` of each part in its colour over a plot.
 
-    They are laid down in a mixed order, so that neither hides the other.
+    They are laid down in a mixed order, so that none hides the others.
     """
-    low, high = bounds
-    real, fake = real[_inside(real, bounds)], fake[_inside(fake, bounds)]
-    owner = np.repeat([1, 2], [len(real), len(fake)])
+    inside = [points[_inside(points, box)] for points in parts]
+    owner = np.repeat(np.arange(len(inside)) + 1, [len(points) for points in inside])
     order = np.random.default_rng(0).permutation(len(owner))
-    places = (np.concatenate([real, fake]) - low) / (high - low)
-    side, radius = _SIDE * _FINE, _RADIUS * _FINE
+    low, high = np.transpose(box)
+    places = (np.concatenate(inside) - low) / (high - low)
+    side, radius = _SIDE * _FINE, radius * _FINE
     fine = Image.new("L", (side, side))
     pen = ImageDraw.Draw(fine)
     for owned, (x, y) in zip(owner[order], places[order] * side, strict=True):
-        box = (x - radius, side - y - radius, x + radius, side - y + radius)
-        pen.ellipse(box, fill=int(owned))
-    return [_averaged(fine, 1), _averaged(fine, 2)]
+        circle = (x - radius, side - y - radius, x + radius, side - y + radius)
+        pen.ellipse(circle, fill=int(owned))
+    for index, colour in enumerate(colours):
+        plot = blend(plot, _OPACITY * _averaged(fine, index + 1), colour)
+    return plot
 
 
 def _scaled(field: np.ndarray) -> tuple[np.ndarray, np.ndarray, Bounds]:
@@ -253,7 +224,7 @@ def _curved(plot: np.ndarray, field: np.ndarray) -> tuple[np.ndarray, Bounds]:
 
 
 def _density(column: np.ndarray, bounds: Bounds) -> np.ndarray:
-    inside = column[_inside(column, bounds)]
+    inside = column[_inside(column, [bounds])]
     counts, _ = np.histogram(inside, _BINS, bounds)
     return counts / max(len(column), 1) * _BINS / (bounds[1] - bounds[0])
 

@@ -1,0 +1,100 @@
+"""Grids of images, by numpy and PIL only. Each is uint8 `[H, W, 3]`."""
+
+import io
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from ganjax.draw.frame import BROKEN, Bounds, framed
+
+_GAP = 2  # pixels between the images of a grid
+
+
+def png_bytes(pixels: np.ndarray) -> bytes:
+    """Encodes uint8 `[H, W, 3]`, `[H, W, 1]` or `[H, W]` as a PNG file.
+
+    Raises `ValueError` for any other array.
+    """
+    pixels = np.asarray(pixels)
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[..., 0]
+    colour = pixels.ndim == 3 and pixels.shape[2] == 3
+    if pixels.dtype != np.uint8 or not (colour or pixels.ndim == 2):
+        raise ValueError(
+            "a picture must be uint8 [H, W, 3], [H, W, 1] or [H, W], "
+            f"not {pixels.dtype} {list(pixels.shape)}"
+        )
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+def image_grid(
+    images: np.ndarray, *, columns: int | None = None, min_size: int = 48
+) -> np.ndarray:
+    """Lays images `[N, H, W, C]` in [-1, 1] out in rows, nearly square by default.
+
+    Values beyond [-1, 1] are clipped; pixels that are not finite are magenta. One or
+    two channels are shown as the first one in grey, three or more as the first three.
+    Images are enlarged by the least whole factor that makes their longer side at least
+    `min_size` pixels. Raises `ValueError` for another shape, or for no images.
+    """
+    images = np.asarray(images, np.float32)
+    if images.ndim != 4 or 0 in images.shape:
+        raise ValueError(f"images must be [N, H, W, C], not {list(images.shape)}")
+    number, height, width, _ = images.shape
+    columns = min(number, columns or math.ceil(math.sqrt(number * height / width)))
+    rows = math.ceil(number / columns)
+    scale = max(1, math.ceil(min_size / max(height, width)))
+    cells = np.full(
+        (rows * columns, height * scale + _GAP, width * scale + _GAP, 3), 255, np.uint8
+    )
+    cells[:number, _GAP:, _GAP:] = _pixels(images).repeat(scale, 1).repeat(scale, 2)
+    grid = cells.reshape(rows, columns, *cells.shape[1:]).swapaxes(1, 2)
+    grid = grid.reshape(rows * cells.shape[1], columns * cells.shape[2], 3)
+    return np.pad(grid, ((0, _GAP), (0, _GAP), (0, 0)), constant_values=255)
+
+
+def image_rows(images: np.ndarray, *, min_size: int = 48) -> np.ndarray:
+    """Lays images `[R, S, H, W, C]` out in R rows of S columns, as `image_grid` does.
+
+    Raises `ValueError` for another shape, or for no images.
+    """
+    images = np.asarray(images, np.float32)
+    if images.ndim != 5 or 0 in images.shape:
+        raise ValueError(f"images must be [R, S, H, W, C], not {list(images.shape)}")
+    flat = images.reshape(-1, *images.shape[2:])
+    return image_grid(flat, columns=images.shape[1], min_size=min_size)
+
+
+def image_map(
+    images: np.ndarray, *, box: Sequence[Bounds], min_size: int = 40
+) -> np.ndarray:
+    """Lays images `[N, N, H, W, C]` out where they belong in a plane, y upward.
+
+    Rows rise and columns run as those of `field_axes(box, N)`; `box` has the bounds of
+    x and of y. Pixels are as in `image_grid`. Raises `ValueError` for another shape.
+    """
+    images = np.asarray(images, np.float32)
+    if images.ndim != 5 or 0 in images.shape or images.shape[0] != images.shape[1]:
+        raise ValueError(f"images must be [N, N, H, W, C], not {list(images.shape)}")
+    side, _, height, width, _ = images.shape
+    scale = max(1, math.ceil(min_size / max(height, width)))
+    cells = _pixels(images[::-1]).repeat(scale, 2).repeat(scale, 3)
+    cells = np.pad(cells, ((0, 0), (0, 0), (0, 1), (0, 1), (0, 0)), constant_values=255)
+    shape = side * cells.shape[2], side * cells.shape[3], 3
+    plot = cells.swapaxes(1, 2).reshape(shape)
+    x_bounds, y_bounds = box
+    return framed(
+        plot.astype(np.float64), x_bounds=x_bounds, y_bounds=y_bounds, entries={}
+    )
+
+
+def _pixels(images: np.ndarray) -> np.ndarray:
+    """float `[..., C]` in [-1, 1] -> uint8 `[..., 3]`."""
+    images = images[..., : 3 if images.shape[-1] >= 3 else 1]
+    finite = np.isfinite(images).all(-1, keepdims=True)
+    levels = np.nan_to_num(np.clip(images, -1, 1)) * 127.5 + 128
+    return np.where(finite, levels, np.array(BROKEN)).astype(np.uint8)

@@ -1,0 +1,109 @@
+"""What a state looks like: pictures by name, of the probes that its game has."""
+
+import jax
+import numpy as np
+
+from ganjax import draw
+from ganjax.draw import Bounds
+from ganjax.evaluate import Evaluator
+from ganjax.state import TrainState
+
+Pictures = dict[str, np.ndarray]
+
+_POINTS = 1_000  # of each kind in a scatter plot or histogram
+_FIELD = 128  # points per axis of the discriminator's field
+_ROWS = 8  # of images that lead from one to another
+_PAIRS = 4  # of an image and its counterpart in a row
+_MAP = 15  # images along each axis of a map of latents
+_OUTER = 1.0  # percent of latents beyond either end of an axis of their map
+
+
+def draw_pictures(evaluator: Evaluator, state: TrainState, examples: int) -> Pictures:
+    """Pictures uint8 `[H, W, 3]` by name, of `examples` images or of points.
+
+    Of points `scatter` or `histogram`, where the game makes samples. Of images, where
+    the game has the probe: `sample`; `nearest`, each sample beside the training image
+    nearest to it; `reconstruction`, each beside its original; `interpolation` and
+    `chain`, a row for each; and of latents in the plane `map`, what is decoded where,
+    and `codes`, where images are encoded, by class, in the same frame.
+    """
+    if len(evaluator.example_shape) == 3:
+        return _image_pictures(evaluator, state, examples)
+    return _point_pictures(evaluator, state) if "sample" in evaluator.probes else {}
+
+
+def _point_pictures(evaluator: Evaluator, state: TrainState) -> Pictures:
+    real, fake = evaluator.real(_POINTS), evaluator.probe("sample", state, _POINTS)
+    # A lone point at 0 has no reach of its own.
+    reach = 1.25 * float(np.abs(real).max()) or 2.0
+    bounds = (-reach, reach)
+    field = _field(evaluator, state, bounds)
+    if evaluator.example_shape == (1,):
+        return {"histogram": draw.histogram(real, fake, field, bounds=bounds)}
+    return {"scatter": draw.scatter(real, fake, field, bounds=bounds)}
+
+
+def _field(
+    evaluator: Evaluator, state: TrainState, bounds: Bounds
+) -> np.ndarray | None:
+    """The score at points within bounds, an axis for each dimension, if any."""
+    if "score" not in evaluator.probes:
+        return None
+    dimensions = evaluator.example_shape[0]
+    points = draw.field_axes([bounds] * dimensions, _FIELD)
+    field = evaluator.probe("score", state, len(points), real=points)
+    return field.reshape([_FIELD] * dimensions)
+
+
+def _image_pictures(evaluator: Evaluator, state: TrainState, count: int) -> Pictures:
+    """Of one column per class where the generator is told a class."""
+    columns, given = None, {}
+    if classes := evaluator.experiment.classes:
+        columns, count = classes, -(-count // classes) * classes
+        given = {"label": np.arange(max(count, _ROWS)) % classes}
+    pictures = {}
+    if "sample" in evaluator.probes:
+        samples = evaluator.probe("sample", state, count, **given)
+        pictures["sample"] = draw.image_grid(samples, columns=columns)
+        if evaluator.experiment.nearest:
+            pictures["nearest"] = _pairs(samples, evaluator.experiment.nearest(samples))
+    for name in ("interpolation", "chain"):
+        if name in evaluator.probes:
+            rows = evaluator.probe(name, state, _ROWS, **given)
+            pictures[name] = draw.image_rows(rows)
+    if "reconstruction" in evaluator.probes:
+        batch = jax.tree.map(lambda values: values[:count], evaluator.unseen(count))
+        made = evaluator.seen("reconstruction", state, batch)
+        pictures["reconstruction"] = _pairs(np.asarray(batch.real), made)
+    if "decode" in evaluator.probes and not given:
+        pictures |= _latent_pictures(evaluator, state)
+    return pictures
+
+
+def _pairs(images: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Pairs of an image and its counterpart, four in a row."""
+    both = np.stack([images, others], axis=1).reshape(-1, *images.shape[1:])
+    return draw.image_grid(both, columns=2 * _PAIRS)
+
+
+def _latent_pictures(evaluator: Evaluator, state: TrainState) -> Pictures:
+    """A map of the latents, and where codes lie on it, if latents lie in the plane."""
+    pictures, batch = {}, None
+    if "encode" in evaluator.probes:
+        batch = evaluator.unseen(_POINTS)
+        latents = evaluator.seen("encode", state, batch)
+    else:
+        latents = evaluator.probe("latents", state, _POINTS)
+    if latents.shape[1] != 2:
+        return {}
+    low, high = np.percentile(latents, [_OUTER, 100 - _OUTER], axis=0)
+    # Codes that keep nothing of their images are all one point.
+    low, high = low - 1e-3, high + 1e-3
+    box = list(zip(low.tolist(), high.tolist(), strict=True))
+    if batch is not None:
+        label = None if batch.label is None else np.asarray(batch.label)
+        pictures["codes"] = draw.class_scatter(latents, label, box=box)
+    grid = draw.field_axes(box, _MAP)
+    made = evaluator.probe("decode", state, len(grid), latents=grid)
+    images = made.reshape(_MAP, _MAP, *made.shape[1:])
+    return {"map": draw.image_map(images, box=box)} | pictures
