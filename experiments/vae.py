@@ -12,6 +12,7 @@ below, have -86.8 by 5,000 samples after 25 times as many epochs.
 Arguments, as in experiments/vae.py:mnist,gaussian:
 
   data        digits (default), mnist or fashion_mnist
+  network     mlp (default); or dcgan, to be set beside experiments/vae_gan.py:mnist
   likelihood  bernoulli (default), or gaussian with variance 0.1
   pixels      grey (default), or binary: black or white, drawn anew each time, for which
               alone a Bernoulli likelihood is one
@@ -30,10 +31,13 @@ def get_config(arg: str = "") -> ConfigDict:
     chosen = parse_arg(
         arg,
         data=DATA,
+        network=("mlp", "dcgan"),
         likelihood=("bernoulli", "gaussian"),
         pixels=("grey", "binary"),
     )
-    config = defaults(data=chosen.data, network="mlp", objective="vae", game="vae")
+    config = defaults(
+        data=chosen.data, network=chosen.network, objective="vae", game="vae"
+    )
     config.data.split = "train"
     config.steps = 12_000
     config.batch_size = 100
@@ -43,7 +47,8 @@ def get_config(arg: str = "") -> ConfigDict:
     if chosen.likelihood == "gaussian":
         config.objective.noise_variance = 0.1
     for player in ("encoder", "generator"):
-        config.networks[player].widths = (200, 200)
+        if chosen.network == "mlp":
+            config.networks[player].widths = (200, 200)
         config.optimizers[player].update(learning_rate=1e-3, b1=0.9)
         config.optimizers[player].learning_rate_schedule = schedule("cosine", 0.0)
     config.record.update(pictures_every=3_000, checkpoint_every=3_000)
