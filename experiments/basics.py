@@ -30,6 +30,7 @@ Arguments, as in experiments/basics.py:vae,diagonals:
   data    digits (default); or diagonals, of which gan and vae make points
 """
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -43,10 +44,10 @@ from ganjax.study import (
     group_by,
     mean_and_sd,
     measure,
-    picture,
     plot,
     samples,
     setting,
+    side_by_side,
 )
 
 # The file of each method's own settings, and what its config calls the objective.
@@ -62,18 +63,17 @@ OF_POINTS = ("vae", "gan")
 
 PICTURES = {
     "sample": ("Samples", ""),
+    "nearest": ("Samples, each beside the training image nearest to it", ""),
     "reconstruction": ("Reconstructions, each beside its original", ""),
     "interpolation": (
         "From one code to another",
-        "Halfway lies between the fifth and the sixth column. Rows lead between codes "
-        "of two images, or for the GAN, which has no encoder, of the prior.",
+        "In the middle column is 0.5 a + 0.5 b. Rows lead between codes of two images, "
+        "or for the GAN, which has no encoder, of the prior.",
     ),
     "chain": ("From noise up the score", ""),
 }
-MEASURES = (
-    *("coverage", "precision", "recall"),
-    *("reconstruction_error", "sharpness"),
-)
+OF_SAMPLES = ("coverage", "precision", "recall")
+OF_CODES = ("reconstruction_error", "sharpness")
 
 WIDTHS = "networks.generator.widths"
 SD = 0.05
@@ -134,9 +134,9 @@ def _diagonals(method: str) -> ConfigDict:
 
 def sweep(add: Callable[..., None]) -> None:
     """Digits by each method; points by two, with few units and with more."""
-    for method in METHODS:
-        add(arg=method)
-    for seed in range(2):
+    for seed in range(3):
+        for method in METHODS:
+            add(arg=method, seed=seed)
         for method in OF_POINTS:
             for width in (8, 64):
                 add(arg=f"{method},diagonals", seed=seed, **{WIDTHS: (width,)})
@@ -147,7 +147,8 @@ def study(runs: Sequence[Run]) -> Iterator[Figure | Table]:
     by_data = group_by(runs, "data.name")
     if digits := by_data.get("digits"):
         yield from _side_by_side(digits)
-        yield _quality(digits)
+        yield _quality("Samples of digits", digits, OF_SAMPLES)
+        yield _quality("Reconstructions of test digits", digits, OF_CODES)
     if points := by_data.get("mixture"):
         yield from _dependence(points)
 
@@ -167,29 +168,24 @@ def _method(run: Run) -> str:
 
 def _side_by_side(runs: Sequence[Run]) -> Iterator[Figure]:
     for name, (title, note) in PICTURES.items():
-        shown = [run for run in runs if name in run.samples]
-        if not shown:
-            continue
-        figure, axes = plot(1, len(shown), width=2.6, height=2.2, squeeze=False)
-        for ax, run in zip(axes[0], shown, strict=True):
-            ax.imshow(picture(run.samples[name][-1][1]), interpolation="nearest")
-            ax.axis("off")
-            ax.set_title(_method(run))
-        yield Figure(title, figure, note)
+        having = [run for run in runs if name in run.samples]
+        shown = {
+            _method(group[0]): group[0].samples[name][-1][1]
+            for group in group_by(having, "objective.name").values()
+        }
+        if shown:
+            yield Figure(title, side_by_side(shown), note)
 
 
-def _quality(runs: Sequence[Run]) -> Table:
+def _quality(title: str, runs: Sequence[Run], measures: Sequence[str]) -> Table:
+    """Means over seeds, of the methods that have the measures."""
+    having = [run for run in runs if measures[0] in run.evaluation.get("metrics", {})]
     rows = []
-    for run in runs:
-        found = run.evaluation.get("metrics", {})
-        cells = [measure(run, name) if name in found else None for name in MEASURES]
-        rows.append((_method(run), *cells))
-    return Table(
-        "Digits, by method",
-        ("method", *(name.replace("_", " ") for name in MEASURES)),
-        rows,
-        "An auto-encoder has no samples, energy and GAN no reconstructions.",
-    )
+    for group in group_by(having, "objective.name").values():
+        cells = (mean_and_sd(measure(run, name) for run in group) for name in measures)
+        rows.append((_method(group[0]), len(group), *itertools.chain(*cells)))
+    heads = itertools.chain(*((name.replace("_", " "), "sd") for name in measures))
+    return Table(title, ("method", "seeds", *heads), rows)
 
 
 def _dependence(runs: Sequence[Run]) -> Iterator[Figure | Table]:

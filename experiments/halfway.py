@@ -1,55 +1,184 @@
 """What lies halfway between the codes of two images?
 
     python -m launch --config=experiments/halfway.py --workdir=sweeps/halfway
+    python -m launch --config=experiments/halfway.py:mnist --workdir=sweeps/mnist
+
+An auto-encoder is asked for nothing but its own codes: what it decodes between them is
+left to chance. A VAE sees each code with noise around it, so that codes fill the space;
+a discriminator looks at samples of the whole of it. Is 0.5 a + 0.5 b a digit, for the
+codes a and b of two images of different classes?
+
+A judge says so, which is a classifier of real images: of how many of the images at the
+ends, and of how many halfway between them, is it sure, giving one class more than 0.9?
+
+All have the same networks and budget. A code has 50 numbers; or 2, of which the page
+shows the map: what is decoded where, beside where test images are encoded.
+
+Arguments, as in experiments/halfway.py:vae,mnist:
+
+  method  auto_encoder (default), vae, vae_gan, gan, or judge
+  data    digits (default), mnist or fashion_mnist
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
 
 from ganjax.config import ConfigDict, defaults, parse_arg, penalty, schedule
+from ganjax.study import (
+    Figure,
+    Run,
+    Table,
+    group_by,
+    mean_and_sd,
+    measure,
+    setting,
+    side_by_side,
+)
 
-# What learns to decode, and its objective, which its game is named after but for a GAN.
+# The objective and the game of each method.
 METHODS = {
-    "auto_encoder": "auto_encoder",
-    "vae": "vae",
-    "vae_gan": "vae_gan",
-    "gan": "non_saturating",
+    "auto_encoder": ("auto_encoder", "auto_encoder"),
+    "vae": ("vae", "vae"),
+    "vae_gan": ("vae_gan", "vae_gan"),
+    "gan": ("non_saturating", "adversarial"),
+    "judge": ("classification", "supervised"),
 }
+CODERS = tuple(name for name in METHODS if name != "judge")
+NAMES = {game: name.replace("_", " ") for name, (_, game) in METHODS.items()}
+
+SIZE = "game.latent_size"
+ROOM = 50  # numbers in a code that is not in the plane
+SURE = 0.9
+IMAGES = 1_000  # whose codes are the ends, at most
 
 
 def get_config(arg: str = "") -> ConfigDict:
     """The config of one run."""
     chosen = parse_arg(
-        arg,
-        method=(*METHODS, "judge"),
-        data=("digits", "mnist", "fashion_mnist"),
+        arg, method=tuple(METHODS), data=("digits", "mnist", "fashion_mnist")
     )
-    is_small = chosen.data == "digits"
-    if chosen.method == "judge":
-        config = defaults(
-            data=chosen.data, network="mlp", objective="classification", game="supervised"
-        )
-    else:
-        config = defaults(
-            data=chosen.data,
-            network="mlp",
-            objective=METHODS[chosen.method],
-            game="adversarial" if chosen.method == "gan" else chosen.method,
-        )
-        config.game.latent_size = 50
+    objective, game = METHODS[chosen.method]
+    config = defaults(data=chosen.data, network="mlp", objective=objective, game=game)
     config.data.split = "train"
     config.steps, config.batch_size = 6_000, 100
     for network in config.networks.values():
-        network.widths = (200, 200) if is_small else (512, 256)
+        network.widths = (200, 200) if chosen.data == "digits" else (512, 256)
+    if chosen.method in CODERS:
+        config.game.latent_size = ROOM
+        # A Bernoulli likelihood takes logits.
+        if chosen.method != "vae":
+            config.networks.generator.output = "tanh"
+    has_opponent = chosen.method in ("vae_gan", "gan")
     for optimizer in config.optimizers.values():
-        optimizer.update(learning_rate=1e-3, b1=0.9)
+        optimizer.update(learning_rate=1e-3, b1=0.5 if has_opponent else 0.9)
         optimizer.learning_rate_schedule = schedule("cosine", 0.0)
-    if chosen.method in ("gan", "vae_gan"):
+    if has_opponent:
         config.penalties.real_gradient = penalty("real_gradient", weight=1.0)
-        for optimizer in config.optimizers.values():
-            optimizer.b1 = 0.5
-    if chosen.method != "judge" and chosen.method != "vae":
-        config.networks.generator.output = "tanh"
     if chosen.method == "vae_gan":
         config.objective.reconstruction_weight = 0.1
     config.record.update(pictures_every=config.steps, checkpoint_every=config.steps)
+    config.evaluation.samples = 1_000
     return config
+
+
+def sweep(add: Callable[..., None]) -> None:
+    """A judge; and each method with either kind of code, three seeds."""
+    add(arg="judge")
+    for seed in range(3):
+        for method in CODERS:
+            for size in (2, ROOM):
+                add(arg=method, seed=seed, **{SIZE: size})
+
+
+def study(runs: Sequence[Run]) -> Iterator[Figure | Table]:
+    """What is decoded between codes, and of how much of it the judge is sure."""
+    judges = [run for run in runs if _method(run) == "judge"]
+    coders = [run for run in runs if _method(run) != "judge"]
+    by_size = group_by(coders, SIZE)
+    for size, group in by_size.items():
+        yield from _side_by_side(
+            group,
+            "interpolation",
+            f"From one code to another, of {size} numbers",
+            "In the middle column is 0.5 a + 0.5 b. Codes at the ends are of training "
+            "images, or for the GAN, which has no encoder, of the prior.",
+        )
+    for name, title in (("map", "What is decoded where"), ("codes", "Codes by class")):
+        note = "Of either coordinate the middle 98 % of codes."
+        yield from _side_by_side(by_size.get(2, []), name, title, note)
+    if judges and coders:
+        yield _judged(judges[0], coders)
+
+
+def sure_shares(
+    first: np.ndarray, last: np.ndarray, halfway: np.ndarray
+) -> tuple[float, float]:
+    """Of how many first ends, and images halfway, one class is likelier than `SURE`.
+
+    Only of pairs whose ends are of different classes. All are log probabilities of
+    classes, `[N, K]`.
+    """
+    differ = first.argmax(axis=1) != last.argmax(axis=1)
+    at_end, between = (
+        float((np.exp(log_p[differ]).max(axis=1) > SURE).mean())
+        for log_p in (first, halfway)
+    )
+    return at_end, between
+
+
+def _method(run: Run) -> str:
+    return NAMES[setting(run, "game.name")]
+
+
+def _side_by_side(
+    runs: Sequence[Run], name: str, title: str, note: str
+) -> Iterator[Figure]:
+    """A picture of the first seed of each method that has it."""
+    having = [run for run in runs if name in run.samples]
+    pictures = {
+        _method(group[0]): group[0].samples[name][-1][1]
+        for group in group_by(having, "game.name").values()
+    }
+    if pictures:
+        yield Figure(title, side_by_side(pictures), note)
+
+
+def _judged(judge: Run, coders: Sequence[Run]) -> Table:
+    import jax
+
+    from ganjax.evaluate import Evaluator
+    from ganjax.restore import restore
+
+    def look(run: Run) -> tuple[Evaluator, Any]:
+        experiment, _, state = restore(run.config, run.workdir)
+        return Evaluator(experiment), state
+
+    critic, opinion = look(judge)
+
+    def shares(run: Run) -> tuple[float, float]:
+        evaluator, state = look(run)
+        batch = jax.tree.map(lambda x: x[:IMAGES], evaluator.unseen(IMAGES))
+        rows = evaluator.seen("interpolation", state, batch)
+        return sure_shares(
+            *(
+                critic.probe("classify", opinion, len(rows), real=rows[:, column])
+                for column in (0, -1, rows.shape[1] // 2)
+            )
+        )
+
+    rows = []
+    for (size, _), group in group_by(coders, SIZE, "game.name").items():
+        ends, between = zip(*map(shares, group), strict=True)
+        kept = [b / a for a, b in zip(ends, between, strict=True)]
+        cells = (mean_and_sd(ends)[0], *mean_and_sd(between), *mean_and_sd(kept))
+        percent = (100 * cell for cell in cells)
+        rows.append((_method(group[0]), size, len(group), *percent))
+    return Table(
+        "Of how many images the judge is sure, %",
+        ("method", "numbers", "seeds", "ends", "halfway", "sd", "of the ends", "sd"),
+        rows,
+        f"The judge errs in {100 * measure(judge, 'error'):.2g} % of test images. Ends "
+        "are test images as they are decoded, for the GAN samples.",
+    )

@@ -9,7 +9,7 @@ from fake_runs import write_run
 
 from ganjax import experiment, record
 from ganjax.config import ConfigError, flatten, load
-from ganjax.study import Figure, Table, check, read_run
+from ganjax.study import Figure, check, read_run
 from ganjax.validation import validate
 
 PATH = str(Path(__file__).parents[1] / "experiments" / "basics.py")
@@ -23,7 +23,7 @@ def config_of(arg, **overrides):
 def test_every_method_has_the_same_networks_and_budget():
     points = [config_of(p.arg, **p.overrides) for p in experiment.sweep(PATH)]
     digits = [config for config in points if config["data"]["name"] == "digits"]
-    assert len(digits) == 5
+    assert len(digits) == 3 * 5
     for config in digits:
         assert (config["steps"], config["batch_size"]) == (3_000, 64)
         assert config["data"]["split"] == "train"
@@ -31,7 +31,7 @@ def test_every_method_has_the_same_networks_and_budget():
             assert network["widths"] == (200, 200)
             assert network["normalization"] == "none"
     generators = [c["networks"]["generator"] for c in points if c not in digits]
-    assert [len(generator["widths"]) for generator in generators] == [1] * 8
+    assert [len(generator["widths"]) for generator in generators] == [1] * 3 * 4
 
 
 def test_method_without_points_is_refused():
@@ -55,22 +55,25 @@ def test_coordinates_of_the_points_have_opposite_signs_as_often_as_equal_ones():
 
 
 def test_study_of_digits_shows_what_each_method_has(tmp_path):
-    found = {
-        "gan": {"coverage": 0.8, "precision": 0.7, "recall": 0.6},
-        "auto_encoder": {"reconstruction_error": 1.5, "sharpness": 0.9},
-    }
+    found = (
+        ("gan", 0, {"coverage": 0.8, "precision": 0.75, "recall": 0.5}),
+        ("gan", 1, {"coverage": 0.8, "precision": 0.25, "recall": 0.5}),
+        ("auto_encoder", 0, {"reconstruction_error": 1.5, "sharpness": 0.9}),
+    )
     runs = []
-    for method, metrics in found.items():
-        folder = tmp_path / method
-        write_run(folder, flatten(config_of(method)), evaluation=metrics, records=10)
+    for method, seed, metrics in found:
+        folder = tmp_path / f"{method}{seed}"
+        config = flatten(config_of(method, seed=seed))
+        write_run(folder, config, evaluation=metrics, records=10)
         runs.append(read_run(folder))
-    samples, table = (check(item) for item in FILE["study"](runs))
-    assert isinstance(samples, Figure)
-    assert isinstance(table, Table)
-    assert table.rows == [
-        ("gan", 0.8, 0.7, 0.6, None, None),
-        ("auto encoder", None, None, None, 1.5, 0.9),
-    ]
+    pictures, *tables = (check(item) for item in FILE["study"](runs))
+    assert isinstance(pictures, Figure)
+    assert [ax.get_title() for ax in pictures.image.axes] == ["gan", "auto encoder"]
+    # Deviations of 0.25, squared and added 0.125, divided by 2 - 1.
+    of_gan = ("gan", 2, 0.8, 0.0, 0.5, pytest.approx(0.125**0.5), 0.5, 0.0)
+    assert tables[0].rows == [of_gan]
+    alone = pytest.approx(float("nan"), nan_ok=True)
+    assert tables[1].rows == [("auto encoder", 1, 1.5, alone, 0.9, alone)]
 
 
 def test_study_of_points_compares_them_with_the_data(tmp_path):

@@ -18,7 +18,7 @@ returns or yields on the page, in order.
 """
 
 from ganjax.study.items import Cell, Figure, Table, check
-from ganjax.study.plots import PALETTE, plot, style
+from ganjax.study.plots import PALETTE, plot, side_by_side, style
 from ganjax.study.runs import (
     Floats,
     Metrics,
@@ -57,5 +57,6 @@ __all__ = [
     "read_run",
     "samples",
     "setting",
+    "side_by_side",
     "style",
 ]

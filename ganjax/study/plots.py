@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from ganjax.study.runs import picture
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -41,6 +45,24 @@ def plot(
     with style():
         figure = Figure((columns * width, rows * height), layout="constrained")
         return figure, figure.subplots(rows, columns, **subplots)
+
+
+def side_by_side(
+    pictures: Mapping[str, str | Path], *, width: float = 2.6, height: float = 2.6
+) -> Figure:
+    """Pictures in a row, each under its title.
+
+    Args:
+      pictures: titles, and files such as those of `run.samples`; at least one.
+      width: of one of them in inches, as in `plot`.
+      height: likewise, the title included.
+    """
+    figure, axes = plot(1, len(pictures), width=width, height=height, squeeze=False)
+    for ax, (title, path) in zip(axes[0], pictures.items(), strict=True):
+        ax.imshow(picture(path), interpolation="nearest")
+        ax.axis("off")
+        ax.set_title(title)
+    return figure
 
 
 def style() -> AbstractContextManager[None]:
