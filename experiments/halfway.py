@@ -20,6 +20,7 @@ Arguments, as in experiments/halfway.py:vae,mnist:
   data    digits (default), mnist or fashion_mnist
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -117,10 +118,12 @@ def sure_shares(
 ) -> tuple[float, float]:
     """Of how many first ends, and images halfway, one class is likelier than `SURE`.
 
-    Only of pairs whose ends are of different classes. All are log probabilities of
-    classes, `[N, K]`.
+    Only of pairs whose ends are of different classes; NaN where there is none. All are
+    log probabilities of classes, `[N, K]`.
     """
     differ = first.argmax(axis=1) != last.argmax(axis=1)
+    if not differ.any():
+        return math.nan, math.nan
     at_end, between = (
         float((np.exp(log_p[differ]).max(axis=1) > SURE).mean())
         for log_p in (first, halfway)
@@ -171,13 +174,12 @@ def _judged(judge: Run, coders: Sequence[Run]) -> Table:
     rows = []
     for (size, _), group in group_by(coders, SIZE, "game.name").items():
         ends, between = zip(*map(shares, group), strict=True)
-        kept = [b / a for a, b in zip(ends, between, strict=True)]
-        cells = (mean_and_sd(ends)[0], *mean_and_sd(between), *mean_and_sd(kept))
-        percent = (100 * cell for cell in cells)
-        rows.append((_method(group[0]), size, len(group), *percent))
+        lost = np.subtract(ends, between)
+        cells = np.concatenate([mean_and_sd(each) for each in (ends, between, lost)])
+        rows.append((_method(group[0]), size, len(group), *(100 * cells)))
     return Table(
         "Of how many images the judge is sure, %",
-        ("method", "numbers", "seeds", "ends", "halfway", "sd", "of the ends", "sd"),
+        ("method", "numbers", "seeds", "ends", "sd", "halfway", "sd", "lost", "sd"),
         rows,
         f"The judge errs in {100 * measure(judge, 'error'):.2g} % of test images. Ends "
         "are test images as they are decoded, for the GAN samples.",

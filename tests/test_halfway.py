@@ -1,0 +1,89 @@
+"""The experiment on images halfway between two codes: its runs and its judge."""
+
+import runpy
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from fake_runs import write_run
+
+from ganjax import experiment, record
+from ganjax.build import build_experiment
+from ganjax.checkpoint import Checkpoints
+from ganjax.config import flatten, load
+from ganjax.study import Figure, Table, check, read_run
+from ganjax.validation import validate
+
+PATH = str(Path(__file__).parents[1] / "experiments" / "halfway.py")
+FILE = runpy.run_path(PATH)
+
+
+def config_of(arg, **overrides):
+    return validate(load(f"{PATH}:{arg}", [f"{k}={v}" for k, v in overrides.items()]))
+
+
+@pytest.mark.parametrize("data", ["digits", "mnist"])
+def test_methods_differ_in_nothing_but_the_method(data):
+    points = [
+        config_of(f"{data},{point.arg}", **point.overrides)
+        for point in experiment.sweep(PATH)
+    ]
+    assert len(points) == 1 + 3 * 4 * 2
+    same = ("data", "steps", "batch_size", "evaluation")
+    for config in points:
+        assert all(config[key] == points[0][key] for key in same)
+        assert len({n["widths"] for n in config["networks"].values()}) == 1
+        rates = {o["learning_rate"] for o in config["optimizers"].values()}
+        assert rates == {1e-3}
+    assert points[0]["data"]["split"] == "train"  # so that the judge's error is known
+
+
+def test_sure_shares_by_hand():
+    # The ends of the first three differ in class. Of their first ends one is surer
+    # than 0.9, the second; of the images halfway two, the first and the second.
+    first = np.log([[0.9, 0.1], [0.95, 0.05], [0.3, 0.7], [0.99, 0.01]])
+    last = np.log([[0.2, 0.8], [0.4, 0.6], [0.9, 0.1], [0.9, 0.1]])
+    halfway = np.log([[0.05, 0.95], [0.92, 0.08], [0.6, 0.4], [0.99, 0.01]])
+    shares = FILE["sure_shares"](first, last, halfway)
+    assert shares == pytest.approx((1 / 3, 2 / 3))
+    assert np.isnan(FILE["sure_shares"](first, first, halfway)).all()
+
+
+def saved_run(folder, arg, evaluation=None):
+    """A run that has saved its first state, and drawn nothing but samples."""
+    config = load(f"{PATH}:{arg}")
+    for network in config.networks.values():
+        network.widths = (16,)
+    config = validate(config)
+    write_run(folder, evaluation=evaluation, records=10)
+    record.write_json(folder / "config.json", config)
+    state = jax.device_get(build_experiment(config).init())
+    with Checkpoints(folder / "checkpoints", keep=1) as checkpoints:
+        checkpoints.save(1, state)
+    return read_run(folder)
+
+
+def test_study_judges_what_the_runs_have_saved(tmp_path):
+    judge = saved_run(tmp_path / "judge", "judge", {"error": 0.25})
+    coders = [saved_run(tmp_path / name, name) for name in ("auto_encoder", "gan")]
+    (table,) = (check(item) for item in FILE["study"]([judge, *coders]))
+    assert isinstance(table, Table)
+    assert [row[:3] for row in table.rows] == [("auto encoder", 50, 1), ("gan", 50, 1)]
+    # A judge that has learned nothing is sure of nothing.
+    assert {row[3] for row in table.rows} <= {0.0}
+    assert "25 %" in table.note
+
+
+def test_study_shows_maps_beside_each_other(tmp_path):
+    runs = []
+    for name in ("vae", "gan"):
+        config = flatten(config_of(name, **{"game.latent_size": 2}))
+        run = read_run(write_run(tmp_path / name, config, records=10))
+        (picture,) = run.samples["sample"]
+        shown = ("interpolation", "map") + (("codes",) if name == "vae" else ())
+        runs.append(run._replace(samples={key: [picture] for key in shown}))
+    figures = [check(item) for item in FILE["study"](runs)]
+    assert all(isinstance(figure, Figure) for figure in figures)
+    titles = [[ax.get_title() for ax in figure.image.axes] for figure in figures]
+    assert titles == [["vae", "gan"], ["vae", "gan"], ["vae"]]
