@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from absl import flags
+from absl import flags, logging
 
 USAGE = 2  # exit code of bad usage, config or data
 
@@ -25,6 +25,12 @@ def parse(program: str, argv: Sequence[str]) -> tuple[list[str], list[str]]:
     except SystemExit:
         sys.exit(0)  # absl ends --help with 1
     return words[1:], overrides
+
+
+def quiet() -> None:
+    """Keeps libraries from logging each thing they do, unless --verbosity is given."""
+    if not flags.FLAGS["verbosity"].present:
+        logging.set_verbosity(logging.WARNING)
 
 
 def fail(program: str, error: object) -> NoReturn:

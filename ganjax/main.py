@@ -14,9 +14,9 @@ from contextlib import redirect_stdout
 from functools import partial
 from pathlib import Path
 
-from absl import app, flags, logging
+from absl import app, flags
 
-from ganjax.command import fail, parse
+from ganjax.command import fail, parse, quiet
 from ganjax.config import ConfigError, flatten, load
 from ganjax.validation import validate
 
@@ -69,8 +69,7 @@ def _parse(argv: Sequence[str]) -> list[str]:
 
 def _main(argv: Sequence[str]) -> None:
     del argv
-    if not flags.FLAGS["verbosity"].present:
-        logging.set_verbosity(logging.WARNING)  # orbax tells of every file
+    quiet()
     try:
         if _POINTS.value:
             _check_points(_POINTS.value)

@@ -92,6 +92,27 @@ def test_samples_and_pictures(runs):
     assert study.picture(path).dtype == np.uint8
 
 
+def test_a_run_is_known_by_its_samples_or_else_its_reconstructions(tmp_path):
+    folder = write_run(tmp_path / "run")
+    (sample,) = (folder / "samples").iterdir()
+    for name in ("codes", "map", "reconstruction"):
+        (folder / "samples" / f"{name}_00020000.png").write_bytes(sample.read_bytes())
+    order = ["sample", "reconstruction", "codes", "map"]
+    assert list(study.read_run(folder).samples) == order
+    sample.unlink()
+    assert list(study.read_run(folder).samples) == order[1:]
+
+
+def test_pictures_stand_side_by_side_under_their_titles(runs):
+    ((_, path),) = runs[0].samples["sample"]
+    figure = study.side_by_side({"one": path, "two": path}, width=2.0, height=1.5)
+    assert [ax.get_title() for ax in figure.axes] == ["one", "two"]
+    assert tuple(figure.get_size_inches()) == (4.0, 1.5)
+    for ax in figure.axes:
+        (image,) = ax.images
+        np.testing.assert_array_equal(image.get_array(), study.picture(path))
+
+
 def test_plot_wears_the_style_of_the_page():
     figure, axes = study.plot(2, 3, width=2.0, height=1.0, sharex=True)
     assert axes.shape == (2, 3)

@@ -9,6 +9,7 @@ from pathlib import Path
 from absl import app, flags
 
 from ganjax import report
+from ganjax.command import quiet
 
 _OUTPUT = flags.DEFINE_string(
     "output", None, "File to write; report.html in the folder unless given."
@@ -17,6 +18,7 @@ _OUTPUT = flags.DEFINE_string(
 
 def main(arguments: Sequence[str]) -> int:
     """Writes one page; returns the exit code."""
+    quiet()
     folders = arguments[1:]
     if not folders:
         return _refuse("name a run folder: python -m ganjax.report RUN")

@@ -59,7 +59,7 @@ def side_by_side(
     """
     figure, axes = plot(1, len(pictures), width=width, height=height, squeeze=False)
     for ax, (title, path) in zip(axes[0], pictures.items(), strict=True):
-        ax.imshow(picture(path), interpolation="nearest")
+        ax.imshow(picture(path))
         ax.axis("off")
         ax.set_title(title)
     return figure

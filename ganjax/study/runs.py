@@ -17,6 +17,7 @@ Floats = NDArray[np.float64]
 Metrics = Mapping[str, tuple[Floats, Floats]]  # name -> (steps, values)
 
 _SAMPLE = re.compile(r"(?P<name>.+)_(?P<step>\d{8,})\.png")
+_FIRST = ("sample", "reconstruction")  # the pictures that a run is known by
 
 
 class RunError(ValueError):
@@ -217,5 +218,5 @@ def _find_samples(folder: Path) -> dict[str, list[tuple[int, Path]]]:
     return {name: sorted(found[name]) for name in sorted(found, key=_sample_order)}
 
 
-def _sample_order(name: str) -> tuple[bool, str]:
-    return name != "sample", name
+def _sample_order(name: str) -> tuple[bool | str, ...]:
+    return *(name != first for first in _FIRST), name
