@@ -44,6 +44,7 @@ from ganjax.study import (
     group_by,
     mean_and_sd,
     measure,
+    newest_pictures,
     plot,
     samples,
     setting,
@@ -168,12 +169,7 @@ def _method(run: Run) -> str:
 
 def _side_by_side(runs: Sequence[Run]) -> Iterator[Figure]:
     for name, (title, note) in PICTURES.items():
-        having = [run for run in runs if name in run.samples]
-        shown = {
-            _method(group[0]): group[0].samples[name][-1][1]
-            for group in group_by(having, "objective.name").values()
-        }
-        if shown:
+        if shown := newest_pictures(runs, name, _method):
             yield Figure(title, side_by_side(shown), note)
 
 

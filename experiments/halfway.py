@@ -34,6 +34,7 @@ from ganjax.study import (
     group_by,
     mean_and_sd,
     measure,
+    newest_pictures,
     setting,
     side_by_side,
 )
@@ -138,14 +139,9 @@ def _method(run: Run) -> str:
 def _side_by_side(
     runs: Sequence[Run], name: str, title: str, note: str
 ) -> Iterator[Figure]:
-    """A picture of the first seed of each method that has it."""
-    having = [run for run in runs if name in run.samples]
-    pictures = {
-        _method(group[0]): group[0].samples[name][-1][1]
-        for group in group_by(having, "game.name").values()
-    }
-    if pictures:
-        yield Figure(title, side_by_side(pictures), note)
+    """A picture of each method that has it, of the first seed."""
+    if shown := newest_pictures(runs, name, _method):
+        yield Figure(title, side_by_side(shown), note)
 
 
 def _judged(judge: Run, coders: Sequence[Run]) -> Table:

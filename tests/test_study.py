@@ -113,6 +113,17 @@ def test_pictures_stand_side_by_side_under_their_titles(runs):
         np.testing.assert_array_equal(image.get_array(), study.picture(path))
 
 
+def test_newest_pictures_are_of_the_first_run_of_each_title(runs):
+    shown = study.newest_pictures(
+        runs, "sample", lambda r: r.config["objective"]["name"]
+    )
+    assert shown == {
+        "hinge": runs[0].samples["sample"][-1][1],
+        "wasserstein": runs[2].samples["sample"][-1][1],
+    }
+    assert study.newest_pictures(runs, "map", str) == {}
+
+
 def test_plot_wears_the_style_of_the_page():
     figure, axes = study.plot(2, 3, width=2.0, height=1.0, sharex=True)
     assert axes.shape == (2, 3)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -185,6 +185,17 @@ def samples(run: Run) -> NDArray[Any]:
         raise RunError(f"{path} is missing: run with --mode=sample")
     with np.load(path) as arrays:
         return arrays["samples"]
+
+
+def newest_pictures(
+    runs: Iterable[Run], name: str, title: Callable[[Run], str]
+) -> dict[str, Path]:
+    """By title, the newest picture of that name of the first run that has one."""
+    found: dict[str, Path] = {}
+    for run in runs:
+        if name in run.samples:
+            found.setdefault(title(run), run.samples[name][-1][1])
+    return found
 
 
 def picture(path: str | Path) -> NDArray[np.uint8]:
