@@ -158,8 +158,8 @@ def _judged(judge: Run, coders: Sequence[Run]) -> Table:
 
     def shares(run: Run) -> tuple[float, float]:
         evaluator, state = look(run)
-        batch = jax.tree.map(lambda x: x[:IMAGES], evaluator.unseen(IMAGES))
-        rows = evaluator.seen("interpolation", state, batch)
+        batch = jax.tree.map(lambda x: x[:IMAGES], evaluator.examples_to_judge(IMAGES))
+        rows = evaluator.probe_batch("interpolation", state, batch)
         return sure_shares(
             *(
                 critic.probe("classify", opinion, len(rows), real=rows[:, column])

@@ -163,6 +163,8 @@ def _nearest(config: Config, source: Source) -> Callable[..., np.ndarray] | None
     if config["data"]["name"] in MIXTURES:
         return None
     images = source.arrays["images"]
+    if config["data"].get("labelled") and config["data"]["labelled_share"] == 1:
+        images = images[source.arrays["labelled"]]  # a batch holds no others
 
     def nearest(samples: np.ndarray) -> np.ndarray:
         # A broken generator makes what is not finite; it is drawn all the same.

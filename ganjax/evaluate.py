@@ -92,26 +92,24 @@ class Evaluator:
         """
         measured = self._sampled(state, count) if "sample" in self.probes else {}
         if "classify" in self.probes and (test := self.experiment.test):
-            predicted = self.seen("classify", state, test).argmax(axis=1)
+            predicted = self.probe_batch("classify", state, test).argmax(axis=1)
             measured |= classification_error(predicted, np.asarray(test.label))
         if "reconstruction" in self.probes:
-            batch = self.unseen(count)
-            made = self.seen("reconstruction", state, batch)
+            batch = self.examples_to_judge(count)
+            made = self.probe_batch("reconstruction", state, batch)
             measured |= reconstruction_quality(np.asarray(batch.real), made)
         if "log_weights" in self.probes:
-            weights = self.seen("log_weights", state, self.unseen(count))
+            batch = self.examples_to_judge(count)
+            weights = self.probe_batch("log_weights", state, batch)
             measured |= likelihood_bounds(weights)
         return measured
 
-    def unseen(self, count: int) -> Batch:
-        """The whole test split where there is one, else `count` real examples.
-
-        The test split is the experiment's: see `Experiment.test`.
-        """
+    def examples_to_judge(self, count: int) -> Batch:
+        """The whole test split of the experiment, else `count` of its real examples."""
         return self.experiment.test or self._batch(count)
 
-    def seen(self, name: str, state: TrainState, batch: Batch) -> np.ndarray:
-        """A probe's output of each of a batch."""
+    def probe_batch(self, name: str, state: TrainState, batch: Batch) -> np.ndarray:
+        """A probe's output `[N, ...]` of a given batch of N examples."""
         given = {
             field: np.asarray(values)
             for field, values in batch._asdict().items()

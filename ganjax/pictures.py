@@ -1,5 +1,7 @@
 """What a state looks like: pictures by name, of the probes that its game has."""
 
+import math
+
 import jax
 import numpy as np
 
@@ -7,13 +9,13 @@ from ganjax import draw
 from ganjax.draw import Bounds
 from ganjax.evaluate import Evaluator
 from ganjax.state import TrainState
+from ganjax.types import Batch
 
 Pictures = dict[str, np.ndarray]
 
 _POINTS = 1_000  # of each kind in a scatter plot or histogram
 _FIELD = 128  # points per axis of the discriminator's field
 _ROWS = 8  # of images that lead from one to another
-_PAIRS = 4  # of an image and its counterpart in a row
 _MAP = 15  # images along each axis of a map of latents
 _OUTER = 1.0  # percent of latents beyond either end of an axis of their map
 
@@ -24,8 +26,9 @@ def draw_pictures(evaluator: Evaluator, state: TrainState, examples: int) -> Pic
     Of points `scatter` or `histogram`, where the game makes samples. Of images, where
     the game has the probe: `sample`; `nearest`, each sample beside the training image
     nearest to it; `reconstruction`, each beside its original; `interpolation` and
-    `chain`, a row for each; and of latents in the plane `map`, what is decoded where,
-    and `codes`, where images are encoded, by class, in the same frame.
+    `chain`, a row for each; and of latents in the plane `codes`, where images are
+    encoded, by class, and, unless the generator is told a class, in the same frame
+    `map`, what is decoded where.
     """
     if len(evaluator.example_shape) == 3:
         return _image_pictures(evaluator, state, examples)
@@ -72,38 +75,47 @@ def _image_pictures(evaluator: Evaluator, state: TrainState, count: int) -> Pict
             rows = evaluator.probe(name, state, _ROWS, **given)
             pictures[name] = draw.image_rows(rows)
     if "reconstruction" in evaluator.probes:
-        batch = jax.tree.map(lambda values: values[:count], evaluator.unseen(count))
-        made = evaluator.seen("reconstruction", state, batch)
+        batch = _first(evaluator.examples_to_judge(count), count)
+        made = evaluator.probe_batch("reconstruction", state, batch)
         pictures["reconstruction"] = _pairs(np.asarray(batch.real), made)
-    if "decode" in evaluator.probes and not given:
+    if "decode" in evaluator.probes:
         pictures |= _latent_pictures(evaluator, state)
     return pictures
 
 
 def _pairs(images: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Pairs of an image and its counterpart, four in a row."""
+    """A nearly square grid of pairs of an image and its counterpart."""
     both = np.stack([images, others], axis=1).reshape(-1, *images.shape[1:])
-    return draw.image_grid(both, columns=2 * _PAIRS)
+    across = math.ceil(math.sqrt(len(images) / 2))
+    return draw.image_grid(both, columns=2 * across)
 
 
 def _latent_pictures(evaluator: Evaluator, state: TrainState) -> Pictures:
     """A map of the latents, and where codes lie on it, if latents lie in the plane."""
-    pictures, batch = {}, None
+    pictures: Pictures = {}
+    batch = None
     if "encode" in evaluator.probes:
-        batch = evaluator.unseen(_POINTS)
-        latents = evaluator.seen("encode", state, batch)
+        batch = _first(evaluator.examples_to_judge(_POINTS), _POINTS)
+        latents = evaluator.probe_batch("encode", state, batch)
     else:
         latents = evaluator.probe("latents", state, _POINTS)
-    if latents.shape[1] != 2:
+    finite = latents[np.isfinite(latents).all(axis=1)]
+    if latents.shape[1] != 2 or not len(finite):
         return {}
-    low, high = np.percentile(latents, [_OUTER, 100 - _OUTER], axis=0)
+    low, high = np.percentile(finite, [_OUTER, 100 - _OUTER], axis=0)
     # Codes that keep nothing of their images are all one point.
     low, high = low - 1e-3, high + 1e-3
     box = list(zip(low.tolist(), high.tolist(), strict=True))
+    if not evaluator.experiment.classes:
+        grid = draw.field_axes(box, _MAP)
+        made = evaluator.probe("decode", state, len(grid), latents=grid)
+        images = made.reshape(_MAP, _MAP, *made.shape[1:])
+        pictures["map"] = draw.image_map(images, box=box)
     if batch is not None:
         label = None if batch.label is None else np.asarray(batch.label)
         pictures["codes"] = draw.class_scatter(latents, label, box=box)
-    grid = draw.field_axes(box, _MAP)
-    made = evaluator.probe("decode", state, len(grid), latents=grid)
-    images = made.reshape(_MAP, _MAP, *made.shape[1:])
-    return {"map": draw.image_map(images, box=box)} | pictures
+    return pictures
+
+
+def _first(batch: Batch, count: int) -> Batch:
+    return jax.tree.map(lambda values: values[:count], batch)

@@ -7,8 +7,8 @@ from typing import Any
 import jax
 
 from ganjax.build import Experiment, build_experiment
-from ganjax.checkpoint import CheckpointError, Checkpoints
-from ganjax.config import ConfigDict
+from ganjax.checkpoint import Checkpoints
+from ganjax.config import ConfigDict, ConfigError
 from ganjax.state import TrainState
 from ganjax.validation import validate
 
@@ -23,12 +23,15 @@ def restore(
       folder: of the run.
 
     Raises:
-      ConfigError: the config is not valid, or its data is missing.
-      CheckpointError: nothing was saved, or by another run.
+      ConfigError: the config is not valid, its data is missing, or nothing was saved.
+      CheckpointError: all that was saved is damaged, or another run's.
     """
+    missing = ConfigError(f"{folder} has no checkpoint yet; train first")
+    if not (folder / "checkpoints").is_dir():
+        raise missing  # before reading makes one
     experiment = build_experiment(validate(ConfigDict(config)))
     with Checkpoints(folder / "checkpoints", keep=config["record"]["keep"]) as saved:
         restored = saved.restore(jax.eval_shape(experiment.init))
     if restored is None:
-        raise CheckpointError("there is no checkpoint yet; train first")
+        raise missing
     return experiment, *restored

@@ -26,8 +26,6 @@ from ganjax.validation import check_resumable
 
 Config = Mapping[str, Any]
 
-_WRITERS = {"evaluate": write_evaluation, "sample": write_samples}
-
 EXIT_CODES = {"done": 0, "diverged": 3, "preempted": 75}
 
 
@@ -58,10 +56,6 @@ def run(config: Config, folder: Path, mode: str) -> int:
         be read or written; or there is nothing to sample.
     """
     _keep_compiled_programs()
-    if mode == "sample" and "generator" not in config["networks"]:
-        raise ConfigError(
-            f"--mode=sample: the game {config['game']['name']} makes no samples"
-        )
     try:
         if jax.process_index() == 0:
             _check_folder(config, folder, mode)
@@ -110,6 +104,20 @@ def _look(config: Config, folder: Path, writers: tuple[Callable, ...]) -> None:
         evaluator = Evaluator(experiment)
         for write in writers:
             write(config, folder, evaluator, *restored)
+
+
+def _write_samples(
+    config: Config, folder: Path, evaluator: Evaluator, step: int, state: TrainState
+) -> None:
+    """Samples that were asked for must be there; after a training they need not."""
+    if "sample" not in evaluator.probes:
+        raise ConfigError(
+            f"--mode=sample: the game {config['game']['name']} makes no samples"
+        )
+    write_samples(config, folder, evaluator, step, state)
+
+
+_WRITERS = {"evaluate": write_evaluation, "sample": _write_samples}
 
 
 class _Chunk(NamedTuple):

@@ -400,6 +400,12 @@ def test_a_killed_run_resumes_its_chains_with_the_same_bits(tmp_path):
     process.communicate()
     assert run(tmp_path, "cut", **alike)[0] == 0
     assert_same_run(tmp_path, "whole", "cut")
+    # Sampled again, the samples are the same.
+    samples = tmp_path / "cut/samples/final.npz"
+    before = np.load(samples)["samples"]
+    samples.unlink()
+    assert run(tmp_path, "cut", "--mode=sample", **alike)[0] == 0
+    np.testing.assert_array_equal(np.load(samples)["samples"], before)
     # Long since, every chain has gone on from an earlier one.
     buffer = final_state(tmp_path, "cut")[1].mutable["discriminator"]["buffer"]
     assert buffer.shape == (64, 2)

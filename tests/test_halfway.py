@@ -1,6 +1,7 @@
 """The experiment on images halfway between two codes: its runs and its judge."""
 
 import runpy
+import shutil
 from pathlib import Path
 
 import jax
@@ -11,7 +12,9 @@ from fake_runs import write_run
 from ganjax import experiment, record
 from ganjax.build import build_experiment
 from ganjax.checkpoint import Checkpoints
-from ganjax.config import flatten, load
+from ganjax.config import ConfigError, flatten, load
+from ganjax.evaluate import Evaluator
+from ganjax.restore import restore
 from ganjax.study import Figure, Table, check, read_run
 from ganjax.validation import validate
 
@@ -50,8 +53,8 @@ def test_sure_shares_by_hand():
     assert np.isnan(FILE["sure_shares"](first, first, halfway)).all()
 
 
-def saved_run(folder, arg, evaluation=None):
-    """A run that has saved its first state, and drawn nothing but samples."""
+def saved_run(folder, arg, evaluation=None, factor=1.0):
+    """A run that has saved its first state, times `factor`, and drawn samples alone."""
     config = load(f"{PATH}:{arg}")
     for network in config.networks.values():
         network.widths = (16,)
@@ -59,20 +62,48 @@ def saved_run(folder, arg, evaluation=None):
     write_run(folder, evaluation=evaluation, records=10)
     record.write_json(folder / "config.json", config)
     state = jax.device_get(build_experiment(config).init())
+    trees = state.params, state.average
+    params, average = jax.tree.map(lambda x: np.float32(factor) * x, trees)
+    state = state._replace(params=params, average=average)
     with Checkpoints(folder / "checkpoints", keep=1) as checkpoints:
         checkpoints.save(1, state)
     return read_run(folder)
 
 
 def test_study_judges_what_the_runs_have_saved(tmp_path):
-    judge = saved_run(tmp_path / "judge", "judge", {"error": 0.25})
-    coders = [saved_run(tmp_path / name, name) for name in ("auto_encoder", "gan")]
-    (table,) = (check(item) for item in FILE["study"]([judge, *coders]))
+    judge = saved_run(tmp_path / "judge", "judge", {"error": 0.25}, factor=4.0)
+    coder = saved_run(tmp_path / "coder", "auto_encoder", factor=2.0)
+    (table,) = (check(item) for item in FILE["study"]([judge, coder]))
     assert isinstance(table, Table)
-    assert [row[:3] for row in table.rows] == [("auto encoder", 50, 1), ("gan", 50, 1)]
-    # A judge that has learned nothing is sure of nothing.
-    assert {row[3] for row in table.rows} <= {0.0}
     assert "25 %" in table.note
+    (row,) = table.rows
+    assert row[:3] == ("auto encoder", 50, 1)
+    experiment, _, state = restore(coder.config, coder.workdir)
+    evaluator = Evaluator(experiment)
+    test = evaluator.examples_to_judge(355)
+    line = evaluator.probe_batch("interpolation", state, test)
+    critic, _, opinion = restore(judge.config, judge.workdir)
+    first, last, halfway = (
+        Evaluator(critic).probe("classify", opinion, 355, real=line[:, column])
+        for column in (0, 8, 4)
+    )
+    shares = np.array(FILE["sure_shares"](first, last, halfway))
+    assert 0.05 < shares[1] < shares[0] < 0.95
+    lost, nan = shares[0] - shares[1], np.nan  # the deviation of one seed
+    expected = [100 * shares[0], nan, 100 * shares[1], nan, 100 * lost, nan]
+    np.testing.assert_allclose(row[3:], expected)
+
+
+def test_a_run_without_a_checkpoint_is_named(tmp_path):
+    judge = saved_run(tmp_path / "judge", "judge", {"error": 0.25})
+    coder = saved_run(tmp_path / "coder", "auto_encoder")
+    shutil.rmtree(coder.workdir / "checkpoints")
+    words = f"{coder.workdir} has no checkpoint yet; train first"
+    with pytest.raises(ConfigError, match=words):
+        list(
+            FILE["study"]([judge._replace(evaluation={"metrics": {"error": 0}}), coder])
+        )
+    assert not (coder.workdir / "checkpoints").exists()
 
 
 def test_study_shows_maps_beside_each_other(tmp_path):

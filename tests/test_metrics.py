@@ -11,6 +11,7 @@ from ganjax.metrics import (
     mixture_quality,
     nearest_rows,
     neighbour_quality,
+    neighbours,
     score_statistics,
 )
 from ganjax.types import Outcome
@@ -163,7 +164,8 @@ def test_nearest_rows_by_hand():
     np.testing.assert_array_equal(nearest_rows(examples, samples), [0, 1, 2])
 
 
-def test_nearest_rows_of_more_examples_than_are_held_at_once():
+def test_nearest_rows_of_more_examples_than_are_held_at_once(monkeypatch):
+    monkeypatch.setattr(neighbours, "_CHUNK", 1_000)
     rng = np.random.default_rng(0)
     examples = rng.permutation(23_000).astype(np.int32)[:, None]
     found = nearest_rows(examples, np.array([[5.2], [22_999.0], [11_111.4]]))

@@ -1,5 +1,6 @@
 """Which pictures a run has, and that they show what they say."""
 
+import jax
 import numpy as np
 import pytest
 
@@ -18,9 +19,10 @@ OF_IMAGES = {
 }
 
 
-def evaluated(game, data="digits", latent_size=2, conditioning="none"):
+def evaluated(game, data="digits", latent_size=2, conditioning="none", **of_data):
     objective = "hinge" if game == "adversarial" else game
     config = defaults(data=data, network="mlp", objective=objective, game=game)
+    config.data.update(of_data)
     config.game.latent_size = latent_size
     for section in config.networks.values():
         section.widths = (4,)
@@ -41,9 +43,10 @@ def test_latents_in_the_plane_have_a_map(game, latent_size):
         assert picture.shape[2:] == (3,)
 
 
-def test_there_is_no_map_of_many_classes():
-    made = draw_pictures(*evaluated("adversarial", conditioning="embedding"), 4)
-    assert set(made) == OF_IMAGES["adversarial"]
+@pytest.mark.parametrize("game", ["adversarial", "vae"])
+def test_there_is_no_map_of_many_classes(game):
+    made = draw_pictures(*evaluated(game, conditioning="embedding"), 4)
+    assert set(made) == OF_IMAGES[game] | ({"codes"} if game == "vae" else set())
 
 
 def test_the_map_shows_what_is_decoded_there(monkeypatch):
@@ -70,22 +73,23 @@ def test_the_map_shows_what_is_decoded_there(monkeypatch):
     assert np.ptp(images[:, :, 3, 3], axis=(0, 1)) > 1e-3
 
 
-def test_codes_that_keep_nothing_are_drawn(monkeypatch):
+@pytest.mark.parametrize(
+    ("factor", "shown"), [(0.0, {"map", "codes"}), (np.nan, set())]
+)
+def test_codes_that_keep_nothing_or_are_broken(factor, shown):
     evaluator, state = evaluated("auto_encoder")
-    nothing = {
-        name: tree if name != "encoder" else _zeros(tree)
-        for name, tree in state.params.items()
-    }
-    average = {**state.average, "encoder": _zeros(state.average["encoder"])}
-    state = state._replace(params=nothing, average=average)
-    assert {"map", "codes"} <= set(draw_pictures(evaluator, state, 4))
+    average = jax.tree.map(lambda x: factor * x, state.average["encoder"])
+    state = state._replace(average={**state.average, "encoder": average})
+    made = draw_pictures(evaluator, state, 4)
+    assert set(made) == OF_IMAGES["auto_encoder"] | shown
 
 
-def _zeros(tree):
-    return {
-        name: _zeros(leaf) if isinstance(leaf, dict) else np.zeros_like(leaf)
-        for name, leaf in tree.items()
-    }
+def test_a_lone_broken_code_is_left_out(monkeypatch):
+    evaluator, state = evaluated("auto_encoder")
+    codes = evaluator.probe_batch("encode", state, evaluator.examples_to_judge(1_000))
+    broken = np.concatenate([[[np.nan, 0]], codes[1:]])
+    monkeypatch.setattr(evaluator, "probe_batch", lambda *_: broken)
+    assert set(pictures._latent_pictures(evaluator, state)) == {"map", "codes"}
 
 
 def test_nearest_of_a_training_image_is_itself():
@@ -101,13 +105,22 @@ def test_nearest_of_a_training_image_is_itself():
     assert sums[0] < sums[1]
 
 
+def test_nearest_image_is_one_that_was_trained_on():
+    evaluator, _ = evaluated("vae", labelled=20, labelled_share=1.0)
+    arrays = evaluator.experiment.source.arrays
+    unlabelled = np.delete(np.arange(len(arrays["images"])), arrays["labelled"])[:30]
+    found = evaluator.experiment.nearest(arrays["images"][unlabelled] / 127.5 - 1)
+    own = {image.tobytes() for image in arrays["images"][arrays["labelled"]]}
+    assert {np.uint8(x * 127.5 + 128).tobytes() for x in found} <= own
+
+
 def test_pairs_stand_beside_each_other():
     images = np.linspace(-1, 1, 5).reshape(5, 1, 1, 1) * np.ones((5, 8, 8, 1))
     grid = pictures._pairs(images, -images)[27::50, 27::50, 0].astype(float)
-    assert grid.shape == (2, 8)
+    assert grid.shape == (3, 4)
     # Of a pair -x is as far from grey as x; beyond the last pair there is white.
     sums = grid[:, ::2] + grid[:, 1::2]
-    np.testing.assert_allclose(sums, [[255] * 4, [255, *[510] * 3]], atol=1)
+    np.testing.assert_allclose(sums, [[255, 255], [255, 255], [255, 510]], atol=1)
 
 
 def test_points_have_no_nearest_image():

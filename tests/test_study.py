@@ -110,6 +110,7 @@ def test_pictures_stand_side_by_side_under_their_titles(runs):
     assert tuple(figure.get_size_inches()) == (4.0, 1.5)
     for ax in figure.axes:
         (image,) = ax.images
+        assert image.get_interpolation() == "none"
         np.testing.assert_array_equal(image.get_array(), study.picture(path))
 
 

@@ -2,6 +2,7 @@
 
 import time
 from functools import cache
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +14,7 @@ from test_train import ENVIRONMENT, final_state, records, run, start
 
 from ganjax import schema
 from ganjax.build import build_experiment
-from ganjax.config import ConfigError, defaults
+from ganjax.config import ConfigError, defaults, load
 from ganjax.evaluate import Evaluator
 from ganjax.games import GAMES
 from ganjax.keys import Purpose, example_keys, fold, purpose_key
@@ -211,8 +212,8 @@ def test_weights_move_only_their_player():
 
 
 @cache
-def played(name, layout_name):
-    config = small(name)
+def played(name, layout_name, network="mlp"):
+    config = small(name, network=network)
     if name == "vae":
         config.objective.free_bits = 0.05  # a bound of the mean over the whole batch
     for optimizer in config.optimizers:
@@ -251,16 +252,24 @@ def test_layouts_agree_in_float64(name, layout):
     check_equal((one, metrics), (other, others), 1e-11)
 
 
+def test_layouts_agree_on_convolutions_in_float64():
+    with jax.enable_x64(True):
+        _, one, metrics = played("vae_gan", "jit", "dcgan")
+        _, other, others = played("vae_gan", "pmap 2", "dcgan")
+    check_equal((one, metrics), (other, others), 1e-11)
+
+
 # The whole command.
 
 EXPERIMENT = """
 from ganjax.config import defaults
 
 def get_config(arg):
-    config = defaults(data="digits", network="mlp", objective=arg, game=arg)
+    network = "dcgan" if arg == "vae_gan" else "mlp"
+    config = defaults(data="digits", network=network, objective=arg, game=arg)
     config.data.split = "train"
     for section in config.networks.values():
-        section.widths = (8,)
+        section["channels" if network == "dcgan" else "widths"] = (4,)
     config.steps = 60
     config.batch_size = 16
     config.record.update(every=5, pictures_every=60, checkpoint_every=20, examples=4)
@@ -296,6 +305,10 @@ def test_killed_it_ends_with_the_same_bits(name, tmp_path):
     assert records(tmp_path, "whole") == records(tmp_path, "cut")
     measured = read_json(tmp_path / "whole/evaluation.json")["metrics"]
     assert set(measured) >= MEASURED[name]
+    if name == "auto_encoder":
+        code, _, errors = run(tmp_path, "whole", "--mode=sample", **tiny)
+        assert code == 2
+        assert "--mode=sample: the game auto_encoder makes no samples" in errors
     pictures = {path.name for path in (tmp_path / "whole/samples").glob("*.png")}
     made = {"reconstruction", "interpolation"}
     made |= {"sample"} if name != "auto_encoder" else set()
@@ -329,6 +342,17 @@ def test_points_have_a_plot_without_a_field():
 
 
 # Configs.
+
+
+def test_vae_beside_the_vae_gan_has_its_networks():
+    folder = Path(__file__).parents[1] / "experiments"
+    one, other = (
+        validate(load(f"{folder}/{file}"))["networks"]
+        for file in ("vae.py:mnist,dcgan", "vae_gan.py:mnist")
+    )
+    assert one["encoder"] == other["encoder"]
+    # But for the logits that a Bernoulli likelihood takes.
+    assert one["generator"] == other["generator"] | {"output": "linear"}
 
 
 def test_generator_of_logits_has_no_tanh_by_default():

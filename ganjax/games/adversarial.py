@@ -53,7 +53,7 @@ def adversarial(
     [B, Z]` of the prior, and `sample [B, ...]` of these; `decode [B, ...]` of the
     batch's `latents`; `interpolation [B, 9, ...]`, along the straight line between two
     latents; `score [B]` of the given batch; and where the discriminator makes class
-    logits `classify [B, K]`, the log probabilities of the batch's classes.
+    logits `classify [B, K]`, log p(class | example) of the given batch.
     """
     generator, discriminator = networks["generator"], networks["discriminator"]
 

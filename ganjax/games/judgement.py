@@ -9,7 +9,7 @@ from ganjax.types import Batch, Network, Variables
 
 
 def make_classify(discriminator: Network) -> Callable[..., Array]:
-    """The probe `classify [B, K]`: log probabilities of each real example's class."""
+    """The probe `classify [B, K]`: log p(class | example), of the logits' softmax."""
 
     def classify(
         variables: Mapping[str, Variables], batch: Batch, keys: Array

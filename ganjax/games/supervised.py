@@ -35,8 +35,8 @@ def supervised(
       view: what the discriminator sees of examples in training; of itself, all.
 
     The outcome holds real examples as they are before the view, their logits, features
-    and labels. Probe, without the view: `classify [B, K]`, the log probabilities of the
-    classes of the given batch.
+    and labels. Probe, without the view: `classify [B, K]`, log p(class | example) of
+    the given batch.
     """
     discriminator = networks["discriminator"]
 

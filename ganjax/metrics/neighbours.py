@@ -2,7 +2,7 @@
 
 import numpy as np
 
-_CHUNK = 10_000  # examples at a time: as floats, all would not fit into memory
+_CHUNK = 2**24  # numbers at a time: as floats, all examples would not fit into memory
 
 
 def nearest_rows(examples: np.ndarray, samples: np.ndarray) -> np.ndarray:
@@ -18,8 +18,9 @@ def nearest_rows(examples: np.ndarray, samples: np.ndarray) -> np.ndarray:
         return np.reshape(points, (len(points), -1)).astype(np.float32)
 
     found = []
-    for start in range(0, len(examples), _CHUNK):
-        some = flat(examples[start : start + _CHUNK])
+    count = max(1, _CHUNK // examples[0].size)
+    for start in range(0, len(examples), count):
+        some = flat(examples[start : start + count])
         row, distance = pairwise_distances_argmin_min(flat(samples), some)
         found.append((start + row, distance))
     rows, distances = (np.stack(parts) for parts in zip(*found, strict=True))

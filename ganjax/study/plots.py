@@ -59,7 +59,7 @@ def side_by_side(
     """
     figure, axes = plot(1, len(pictures), width=width, height=height, squeeze=False)
     for ax, (title, path) in zip(axes[0], pictures.items(), strict=True):
-        ax.imshow(picture(path))
+        ax.imshow(picture(path), interpolation="none")  # an SVG then holds every pixel
         ax.axis("off")
         ax.set_title(title)
     return figure
