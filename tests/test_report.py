@@ -250,3 +250,10 @@ def test_newest_picture_is_untouched_and_broken_ones_are_passed_over(complete):
         f"sample at step {step}" for step in ("12\u202f000", "1\u202f000", "6\u202f000")
     ]
     assert page.all("img")[0]["src"].startswith("data:image/png;base64,iVBOR")
+
+
+def test_pictures_say_what_they_show(complete):
+    draw(complete, "nearest", 12_000, size=64)
+    page = Page(report.write(complete))
+    assert "on its right the training image nearest to it" in page.text
+    assert "its reconstruction" not in page.text

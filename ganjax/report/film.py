@@ -9,6 +9,16 @@ from ganjax.study import Run
 
 ENLARGED_BELOW = 400  # pixels; a smaller grid is enlarged without blurring
 
+# What names do not tell of the pictures that runs draw.
+_NOTES = {
+    "nearest": "Each sample, and on its right the training image nearest to it.",
+    "reconstruction": "Each original, and on its right its reconstruction.",
+    "interpolation": "Along a straight line of latents; halfway is the middle column.",
+    "chain": "From noise up the discriminator's score.",
+    "map": "What is decoded where, of latents in the plane.",
+    "codes": "Where images are encoded, by class: of either axis the middle 98 %.",
+}
+
 
 def draw_films(run: Run) -> list[Markup]:
     """A figure per name of sample pictures; they share the page's budget evenly."""
@@ -35,7 +45,8 @@ def _film(name: str, frames: list[Picture]) -> Markup:
     )
     strip = _strip(label, frames) if len(frames) > 1 else join()
     reel = element("div", large, strip, class_="reel")
-    return element("figure", caption, reel, class_="film")
+    note = element("p", _NOTES[name], class_="remark") if name in _NOTES else join()
+    return element("figure", caption, reel, note, class_="film")
 
 
 def _strip(label: str, frames: list[Picture]) -> Markup:
