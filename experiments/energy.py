@@ -11,7 +11,8 @@ draw digits that one can read?
 
 Expect 8 modes, 99.9 % of samples within three standard deviations and a variance ratio
 of 0.7 to 0.8 (modes too narrow), after 1 minute on a busy core; digits that one can
-read, coverage 0.97 and precision 0.97, after 5 minutes.
+read, coverage 0.97 and precision 0.97, after 5 minutes; of mnist a coverage of 0.63 and
+a precision of 0.78, after as long.
 
 The sweep asks what a buffer of earlier chains is for, and shows the iteration itself on
 a line: the score's curve, the data under it, and where chains end.
