@@ -12,7 +12,7 @@ discriminator judges the whole. Points lie on two diagonals: one coordinate says
 of the other's sign, but both have the same size. How often do the points of a generator
 with one hidden layer break that, trained in the one way and in the other?
 
-What it showed over three seeds, 27 runs in ten minutes on a busy core:
+What it showed over three seeds, 27 runs in nine minutes on a busy core:
 
   - The auto-encoder reconstructs best, at 1.4 in squared distance where the VAE-GAN has
     5.0 and the VAE 7.6, of a sharpness of 0.81, 0.62 and 0.31.
