@@ -99,7 +99,7 @@ def _latent_pictures(evaluator: Evaluator, state: TrainState) -> Pictures:
         latents = evaluator.probe_batch("encode", state, batch)
     else:
         latents = evaluator.probe("latents", state, _POINTS)
-    finite = latents[np.isfinite(latents).all(axis=1)]
+    finite = latents[np.isfinite(latents).all(axis=1)].astype(np.float64)
     if latents.shape[1] != 2 or not len(finite):
         return {}
     low, high = np.percentile(finite, [_OUTER, 100 - _OUTER], axis=0)
