@@ -89,7 +89,8 @@ def browser():
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
     """A comparison page and a run's page."""
-    folder = tmp_path_factory.mktemp("pages")
+    folder = tmp_path_factory.mktemp("pages") / ("a_long_way_down_" * 4)
+    folder.mkdir()
     (folder / "study.py").write_text(STUDY)
     runs = [
         (
