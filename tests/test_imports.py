@@ -44,6 +44,7 @@ RULES: dict[str, set[str]] = {
     | {"penalties", "schema", "study", "validation"},
     "train": BELOW_TRAIN,
     "main": {"command", "config", "validation"},
+    "copy_experiments": {"command"},
     "experiments": {"config", "study"},
     "launch": {"command", "config", "experiment", "measures", "record"},
 }

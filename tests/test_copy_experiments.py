@@ -1,0 +1,63 @@
+"""The experiments come with the wheel: whoever has only that can copy and run them."""
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from ganjax import copy_experiments
+
+ROOT = Path(__file__).parents[1]
+SHIPPED = sorted(path.name for path in (ROOT / "experiments").glob("*.py"))
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """Runs `python -m ...` of an unpacked wheel, in an empty folder of its own."""
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True, timeout=120)
+    (wheel,) = folder.glob("*.whl")
+    zipfile.ZipFile(wheel).extractall(folder / "site")
+    (folder / "work").mkdir()
+
+    def run(*arguments):
+        return subprocess.run(
+            [sys.executable, "-m", *arguments],
+            cwd=folder / "work",
+            env=os.environ | {"PYTHONPATH": str(folder / "site")},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    return run, folder / "work"
+
+
+def test_a_wheel_has_experiments_to_run(installed):
+    run, work = installed
+    done = run("ganjax.copy_experiments")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"experiments: {len(SHIPPED)} experiments")
+    assert sorted(path.name for path in (work / "experiments").iterdir()) == SHIPPED
+    for name in ("ring.py", "mnist.py"):
+        checked = run("ganjax.main", f"--config=experiments/{name}", "--mode=check")
+        assert (checked.returncode, checked.stderr) == (0, ""), checked.stderr
+
+
+def test_a_checkout_copies_its_own(tmp_path):
+    copies = copy_experiments.copy(tmp_path / "mine")
+    assert [path.name for path in copies] == SHIPPED
+    ring = (ROOT / "experiments" / "ring.py").read_text()
+    assert (tmp_path / "mine" / "ring.py").read_text() == ring
+
+
+def test_no_file_is_overwritten(tmp_path):
+    (tmp_path / "ring.py").write_text("mine")
+    with pytest.raises(FileExistsError, match=r"ring.py is there already"):
+        copy_experiments.copy(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["ring.py"]
+    assert (tmp_path / "ring.py").read_text() == "mine"
