@@ -9,6 +9,8 @@ momentum 0.5, RMSProp and Adam at 2e-4, Adam with beta1 0.5. Its code plotted th
 discriminator's mean loss as "loss on real" and its accuracy as "loss on fake", and read
 its conclusions off those. Here each curve is what it is called: the discriminator's
 loss on real and on generated images, and the generator's, with accuracies apart.
+RMSProp is that of PyTorch and of the Keras of then, whose eps stands beside the root;
+today's Keras adds 1e-7 inside it.
 
 What they show on digits (docs/results.md): the losses on real and on generated images
 fall together and the generator's rises, under all three, most under SGD; none is near

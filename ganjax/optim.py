@@ -122,7 +122,11 @@ def rmsprop(
     clip_weights: Number | None = None,
     max_column_norm: Number | None = None,
 ) -> optax.GradientTransformation:
-    """RMSProp (Hinton 2012, lecture 6e), eps outside the square root."""
+    """RMSProp (Hinton 2012, lecture 6e), by g / (sqrt(E g^2) + eps).
+
+    So do PyTorch and old Keras; the Keras of today takes g / sqrt(E g^2 + eps) with an
+    eps of 1e-7, by which gradients far below 3e-4 hardly move anything.
+    """
     core = optax.scale_by_rms(decay=decay, eps=eps, eps_in_sqrt=False)
     limits = clip_gradient_norm, clip_weights, max_column_norm
     return _chain(core, learning_rate, *limits)

@@ -4,7 +4,8 @@ Each takes the discriminator as a function, `score_fn(examples, label) -> [B]`, 
 a linear one gives the answer by hand; an outcome, of which only `real`, `fake` and
 their labels are read; `keys [B]`, one per example, which deterministic penalties
 ignore; and its numbers by keyword. Each returns one scalar, weighted, to be added to
-the discriminator's loss. Norms are taken per example, over all its axes.
+the discriminator's loss. Norms are taken per example, over all its axes. Examples in
+half precision are widened first; a batch of 0 examples raises `ValueError`.
 """
 
 from collections.abc import Callable
@@ -13,13 +14,14 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from ganjax.precision import by_example, expectation, mean, widen
 from ganjax.types import Outcome, ScoreFn
 
 
 def _gradients(score_fn: ScoreFn, examples: Array, label: Array | None) -> Array:
     """The score's gradient with respect to each example, `[B, features]`."""
-    gradients = jax.grad(lambda x: jnp.sum(score_fn(x, label)))(examples)
-    return gradients.reshape(gradients.shape[0], -1)
+    gradients = jax.grad(lambda x: jnp.sum(widen(score_fn(x, label))))(widen(examples))
+    return by_example(gradients)
 
 
 def _norms(gradients: Array) -> Array:
@@ -31,7 +33,7 @@ def _norms(gradients: Array) -> Array:
 
 
 def _interpolated_norms(score_fn: ScoreFn, outcome: Outcome, keys: Array) -> Array:
-    real, fake = outcome.real, outcome.fake
+    real, fake = widen(outcome.real), widen(outcome.fake)
     mix = jax.vmap(lambda key: jax.random.uniform(key, dtype=real.dtype))(keys)
     mix = mix.reshape(-1, *[1] * (real.ndim - 1))
     between = mix * real + (1 - mix) * fake
@@ -54,7 +56,7 @@ def interpolated_gradient(
     Gulrajani et al. 2017, "Improved Training of Wasserstein GANs", eq. 3.
     """
     norms = _interpolated_norms(score_fn, outcome, keys)
-    return weight * jnp.mean(jnp.square(norms - target))
+    return weight * mean(jnp.square(norms - target))
 
 
 def one_sided_interpolated_gradient(
@@ -73,7 +75,7 @@ def one_sided_interpolated_gradient(
     Wasserstein GANs", eq. 8.
     """
     norms = _interpolated_norms(score_fn, outcome, keys)
-    return weight * jnp.mean(jnp.square(jax.nn.relu(norms - target)))
+    return weight * mean(jnp.square(jax.nn.relu(norms - target)))
 
 
 def real_gradient(
@@ -85,7 +87,7 @@ def real_gradient(
     eq. 9.
     """
     gradients = _gradients(score_fn, outcome.real, outcome.real_label)
-    return 0.5 * weight * jnp.mean(jnp.sum(jnp.square(gradients), axis=-1))
+    return 0.5 * weight * mean(jnp.sum(jnp.square(gradients), axis=-1))
 
 
 def fake_gradient(
@@ -97,17 +99,17 @@ def fake_gradient(
     eq. 10.
     """
     gradients = _gradients(score_fn, outcome.fake, outcome.fake_label)
-    return 0.5 * weight * jnp.mean(jnp.sum(jnp.square(gradients), axis=-1))
+    return 0.5 * weight * mean(jnp.sum(jnp.square(gradients), axis=-1))
 
 
 def _standard_deviation(examples: Array, axis_name: str | None) -> Array:
     """Of all numbers of the batch on all devices, by their count and not one less."""
 
-    def mean(values: Array) -> Array:
-        local = jnp.mean(values)
+    def of_all(values: Array) -> Array:
+        local = mean(values)
         return local if axis_name is None else jax.lax.pmean(local, axis_name)
 
-    return jnp.sqrt(mean(jnp.square(examples - mean(examples))))
+    return jnp.sqrt(of_all(jnp.square(examples - of_all(examples))))
 
 
 def perturbed_gradient(
@@ -127,7 +129,7 @@ def perturbed_gradient(
 
     Kodali et al. 2017, "On Convergence and Stability of GANs".
     """
-    real = outcome.real
+    real = widen(outcome.real)
 
     def perturb(example: Array, key: Array) -> Array:
         where, how_far = jax.random.split(key)
@@ -137,7 +139,7 @@ def perturbed_gradient(
     half = 0.5 * _standard_deviation(real, axis_name)
     around = real + half * jax.vmap(perturb)(real, keys)
     norms = _norms(_gradients(score_fn, around, outcome.real_label))
-    return weight * jnp.mean(jnp.square(norms - target))
+    return weight * mean(jnp.square(norms - target))
 
 
 def gradient_norm(
@@ -152,7 +154,7 @@ def gradient_norm(
     the form of the author's code for GLS-GAN.
     """
     gradients = _gradients(score_fn, outcome.real, outcome.real_label)
-    return weight * jnp.mean(_norms(gradients))
+    return weight * mean(_norms(gradients))
 
 
 def score_drift(
@@ -164,7 +166,8 @@ def score_drift(
 
     Karras et al. 2018, "Progressive Growing of GANs", section A.1.
     """
-    return weight * jnp.mean(jnp.square(score_fn(outcome.real, outcome.real_label)))
+    scores = score_fn(widen(outcome.real), outcome.real_label)
+    return weight * expectation(jnp.square, scores)
 
 
 PENALTIES: dict[str, Callable[..., Array]] = {

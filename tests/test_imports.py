@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-SHARED = {"__init__", "types", "keys"}
+SHARED = {"__init__", "types", "keys", "precision"}
 LEAVES = {
     *("losses", "penalties", "augment", "networks", "games", "optim", "state"),
     *("corrections", "data", "metrics", "checkpoint"),
@@ -28,6 +28,7 @@ BELOW_TRAIN = BELOW_BUILD | {
 RULES: dict[str, set[str]] = {
     "types": set(),
     "keys": set(),
+    "precision": set(),
     **dict.fromkeys(LEAVES, SHARED),
     **dict.fromkeys(JAX_FREE, JAX_FREE),
     "objectives": SHARED | {"losses"},

@@ -63,10 +63,33 @@ def test_equals_float64_reference(name, player):
 @each_loss
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float32])
 def test_is_a_float32_scalar(name, player, dtype):
-    # These scores are exact in bfloat16, whose 8 bits leave an error of 2^-8.
+    # These scores are exact in bfloat16, and widened before anything is made of them.
     loss = make_loss(name, player)(REAL.astype(dtype), FAKE.astype(dtype))
     assert (loss.shape, loss.dtype) == ((), jnp.float32)
-    assert_allclose(loss, reference(name, player, REAL, FAKE), rtol=2**-7)
+    assert_allclose(loss, reference(name, player, REAL, FAKE), 1e-6, 1e-7)
+
+
+@each_loss
+@pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16])
+def test_half_precision_is_widened_before_all_else(name, player, dtype):
+    # Up to 2,000: the square of 256 is infinite in float16, and 8 bits lose digits of
+    # every sum.
+    scores = [jnp.asarray(x, dtype) for x in random_scores(64)]
+    scores = [x.at[0].multiply(300) for x in scores]
+    both = jax.value_and_grad(make_loss(name, player), (0, 1))
+    value, gradients = both(*scores)
+    expected, slopes = both(*(x.astype(jnp.float32) for x in scores))
+    assert np.isfinite(expected)
+    assert_allclose(value, expected, rtol=1e-6)
+    assert [x.dtype for x in gradients] == [dtype, dtype]
+    for gradient, slope in zip(gradients, slopes, strict=True):
+        assert_allclose(gradient, slope, atol=2**-8 * np.abs(slope).max())
+
+
+@each_loss
+def test_a_batch_of_no_examples_is_refused(name, player):
+    with pytest.raises(ValueError, match="a batch of 0 examples"):
+        make_loss(name, player)(np.zeros(0), np.zeros(0))
 
 
 @each_loss

@@ -82,6 +82,24 @@ def test_linear_score(name, target, expected):
     assert (value.shape, value.dtype) == ((), jnp.float32)
 
 
+@each_penalty
+@pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16])
+def test_half_precision_is_widened_before_all_else(name, dtype):
+    # Gradients of 300 and more, whose squares float16 does not hold.
+    half = Outcome(*(jnp.asarray(100 * x, dtype) for x in (REAL, FAKE)), **LABELS)
+    wide = half._replace(real=half.real.astype("f4"), fake=half.fake.astype("f4"))
+    value = penalize(name, quadratic, half)
+    assert np.isfinite(value)
+    assert (value, value.dtype) == (penalize(name, quadratic, wide), jnp.float32)
+
+
+@each_penalty
+def test_a_batch_of_no_examples_is_refused(name):
+    nothing = Outcome(REAL[:0], FAKE[:0], real_label=[], fake_label=[])
+    with pytest.raises(ValueError, match="a batch of 0 examples"):
+        penalize(name, quadratic, nothing)
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [

@@ -1,6 +1,7 @@
 """docs/objectives.md is what the code says, and its formulas what the code does."""
 
 import ast
+import decimal
 import inspect
 import re
 import shutil
@@ -216,6 +217,43 @@ def test_formulas_of_a_divergence_are_what_it_computes(name):
                 if key != "threshold":
                     computed = computed(grids[key[-2]])
                 assert_allclose(computed, expected, rtol=1e-9, atol=1e-12)
+
+
+def to_60_digits(formula, **values):
+    """A formula of one float each, by decimals."""
+    with decimal.localcontext(prec=60, Emax=10**6, Emin=-(10**6)):
+        exact = {name: decimal.Decimal(value) for name, value in values.items()}
+        words = {"log": decimal.Decimal.ln, "sqrt": decimal.Decimal.sqrt, "abs": abs}
+        return float(evaluated(formula, **exact, **words))
+
+
+@pytest.mark.parametrize("name", DIVERGENCES)
+def test_f_keeps_its_digits_in_float32(name):
+    formula = text_of(DIVERGENCES[name]).formulas["f(u)"]
+    u = np.geomspace(1e-8, 1e30, 115, dtype=np.float32)
+    for numbers in NUMBERS.get(name, ({},)):
+        # The power 3 of a float32 has an error that grows with its logarithm.
+        tolerance = 1e-5 if name.startswith("alpha") else 3e-6
+        expected = np.array([to_60_digits(formula, u=float(x), **numbers) for x in u])
+        computed = np.asarray(DIVERGENCES[name](**numbers).f(u), float)
+        ends = np.abs(expected) > 1e37  # of float32, whose u^3 ends before u^3 / 6 does
+        assert_allclose(computed[~ends], expected[~ends], tolerance, atol=tolerance)
+
+
+def test_limits_that_are_stated_of_float32_are_so():
+    stated = re.compile(r"`(real|fake)`(?: is infinite)? for v ([<>]) (-?\d+\.\d+)")
+    found = []
+    for name, divergence in DIVERGENCES.items():
+        row = divergence(**dict.fromkeys(inspect.signature(divergence).parameters, 0.5))
+        text = " ".join(inspect.getdoc(divergence).split())
+        for side, sign, end in stated.findall(text):
+            step = 0.01 if sign == ">" else -0.01
+            scores = np.float32(end) + np.float32([-step, step])
+            inside, beyond = getattr(row, side)(scores)
+            assert np.isfinite(inside), name
+            assert np.isinf(beyond), name
+            found.append((name, side))
+    assert len(found) == 8
 
 
 @pytest.mark.parametrize("name", DIVERGENCES)

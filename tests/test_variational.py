@@ -127,9 +127,13 @@ def test_squared_error_and_features_are_summed_within_an_example():
 def test_what_every_loss_of_a_pair_holds_to(loss):
     one, other = np.random.default_rng(1).normal(size=(2, 6, 3))
     value = loss(one, other)
-    half = loss(jnp.bfloat16(one), jnp.bfloat16(other))
-    assert (half.shape, half.dtype) == ((), jnp.float32)
-    assert_allclose(half, value, rtol=0.05)
+    for dtype in (jnp.float16, jnp.bfloat16):
+        # Up to 600, whose square float16 does not hold.
+        large = [jnp.asarray(x, dtype) for x in (300 * one, other)]
+        half, slopes = jax.value_and_grad(loss, (0, 1))(*large)
+        assert (half.shape, half.dtype) == ((), jnp.float32)
+        assert_allclose(half, loss(*(x.astype(jnp.float32) for x in large)), rtol=1e-6)
+        assert np.isfinite(slopes).all()
     close(loss(one[::-1], other[::-1]), value)
     close(np.mean([loss(one[:3], other[:3]), loss(one[3:], other[3:])]), value)
     close(jax.vmap(loss)(one[None], other[None])[0], value)

@@ -16,7 +16,7 @@ from jax.nn import sigmoid, softplus
 def expm1(x: Array) -> Array:
     """e^x - 1, whose derivative is e^x.
 
-    That of `jnp.expm1` is 1 + expm1(x), in float32 0 for x below -17.
+    That of `jnp.expm1` is 1 + expm1(x), in float32 0 for x below -17.4.
     """
     return jnp.expm1(x)
 

@@ -17,9 +17,8 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 from jax.nn import softplus
-from jax.scipy.special import xlogy
+from jax.scipy.special import xlog1py, xlogy
 
-from ganjax.losses._shared import mean, widen
 from ganjax.losses._special import (
     expm1,
     inverse_softplus,
@@ -29,6 +28,7 @@ from ganjax.losses._special import (
     power_ratio,
     tanh,
 )
+from ganjax.precision import expectation
 
 Number = float | Array
 Function = Callable[[Array], Array]
@@ -88,7 +88,7 @@ def kl() -> Divergence:
     g(v) = v
     threshold = 1
 
-    `fake` is infinite for v > 89.
+    `fake` is infinite for v > 89.72.
     """
     return Divergence(
         f=lambda u: xlogy(u, u),
@@ -110,7 +110,7 @@ def reverse_kl() -> Divergence:
     g(v) = -exp(-v)
     threshold = 0
 
-    `real` is infinite for v < -88.
+    `real` is infinite for v < -88.72.
     """
     return Divergence(
         f=lambda u: -jnp.log(u),
@@ -161,10 +161,10 @@ def neyman() -> Divergence:
     g(v) = 1 - exp(-v)
     threshold = 0
 
-    `real` is infinite for v < -88, `fake` for v < -176.
+    `real` is infinite for v < -88.72, `fake` for v < -176.06.
     """
     return Divergence(
-        f=lambda u: jnp.square(1 - u) / u,
+        f=lambda u: (1 - u) / u * (1 - u),
         conjugate=lambda t: 2 - 2 * jnp.sqrt(1 - t),
         supremum=1.0,
         optimal=lambda u: 1 - jnp.square(1 / u),
@@ -183,7 +183,7 @@ def squared_hellinger() -> Divergence:
     g(v) = 1 - exp(-v)
     threshold = 0
 
-    `real` is infinite for v < -88, `fake` for v > 88.
+    `real` is infinite for v < -88.72, `fake` for v > 88.72.
     """
     return Divergence(
         f=lambda u: jnp.square(jnp.sqrt(u) - 1),
@@ -205,7 +205,7 @@ def jeffrey() -> Divergence:
     g(v) = v
     threshold = 0
 
-    `fake` is infinite for v > 89.
+    `fake` is infinite for v > 89.72.
     """
     return Divergence(
         f=lambda u: xlogy(u - 1, u),
@@ -237,7 +237,7 @@ def jensen_shannon() -> Divergence:
     threshold = 0
     """
     return Divergence(
-        f=lambda u: xlogy(u, u) - (u + 1) * jnp.log((u + 1) / 2),
+        f=lambda u: xlogy(u, 2 * u / (u + 1)) - jnp.log((u + 1) / 2),
         conjugate=lambda t: -jnp.log(2 - jnp.exp(t)),
         supremum=math.log(2),
         optimal=lambda u: jnp.log(2 * u / (u + 1)),
@@ -260,7 +260,7 @@ def weighted_jensen_shannon(*, pi: Number) -> Divergence:
     """
     supremum = -pi * jnp.log(pi)
     return Divergence(
-        f=lambda u: pi * xlogy(u, u) - (m := 1 - pi + pi * u) * jnp.log(m),
+        f=lambda u: pi * xlogy(u, u / (m := 1 - pi + pi * u)) - (1 - pi) * jnp.log(m),
         conjugate=lambda t: (1 - pi) * jnp.log((1 - pi) / (1 - pi * jnp.exp(t / pi))),
         supremum=supremum,
         optimal=lambda u: pi * jnp.log(u / (1 - pi + pi * u)),
@@ -285,10 +285,11 @@ def gan() -> Divergence:
     At P = Q its value is f(1) = -log 4, and not 0.
     """
     return Divergence(
-        f=lambda u: xlogy(u, u) - xlogy(u + 1, u + 1),
+        # Of one sign, where the formula takes large numbers from each other.
+        f=lambda u: -xlog1py(u, 1 / u) - jnp.log1p(u),
         conjugate=lambda t: -jnp.log(-expm1(t)),
         supremum=0.0,
-        optimal=lambda u: jnp.log(u / (u + 1)),
+        optimal=lambda u: -jnp.log1p(1 / u),
         real=lambda v: -softplus(-v),
         fake=softplus,
         threshold=0.0,
@@ -306,8 +307,8 @@ def alpha_below_one(*, alpha: Number) -> Divergence:
     threshold = -log(exp(1 / (1 - alpha)) - 1)
 
     Half of `neyman` at -1, twice `squared_hellinger` at 1/2. With a = alpha, all is
-    finite for a <= 0. For a > 0 `fake` grows like exp(v a / (1 - a)): it is infinite
-    for v > 89 at 1/2.
+    finite for a <= 0. For a > 0 `fake` grows like exp(v a / (1 - a)): at 1/2 `fake` is
+    infinite for v > 87.34.
     """
     return Divergence(
         f=lambda u: (power_ratio(jnp.log(u), alpha) - (u - 1)) / (alpha - 1),
@@ -374,17 +375,12 @@ DIVERGENCES: dict[str, Callable[..., Divergence]] = {
 }
 
 
-def _expectation(function: Function, score: Array) -> Array:
-    # Before the function, not after: e^v of a v in half precision has no digit right.
-    return mean(function(widen(score)))
-
-
 def f_divergence_real(real_score: Array, *, divergence: Divergence) -> Array:
     """-E g(r).
 
     Nowozin, Cseke and Tomioka 2016, "f-GAN", section 2.3.
     """
-    return -_expectation(divergence.real, real_score)
+    return -expectation(divergence.real, real_score)
 
 
 def f_divergence_fake(fake_score: Array, *, divergence: Divergence) -> Array:
@@ -392,7 +388,7 @@ def f_divergence_fake(fake_score: Array, *, divergence: Divergence) -> Array:
 
     Nowozin, Cseke and Tomioka 2016, "f-GAN", section 2.3.
     """
-    return _expectation(divergence.fake, fake_score)
+    return expectation(divergence.fake, fake_score)
 
 
 def f_divergence_discriminator(

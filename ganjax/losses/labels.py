@@ -8,12 +8,13 @@ import jax.numpy as jnp
 from jax import Array
 from jax.nn import log_softmax, logsumexp
 
-from ganjax.losses._shared import check_paired, mean, widen
+from ganjax.losses._shared import check_paired
 from ganjax.losses.scores import (
     minimax_discriminator,
     non_saturating_discriminator,
     non_saturating_generator,
 )
+from ganjax.precision import mean, widen
 
 
 def log_probabilities(logits: Array) -> Array:

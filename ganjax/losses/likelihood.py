@@ -10,7 +10,8 @@ import jax.numpy as jnp
 from jax import Array
 from jax.nn import log_sigmoid
 
-from ganjax.losses._shared import check_paired, widen
+from ganjax.losses._shared import check_paired
+from ganjax.precision import by_example, widen
 from ganjax.types import Likelihood
 
 
@@ -28,7 +29,7 @@ def bernoulli() -> Likelihood:
         check_paired(examples=examples, made=made)
         target, logits = (widen(examples) + 1) / 2, widen(made)
         # log sigmoid(l) = l + log sigmoid(-l).
-        return _summed(target * logits + log_sigmoid(-logits))
+        return by_example(target * logits + log_sigmoid(-logits)).sum(axis=-1)
 
     return Likelihood(log_p, mean=lambda made: jnp.tanh(made / 2))
 
@@ -44,13 +45,10 @@ def gaussian(*, noise_variance: float | Array) -> Likelihood:
     def log_p(examples: Array, made: Array) -> Array:
         check_paired(examples=examples, made=made)
         square = jnp.square(widen(examples) - widen(made)) / noise_variance
-        return -0.5 * _summed(square + jnp.log(noise_variance) + math.log(2 * math.pi))
+        each = square + jnp.log(noise_variance) + math.log(2 * math.pi)
+        return -0.5 * by_example(each).sum(axis=-1)
 
     return Likelihood(log_p, mean=lambda made: made)
-
-
-def _summed(values: Array) -> Array:
-    return values.reshape(len(values), -1).sum(axis=-1)
 
 
 LIKELIHOODS: dict[str, Callable[..., Likelihood]] = {

@@ -11,13 +11,9 @@ may be 0.
 import jax.numpy as jnp
 from jax import Array
 
-from ganjax.losses._shared import check_paired, mean, widen
+from ganjax.losses._shared import check_paired
 from ganjax.losses.labels import label_score, log_probabilities
-
-
-def _per_example(values: Array) -> Array:
-    """`[B, ...]` as `[B, features]`, in float32 (float64 for float64)."""
-    return widen(values).reshape(len(values), -1)
+from ganjax.precision import by_example, mean, widen
 
 
 def l1_margin(real: Array, fake: Array, *, scale: float | Array) -> Array:
@@ -28,7 +24,7 @@ def l1_margin(real: Array, fake: Array, *, scale: float | Array) -> Array:
     Qi 2017, "Loss-Sensitive Generative Adversarial Networks on Lipschitz Densities".
     """
     check_paired(real=real, fake=fake)
-    gap = _per_example(real) - _per_example(fake)
+    gap = by_example(real) - by_example(fake)
     # jnp.abs would have the slope 1, not 0, where the two are equal.
     return scale * jnp.sum(gap * jnp.sign(gap), axis=-1)
 
@@ -39,7 +35,7 @@ def l2_margin(real: Array, fake: Array, *, scale: float | Array) -> Array:
     Qi 2017, "Loss-Sensitive Generative Adversarial Networks on Lipschitz Densities".
     """
     check_paired(real=real, fake=fake)
-    squared = jnp.sum(jnp.square(_per_example(real) - _per_example(fake)), axis=-1)
+    squared = jnp.sum(jnp.square(by_example(real) - by_example(fake)), axis=-1)
     apart = squared > 0
     # The inner `where` keeps sqrt'(0) = inf out of the backward pass.
     return scale * jnp.where(apart, jnp.sqrt(jnp.where(apart, squared, 1.0)), 0.0)
@@ -71,7 +67,8 @@ def _violation(real_score: Array, fake_score: Array, margin: Array) -> Array:
             f"real_score {jnp.shape(real_score)}"
         )
     patches = [1] * (jnp.ndim(real_score) - 1)
-    return jnp.reshape(margin, (-1, *patches)) + fake_score - real_score
+    margin = jnp.reshape(widen(margin), (-1, *patches))
+    return margin + widen(fake_score) - widen(real_score)
 
 
 def generalized_loss_sensitive_discriminator(

@@ -4,7 +4,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from ganjax.losses._shared import check_paired, mean, widen
+from ganjax.losses._shared import check_paired
+from ganjax.precision import by_example, mean, widen
 from ganjax.types import Likelihood
 
 
@@ -95,4 +96,4 @@ def feature_reconstruction(
 def _mean_square(one: Array, other: Array) -> Array:
     """Of the distances between examples."""
     square = jnp.square(widen(one) - widen(other))
-    return mean(square.reshape(len(square), -1).sum(axis=-1))
+    return mean(by_example(square).sum(axis=-1))

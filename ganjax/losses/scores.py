@@ -5,8 +5,10 @@ The contract of every loss in this file:
 - a score is any real number per example (or per patch) and rises with realness; `r_i`
   is the score of a real example, `s_i` of a generated one, `E` the mean over all axes;
 - arrays are positional, of any shape `[...]` and any float dtype; numbers are
-  keyword-only and may be traced;
-- the result is one scalar, float32 (float64 for float64 scores), to be minimised;
+  keyword-only and may be traced; half precision is widened before anything is computed
+  of it;
+- the result is one scalar, float32 (float64 for float64 scores), to be minimised; a
+  batch of 0 examples raises `ValueError`;
 - unpaired losses take any two shapes, paired ones compare `r_i` with `s_i` and raise
   `ValueError` when the shapes differ;
 - where a discriminator's loss is a sum over the two sides, `<name>_real` and
@@ -18,7 +20,8 @@ import jax.numpy as jnp
 from jax import Array
 from jax.nn import relu, softplus
 
-from ganjax.losses._shared import check_paired, mean
+from ganjax.losses._shared import check_paired
+from ganjax.precision import expectation, mean, widen
 
 
 def minimax_real(real_score: Array) -> Array:
@@ -26,7 +29,7 @@ def minimax_real(real_score: Array) -> Array:
 
     Goodfellow et al. 2014, "Generative Adversarial Nets", eq. 1.
     """
-    return mean(softplus(-real_score))
+    return expectation(lambda r: softplus(-r), real_score)
 
 
 def minimax_fake(fake_score: Array) -> Array:
@@ -34,7 +37,7 @@ def minimax_fake(fake_score: Array) -> Array:
 
     Goodfellow et al. 2014, "Generative Adversarial Nets", eq. 1.
     """
-    return mean(softplus(fake_score))
+    return expectation(softplus, fake_score)
 
 
 def minimax_discriminator(real_score: Array, fake_score: Array) -> Array:
@@ -64,9 +67,8 @@ def non_saturating_real(
 
     Salimans et al. 2016, "Improved Techniques for Training GANs", section 3.4.
     """
-    return mean(
-        real_target * softplus(-real_score) + (1 - real_target) * softplus(real_score)
-    )
+    t = real_target
+    return expectation(lambda r: t * softplus(-r) + (1 - t) * softplus(r), real_score)
 
 
 def non_saturating_discriminator(
@@ -90,7 +92,7 @@ def non_saturating_generator(fake_score: Array) -> Array:
 
     Goodfellow et al. 2014, "Generative Adversarial Nets", section 3.
     """
-    return mean(softplus(-fake_score))
+    return expectation(lambda s: softplus(-s), fake_score)
 
 
 def least_squares_real(real_score: Array, *, real_target: float | Array = 1.0) -> Array:
@@ -98,7 +100,7 @@ def least_squares_real(real_score: Array, *, real_target: float | Array = 1.0) -
 
     Mao et al. 2017, "Least Squares Generative Adversarial Networks", eq. 2.
     """
-    return 0.5 * mean(jnp.square(real_score - real_target))
+    return 0.5 * expectation(lambda r: jnp.square(r - real_target), real_score)
 
 
 def least_squares_fake(fake_score: Array, *, fake_target: float | Array = 0.0) -> Array:
@@ -106,7 +108,7 @@ def least_squares_fake(fake_score: Array, *, fake_target: float | Array = 0.0) -
 
     Mao et al. 2017, "Least Squares Generative Adversarial Networks", eq. 2.
     """
-    return 0.5 * mean(jnp.square(fake_score - fake_target))
+    return 0.5 * expectation(lambda s: jnp.square(s - fake_target), fake_score)
 
 
 def least_squares_discriminator(
@@ -134,7 +136,7 @@ def least_squares_generator(
 
     Mao et al. 2017, "Least Squares Generative Adversarial Networks", eq. 2.
     """
-    return 0.5 * mean(jnp.square(fake_score - generator_target))
+    return 0.5 * expectation(lambda s: jnp.square(s - generator_target), fake_score)
 
 
 def hinge_real(real_score: Array) -> Array:
@@ -142,7 +144,7 @@ def hinge_real(real_score: Array) -> Array:
 
     Lim and Ye 2017, "Geometric GAN", eq. 11-12.
     """
-    return mean(relu(1 - real_score))
+    return expectation(lambda r: relu(1 - r), real_score)
 
 
 def hinge_fake(fake_score: Array) -> Array:
@@ -150,7 +152,7 @@ def hinge_fake(fake_score: Array) -> Array:
 
     Lim and Ye 2017, "Geometric GAN", eq. 11-12.
     """
-    return mean(relu(1 + fake_score))
+    return expectation(lambda s: relu(1 + s), fake_score)
 
 
 def hinge_discriminator(real_score: Array, fake_score: Array) -> Array:
@@ -211,7 +213,8 @@ def energy_real(real_score: Array, *, square_weight: float | Array = 0.1) -> Arr
     Du and Mordatch 2019, "Implicit Generation and Modeling with Energy-Based Models",
     algorithm 1.
     """
-    return wasserstein_real(real_score) + square_weight * mean(jnp.square(real_score))
+    square = expectation(jnp.square, real_score)
+    return wasserstein_real(real_score) + square_weight * square
 
 
 def energy_fake(fake_score: Array, *, square_weight: float | Array = 0.1) -> Array:
@@ -220,7 +223,8 @@ def energy_fake(fake_score: Array, *, square_weight: float | Array = 0.1) -> Arr
     Du and Mordatch 2019, "Implicit Generation and Modeling with Energy-Based Models",
     algorithm 1.
     """
-    return wasserstein_fake(fake_score) + square_weight * mean(jnp.square(fake_score))
+    square = expectation(jnp.square, fake_score)
+    return wasserstein_fake(fake_score) + square_weight * square
 
 
 def energy_discriminator(
@@ -249,7 +253,7 @@ def relativistic_discriminator(real_score: Array, fake_score: Array) -> Array:
     2024, "The GAN is dead; long live the GAN!", eq. 2.
     """
     check_paired(real_score=real_score, fake_score=fake_score)
-    return mean(softplus(fake_score - real_score))
+    return expectation(lambda r, s: softplus(s - r), real_score, fake_score)
 
 
 def relativistic_generator(real_score: Array, fake_score: Array) -> Array:
@@ -271,12 +275,14 @@ def relativistic_average_discriminator(
     Jolicoeur-Martineau 2018, "The relativistic discriminator", section 4.2.
     """
 
+    real, fake = widen(real_score), widen(fake_score)
+
     def centre(score: Array) -> Array:
         local = mean(score)
         return local if axis_name is None else jax.lax.pmean(local, axis_name)
 
-    real = mean(softplus(centre(fake_score) - real_score))
-    return real + mean(softplus(fake_score - centre(real_score)))
+    above = mean(softplus(centre(fake) - real))
+    return above + mean(softplus(fake - centre(real)))
 
 
 def relativistic_average_generator(

@@ -1,8 +1,8 @@
 """How the discriminator's scores separate real from generated examples."""
 
-import jax.numpy as jnp
 from jax import Array
 
+from ganjax.precision import mean, widen
 from ganjax.types import Outcome, Terms
 
 
@@ -19,11 +19,11 @@ def score_statistics(outcome: Outcome, threshold: Array | float | None) -> Terms
       P(r > threshold) and `fake_accuracy` P(s <= threshold), else `pair_accuracy`
       P(r_i > s_i).
     """
-    real, fake = outcome.real_score, outcome.fake_score
-    means = {"real_score": jnp.mean(real), "fake_score": jnp.mean(fake)}
+    real, fake = widen(outcome.real_score), widen(outcome.fake_score)
+    means = {"real_score": mean(real), "fake_score": mean(fake)}
     if threshold is None:
-        return means | {"pair_accuracy": jnp.mean(real > fake)}
+        return means | {"pair_accuracy": mean(real > fake)}
     return means | {
-        "real_accuracy": jnp.mean(real > threshold),
-        "fake_accuracy": jnp.mean(fake <= threshold),
+        "real_accuracy": mean(real > threshold),
+        "fake_accuracy": mean(fake <= threshold),
     }
