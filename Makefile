@@ -1,4 +1,5 @@
 # make train: set up and train the first experiment.  make test: set up and test.
+# make quick: the tests of arrays alone, for while one writes.
 
 # The first of these that ganjax runs on; set PYTHON to choose another.
 GOOD = -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null
@@ -6,16 +7,28 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python $(GOOD) && echo $$python && break; done)
 PIP = .venv/bin/python -m pip --disable-pip-version-check install -q -c constraints.txt
 
-.PHONY: train test
+# Those that train nothing and start no process.
+QUICK = $(addprefix tests/test_,$(addsuffix .py,config losses))
+
+.PHONY: train test quick lint system
 
 train: .venv/installed
 	.venv/bin/python -m ganjax.main --config=experiments/ring.py --workdir=runs/ring
 
-test: .venv/tested
-	.venv/bin/ruff check .
-	.venv/bin/ruff format --check .
+test: system lint
 	.venv/bin/mypy
 	.venv/bin/python -m pytest -n 2 --dist loadfile
+
+quick: lint
+	.venv/bin/python -m pytest -n 2 --dist loadfile $(QUICK)
+
+# What pip cannot install.
+system: .venv/tested
+	.venv/bin/python tests/system.py
+
+lint: .venv/tested
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
 
 .venv/installed: pyproject.toml constraints.txt | .venv/bin/python
 	$(PIP) -e .

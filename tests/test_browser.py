@@ -3,13 +3,15 @@
 import html
 import json
 import re
-import shutil
 import subprocess
 
 import pytest
+import system
 from fake_runs import write_run, write_sweep
 
 from ganjax import report
+
+pytestmark = pytest.mark.needs("chromium")
 
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic"),
@@ -80,9 +82,8 @@ addEventListener("message", ({ data }) => {
 
 @pytest.fixture(scope="module")
 def browser():
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    found = next(filter(None, map(shutil.which, names)), None)
-    assert found, "no chromium on PATH: apt-get install chromium"
+    found = system.find("chromium")
+    assert found, "no chromium on PATH: python tests/system.py installs it"
     return found
 
 
