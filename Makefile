@@ -17,7 +17,7 @@ train: .venv/installed
 
 test: system lint
 	.venv/bin/mypy
-	.venv/bin/python -m pytest -n 2 --dist loadfile
+	.venv/bin/python -m pytest -n 2 --dist loadfile --timeout=600
 
 quick: lint
 	.venv/bin/python -m pytest -n 2 --dist loadfile $(QUICK)

@@ -1,7 +1,87 @@
-"""Eight devices on any machine; they must be asked for before jax is imported."""
+"""Eight devices on any machine, and what every test owes to those after it.
 
+Its processes end with it, its compiled programs go with its file, and it is left out
+only where the system lacks what it needs.
+"""
+
+import gc
 import os
+import resource
+import sys
 
+import processes
+import pytest
+import system
+
+# Before jax is imported.
 os.environ["XLA_FLAGS"] = (
     os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
 )
+processes.prepare()
+
+
+@pytest.fixture(autouse=True)
+def _processes_end():
+    """Ends all that a test started, also where it failed or ran out of time."""
+    before = processes.started()
+    yield
+    if processes.started() > before:
+        processes.end_all()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _programs_end():
+    """Drops what a file compiled: thousands of programs are gigabytes."""
+    yield
+    if "jax" in sys.modules:
+        sys.modules["jax"].clear_caches()
+        gc.collect()
+
+
+def _missing():
+    return [] if system.is_ci() else [x for x in system.NEEDED if not system.find(x)]
+
+
+def pytest_report_header():
+    return [f"left out: tests that need {x}, which is missing" for x in _missing()]
+
+
+def pytest_collection_modifyitems(items):
+    missing = _missing()
+    for item in items:
+        for mark in item.iter_markers("needs"):
+            if mark.args[0] in missing:
+                item.add_marker(pytest.mark.skip(f"needs {mark.args[0]}"))
+
+
+_peaks = {}  # of memory in GB, by worker
+
+
+def pytest_sessionfinish(session):
+    unit = 2**30 if sys.platform == "darwin" else 2**20  # bytes there, else KB
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["peak"] = peak
+    else:
+        _peaks["this process"] = peak
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    """Of xdist: a worker has ended, or died and has no output."""
+    if "peak" in getattr(node, "workeroutput", {}):
+        _peaks[node.gateway.id] = node.workeroutput["peak"]
+
+
+def pytest_terminal_summary(terminalreporter):
+    words = (f"{name} {peak:.2f} GB" for name, peak in sorted(_peaks.items()))
+    terminalreporter.write_line(f"peak memory: {', '.join(words)}")
+    for name in _missing():
+        reports = terminalreporter.stats.get("skipped", ())
+        count = sum(f"needs {name}" in str(report.longrepr) for report in reports)
+        line = f"left out: {count} tests that need {name}, which is missing"
+        terminalreporter.write_line(line, yellow=True)
+
+
+def pytest_unconfigure():
+    processes.end_all()  # those of a worker that died

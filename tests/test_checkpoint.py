@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -20,6 +19,7 @@ import ml_dtypes
 import numpy as np
 import optax
 import pytest
+from processes import finish, wait_for
 
 from ganjax.checkpoint import CheckpointError, Checkpoints
 
@@ -466,12 +466,10 @@ with Checkpoints(Path(sys.argv[1]), keep=3) as checkpoints:
 def kill_in_mid_save(directory: Path) -> bool:
     """Kills a child between saves 5 and 10; returns whether it was saving."""
     child = start(SAVE_FOR_EVER, directory)
-    deadline = time.monotonic() + 120
-    while not any((directory / f"{step}{TORN}").exists() for step in range(5, 10)):
-        assert child.poll() is None, child.communicate()
-        assert time.monotonic() < deadline
+    torn = [directory / f"{step}{TORN}" for step in range(5, 10)]
+    wait_for(lambda: any(path.exists() for path in torn), child)
     child.send_signal(signal.SIGKILL)
-    child.communicate()
+    finish(child)
     return any(name.endswith(TORN) for name in names(directory))
 
 
@@ -510,7 +508,7 @@ app.run(main)
 
 def test_normal_use_prints_nothing(tmp_path: Path) -> None:
     child = start(QUIET, tmp_path)
-    out, err = child.communicate(timeout=120)
+    _, out, err = finish(child)
     assert out.split() == ["True", "False", "False", "False", "False", "False"]
     assert len(err.splitlines()) == 1, err
     assert err.endswith("the end\n")
@@ -572,9 +570,9 @@ def test_two_processes_do_the_same(tmp_path: Path) -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     children = [start(TWO, rank, port, tmp_path) for rank in (0, 1)]
-    outputs = [child.communicate(timeout=120) for child in children]
-    assert [child.returncode for child in children] == [0, 0], outputs
-    first, second = (json.loads(out.splitlines()[-1]) for out, _ in outputs)
+    ends = [finish(child) for child in children]
+    assert [code for code, _, _ in ends] == [0, 0], ends
+    first, second = (json.loads(out.splitlines()[-1]) for _, out, _ in ends)
     assert first == second
     preempted = first.pop("preempted")
     assert 600 < preempted < 100_000

@@ -1,7 +1,6 @@
 """The game of the discriminator alone: its chains, its buffer, and what it learns."""
 
 import runpy
-import time
 from functools import cache, partial
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from processes import finish, wait_for
 from test_train import ENVIRONMENT, assert_same_run, final_state, run, start
 
 from ganjax import experiment as experiment_file
@@ -393,11 +393,9 @@ def test_a_killed_run_resumes_its_chains_with_the_same_bits(tmp_path):
     code, _, errors = run(tmp_path, "whole", **alike)
     assert (code, errors.count("Traceback")) == (0, 0), errors
     process = start(tmp_path, "cut", **alike)
-    while not (tmp_path / "cut/checkpoints/30").exists():
-        assert process.poll() is None
-        time.sleep(0.01)
+    wait_for((tmp_path / "cut/checkpoints/30").exists, process)
     process.kill()
-    process.communicate()
+    finish(process)
     assert run(tmp_path, "cut", **alike)[0] == 0
     assert_same_run(tmp_path, "whole", "cut")
     # Sampled again, the samples are the same.

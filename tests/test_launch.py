@@ -13,6 +13,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from processes import finish, is_alive, wait_for
 
 from ganjax.build import build_experiment
 from ganjax.checkpoint import Checkpoints
@@ -68,8 +69,7 @@ if words[count] in ("wait", "deaf", "killed"):
     write_status(folder, state="running", step=0, steps=3)
     if words[count] == "killed":
         signal.raise_signal(signal.SIGKILL)
-    while True:
-        time.sleep(0.01)
+    time.sleep(300)  # longer than anybody waits, and not for ever
 write_status(folder, state=states.get(words[count], "failed"), step=3, steps=3)
 if words[count] == "0":
     write_json(folder / "evaluation.json", {"metrics": {"high_quality": 0.5}})
@@ -106,19 +106,8 @@ def start(home, *arguments):
     )
 
 
-def finish(process):
-    output, errors = process.communicate(timeout=300)
-    return process.returncode, output, errors
-
-
 def launch(home, *arguments):
     return finish(start(home, *arguments))
-
-
-def wait_for(condition, process):
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.01)
 
 
 def assert_refused(done, words):
@@ -139,15 +128,7 @@ def stand_ins(home, name, **words):
     sweeps.write(home / name, Sweep("tiny.py", [], {"steps": 3}, points))
     yield home / name
     for status in (home / name).glob("*/status.json"):
-        assert not alive(read_json(status)["process"])
-
-
-def alive(process):
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    return True
+        assert not is_alive(read_json(status)["process"])
 
 
 def tries(folder):
@@ -189,7 +170,7 @@ def test_killed_sweep_resumes_to_the_same_bits(home, whole):
     assert_refused(again, f"a launcher works on killed: process {process.pid} on ")
     runs = list((home / "killed").glob("*/status.json"))
     process.kill()
-    process.communicate()
+    finish(process)
 
     code, output, errors = launch(home, "resume", "--workdir=killed")
     assert code == 0, errors
@@ -327,12 +308,11 @@ def test_run_left_behind_reads_stopped(home):
         run = read_json(folder / "a/status.json")["process"]
         os.kill(run, signal.SIGSTOP)  # it cannot save yet
         process.kill()
-        process.communicate()
+        finish(process)
         held = launch(home, "status", "--workdir=left")[1]
         assert held.splitlines()[1].split()[:2] == ["a", "running"]
         os.kill(run, signal.SIGKILL)
-        while alive(run):
-            time.sleep(0.01)
+        wait_for(lambda: not is_alive(run))
         free = launch(home, "status", "--workdir=left")[1]
         assert free.splitlines()[1].split()[:2] == ["a", "stopped"]
 

@@ -1,9 +1,9 @@
 """Slots that share cores and GPUs out, and runs as processes."""
 
 import os
-import time
 
 import pytest
+from processes import wait_for
 
 from launch import local
 from launch.backend import Task
@@ -83,9 +83,14 @@ def test_there_is_no_gpu_without_its_tool(monkeypatch, tmp_path):
 
 
 def wait(backend, job):
-    while (code := backend.poll(job)) is None:
-        time.sleep(0.01)
-    return code
+    codes = []
+
+    def ended():
+        codes.append(backend.poll(job))
+        return codes[-1] is not None
+
+    wait_for(ended)
+    return codes[-1]
 
 
 def test_process_gets_its_share_and_its_log_grows(tmp_path):
@@ -102,14 +107,12 @@ DEAF = """
 import signal, time
 signal.signal(signal.SIGTERM, lambda *_: print("asked", flush=True))
 print("ready", flush=True)
-while True:
-    time.sleep(0.01)
+time.sleep(300)  # longer than anybody waits, and not for ever
 """
 
 
 def read_until(log, text):
-    while text not in (log.read_text() if log.exists() else ""):
-        time.sleep(0.01)
+    wait_for(lambda: text in (log.read_text() if log.exists() else ""))
 
 
 def test_first_cancel_asks_and_the_second_kills(tmp_path):

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from processes import PATIENCE, wait_for
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import ganjax
@@ -148,14 +149,10 @@ def test_kill_tears_at_most_the_last_line(tmp_path):
                 )
     """
     writer = subprocess.Popen(child(script, tmp_path))
-    deadline = time.monotonic() + 60
-    while not (tmp_path / "status.json").exists():
-        assert time.monotonic() < deadline
-        assert writer.poll() is None
-        time.sleep(0.01)
-    time.sleep(0.3)
+    metrics = tmp_path / "metrics.jsonl"
+    wait_for(lambda: metrics.exists() and metrics.stat().st_size > 50_000, writer)
     writer.kill()
-    writer.wait()
+    writer.wait(PATIENCE)
 
     status = record.read_json(tmp_path / "status.json")
     assert (status["step"] % 10, len(status["message"])) == (0, 100_000)

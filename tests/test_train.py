@@ -7,12 +7,13 @@ import signal
 import socket
 import subprocess
 import sys
-import time
+from functools import partial
 from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
+from processes import finish, wait_for
 
 from ganjax.build import build_experiment
 from ganjax.checkpoint import Checkpoints
@@ -81,11 +82,6 @@ def start(home, workdir, *flags, experiment="tiny.py", environment=ENVIRONMENT):
     )
 
 
-def finish(process):
-    output, errors = process.communicate(timeout=300)
-    return process.returncode, output, errors
-
-
 def run(*arguments, **keywords):
     return finish(start(*arguments, **keywords))
 
@@ -152,20 +148,26 @@ def test_a_run_folder_holds_what_the_contract_says(home, whole):
     )
 
 
+def is_longer(path, size):
+    return path.exists() and path.stat().st_size > size
+
+
 def test_killed_five_times_it_ends_with_the_same_bits(home, whole):
     chance = random.Random(0)
     metrics = home / "killed/metrics.jsonl"
-    for life in range(5):
+    killed = 0
+    for _ in range(5):
         process = start(home, "killed")
         known = metrics.stat().st_size if metrics.exists() else 0
         enough = known + chance.randrange(1, 12_000)
-        while process.poll() is None:
-            if metrics.exists() and metrics.stat().st_size > enough:
-                break
-            time.sleep(0.001)
-        assert process.poll() is None, f"life {life} ended by itself"
+        wait_for(partial(is_longer, metrics, enough), process)
         process.kill()
-        process.communicate()
+        code, _, errors = finish(process)
+        if code == 0:  # this process was starved, that one was not
+            break
+        assert code == -signal.SIGKILL, errors
+        killed += 1
+    assert killed
     code, _, errors = run(home, "killed")
     assert code == 0, errors
     assert_same_run(home, whole, "killed")
@@ -173,9 +175,7 @@ def test_killed_five_times_it_ends_with_the_same_bits(home, whole):
 
 def test_a_signal_saves_and_the_same_command_resumes(home, whole):
     process = start(home, "stopped")
-    while not (home / "stopped/checkpoints/20").exists():
-        assert process.poll() is None
-        time.sleep(0.01)
+    wait_for((home / "stopped/checkpoints/20").exists, process)
     process.send_signal(signal.SIGTERM)
     code, _, errors = finish(process)
     assert (code, errors.count("Traceback")) == (75, 0), errors
@@ -272,11 +272,9 @@ def test_other_runs_resume_with_the_same_bits(home, argument, devices):
     whole, cut = f"{argument}-{devices}", f"{argument}-{devices}-cut"
     assert run(home, whole, *flags, **tiny)[0] == 0
     process = start(home, cut, *flags, **tiny)
-    while not (home / cut / "checkpoints/40").exists():
-        assert process.poll() is None
-        time.sleep(0.01)
+    wait_for((home / cut / "checkpoints/40").exists, process)
     process.kill()
-    process.communicate()
+    finish(process)
     assert run(home, cut, *flags, **tiny)[0] == 0
     assert_same_run(home, whole, cut, *flags, experiment=tiny["experiment"])
 

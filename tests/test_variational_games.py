@@ -1,6 +1,5 @@
 """Games with an encoder: what they make and show, in every layout, killed or not."""
 
-import time
 from functools import cache
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from processes import finish, wait_for
 from test_parallel import LAYOUTS, as_float, check_equal
 from test_train import ENVIRONMENT, final_state, records, run, start
 
@@ -289,11 +289,9 @@ def test_killed_it_ends_with_the_same_bits(name, tmp_path):
     (tmp_path / "tiny.py").write_text(EXPERIMENT)
     tiny = {"experiment": f"tiny.py:{name}", "environment": ENVIRONMENT}
     process = start(tmp_path, "cut", **tiny)
-    while not (tmp_path / "cut/checkpoints/20").exists():
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.01)
+    wait_for((tmp_path / "cut/checkpoints/20").exists, process)
     process.kill()
-    process.communicate()
+    finish(process)
     for folder in ("whole", "cut"):
         code, _, errors = run(tmp_path, folder, **tiny)
         assert code == 0, errors
