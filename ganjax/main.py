@@ -8,6 +8,7 @@ run the same command again to resume; 1 a bug.
 # The docstring is what --help prints; this file is flags only, and imports jax late.
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
@@ -18,6 +19,7 @@ from absl import app, flags
 
 from ganjax.command import fail, parse, quiet
 from ganjax.config import ConfigError, flatten, load
+from ganjax.devices import be_patient
 from ganjax.validation import validate
 
 _CONFIG = flags.DEFINE_string(
@@ -82,6 +84,7 @@ def _main(argv: Sequence[str]) -> None:
             return
         if not _WORKDIR.value:
             _fail("--workdir is missing; write --workdir=runs/NAME")
+        be_patient(os.environ)
         from ganjax import train
 
         if _PROCESSES.value > 1 or _PROCESS.value or _COORDINATOR.value:

@@ -13,10 +13,10 @@ import processes
 import pytest
 import system
 
+from ganjax.devices import virtual
+
 # Before jax is imported.
-os.environ["XLA_FLAGS"] = (
-    os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
-)
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {virtual(8)}"
 processes.prepare()
 
 

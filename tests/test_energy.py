@@ -16,6 +16,7 @@ from ganjax import experiment as experiment_file
 from ganjax.build import build_experiment
 from ganjax.config import ConfigError, defaults, load
 from ganjax.data import SOURCES
+from ganjax.devices import virtual
 from ganjax.evaluate import Evaluator
 from ganjax.games import GAMES
 from ganjax.keys import Purpose, example_keys, purpose_key
@@ -388,8 +389,7 @@ def get_config(arg=""):
 
 def test_a_killed_run_resumes_its_chains_with_the_same_bits(tmp_path):
     (tmp_path / "tiny.py").write_text(TINY)
-    devices = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
-    alike = {"environment": ENVIRONMENT | devices}
+    alike = {"environment": ENVIRONMENT | {"XLA_FLAGS": virtual(2)}}
     code, _, errors = run(tmp_path, "whole", **alike)
     assert (code, errors.count("Traceback")) == (0, 0), errors
     process = start(tmp_path, "cut", **alike)

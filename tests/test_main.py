@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from ganjax.devices import virtual
+
 ROOT = Path(__file__).parents[1]
 
 EXPERIMENT = """
@@ -212,8 +214,7 @@ def test_folder_that_holds_no_run(ganjax, tmp_path, folder, mode, words):
 
 
 def test_batch_that_the_devices_cannot_share(ganjax):
-    three = {"XLA_FLAGS": "--xla_force_host_platform_device_count=3"}
-    done = ganjax("--config=experiment.py", "--workdir=run", **three)
+    done = ganjax("--config=experiment.py", "--workdir=run", XLA_FLAGS=virtual(3))
     words = "config.batch_size: 4 examples cannot be shared evenly by 3 devices"
     assert_refused(done, words)
 

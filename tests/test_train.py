@@ -18,6 +18,7 @@ from processes import finish, wait_for
 from ganjax.build import build_experiment
 from ganjax.checkpoint import Checkpoints
 from ganjax.config import load
+from ganjax.devices import virtual
 from ganjax.record import read_json, read_metrics
 from ganjax.validation import validate
 
@@ -264,10 +265,9 @@ def test_two_processes_train_as_one(home):
 )
 def test_other_runs_resume_with_the_same_bits(home, argument, devices):
     flags = ["--config.steps=120", "--config.evaluation.every=0"]
-    count = f"--xla_force_host_platform_device_count={devices}"
     tiny = {
         "experiment": f"tiny.py:{argument}",
-        "environment": ENVIRONMENT | {"XLA_FLAGS": count},
+        "environment": ENVIRONMENT | {"XLA_FLAGS": virtual(devices)},
     }
     whole, cut = f"{argument}-{devices}", f"{argument}-{devices}-cut"
     assert run(home, whole, *flags, **tiny)[0] == 0
