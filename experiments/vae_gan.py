@@ -43,7 +43,7 @@ def get_config(arg: str = "") -> ConfigDict:
     else:
         config.networks.discriminator.normalization = "spectral"
         for average in config.average.values():
-            average.decay = 0.99  # a short run forgets its start quickly
+            average.decay = 0.99  # over 100 steps, as the run is short
     config.penalties.real_gradient = penalty("real_gradient", weight=1.0)
     config.record.update(pictures_every=1_000, checkpoint_every=1_000)
     return config

@@ -21,7 +21,7 @@ class TrainState(NamedTuple):
     params: dict[str, Tree]
     mutable: dict[str, Tree]  # every collection that no gradient moves
     optimizer: dict[str, Any]
-    average: dict[str, Tree]  # moving averages of params, for the averaged players
+    average: dict[str, Tree]  # moving averages of params, see `average_decay`
     skipped: dict[str, Array]  # int32 [], updates refused as not finite
 
 
@@ -53,3 +53,15 @@ def averaged_variables(state: TrainState) -> dict[str, dict[str, Tree]]:
         player: {"params": state.average.get(player, params), **state.mutable[player]}
         for player, params in state.params.items()
     }
+
+
+def average_decay(decay: Array | float, step: Array | int) -> Array:
+    """min(decay, (1 + t) / (10 + t)): the decay of a moving average in step t, from 0.
+
+    So the average of a run's beginning is over its last tenth and not of weights that
+    were never trained: at decay d until (10 d - 1) / (1 - d) steps, 8,990 of 0.999. The
+    player that moves in several rounds of a step takes it in each.
+
+    TensorFlow's `ExponentialMovingAverage`, with `num_updates`.
+    """
+    return jnp.minimum(decay, (1.0 + step) / (10.0 + step))

@@ -15,7 +15,7 @@ import optax
 from jax import Array
 
 from ganjax.keys import Purpose, example_keys, fold_name, purpose_key
-from ganjax.state import TrainState
+from ganjax.state import TrainState, average_decay
 from ganjax.types import Batch, Outcome, Parts, Schedule, ScoreFn, Terms, Tree
 
 Step = Callable[[TrainState, Tree, Tree], tuple[TrainState, Terms]]
@@ -273,7 +273,9 @@ def _update(
     }
     if player in parts.average:
         moved["average"] = optax.incremental_update(
-            moved["params"], state.average[player], 1 - parts.average[player]
+            moved["params"],
+            state.average[player],
+            1 - average_decay(parts.average[player], state.step),
         )
     finite = jnp.stack(
         [

@@ -317,19 +317,43 @@ def test_a_lazy_penalty_is_multiplied_and_taken_at_its_steps_only():
     assert [m["discriminator/loss"] for m in metrics] == [15, 0, 0, 15, 0]
 
 
-def test_the_average_follows_every_update():
+def averaged_steps(schedule, steps, start=0):
+    """Averages by a decay of 0.2 after each step, of parameters that fall by ones."""
+
+    def build(numbers, step):
+        return counting_parts(numbers, step)._replace(average={"generator": 0.2})
+
+    step = jax.jit(make_train_step(build, draw_ones, schedule, batch_size=4))
+    state, averages = init_state(build({}, 0), 0), []
+    state = state._replace(step=jnp.asarray(start, jnp.int32))
+    for _ in range(steps):
+        state, _ = step(state, {}, {})
+        averages.append(float(state.average["generator"]))
+    return averages
+
+
+def test_the_average_soon_forgets_the_untrained_weights():
+    # The decay is 1/10, 2/11, and then not 3/12 but 0.2. Parameters are -1, -2, -3:
+    # 0.9 * -1; (2 * -0.9 + 9 * -2) / 11 = -1.8; 0.2 * -1.8 + 0.8 * -3
+    three = averaged_steps(((("generator",), 1),), 3)
+    np.testing.assert_allclose(three, [-0.9, -1.8, -2.76], rtol=1e-6)
+    # A round of a step is as any other: 0.1 * -0.9 + 0.9 * -2
+    twice = averaged_steps(((("generator",), 2),), 1)
+    np.testing.assert_allclose(twice, [-1.89], rtol=1e-6)
+
+
+def test_the_average_of_an_old_run_goes_on_with_its_own_decay():
+    # Whatever it began with; and the last of all steps overflows nothing.
+    for start in (10, 2**31 - 2):
+        [once] = averaged_steps(((("generator",), 1),), 1, start)
+        np.testing.assert_allclose(once, -0.8, rtol=1e-6)
+
+
+def test_the_average_is_what_is_seen_of_a_player():
     build, step = toy_step(((("generator",), 1),))
     chosen = numbers("minimax")
     before = start(build, chosen)
     after, _ = jax.jit(step)(before, chosen, SOURCE.arrays)
-    expected = jax.tree.map(
-        lambda a, p: 0.9 * a + 0.1 * p,
-        before.average,
-        {"generator": after.params["generator"]},
-    )
-    jax.tree.map(
-        partial(np.testing.assert_allclose, rtol=1e-6), after.average, expected
-    )
     seen = averaged_variables(after)
     assert_same_bits(seen["generator"]["params"], after.average["generator"])
     assert_same_bits(seen["discriminator"]["params"], after.params["discriminator"])
