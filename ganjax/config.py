@@ -206,9 +206,9 @@ def defaults(
 ) -> ConfigDict:
     """A whole config from the names of its parts, every key at its default.
 
-    The discriminator gets the head that the objective reads, the generator of logits
-    no tanh. `play` is alternating where a generator meets a discriminator alone, else
-    simultaneous.
+    The discriminator gets the head that the objective reads, and no batch norm where it
+    needs a gradient penalty; the generator of logits gets no tanh. `play` is
+    alternating where a generator meets a discriminator alone, else simultaneous.
     """
     players = _row(schema.PLAYERS, game)
     networks = _row(schema.NETWORKS, network)
@@ -226,8 +226,12 @@ def defaults(
     )
     config.objective = section(schema.OBJECTIVES, objective)
     fields = schema.OBJECTIVES[objective].fields
-    if "head" in config.networks.get("discriminator", {}):
-        config.networks.discriminator.head = _head(fields)
+    discriminator = config.networks.get("discriminator", {})
+    if "head" in discriminator:
+        discriminator.head = _head(fields)
+    normalization = discriminator.get("normalization")
+    if objective in schema.CONSTRAINED and normalization in schema.BATCH_NORMALIZATIONS:
+        discriminator.normalization = "none"
     makes_logits = "reconstruction_logits" in fields
     if makes_logits and "output" in config.networks.get("generator", {}):
         config.networks.generator.output = "linear"

@@ -21,6 +21,7 @@ def check_consistent(config: Mapping[str, Any]) -> None:
     _check_play(config)
     _check_chains(config)
     _check_networks(config)
+    _check_gradient_penalties(config)
     _check_augment(config)
     _check_corrections(config)
 
@@ -226,6 +227,22 @@ def _check_point_network(at: str, name: str, config: Mapping[str, Any]) -> None:
             f"config.game.latent_size: must be {dimension}, the dimension of the data, "
             f"for the network {name}, not {latent_size}"
         )
+
+
+def _check_gradient_penalties(config: Mapping[str, Any]) -> None:
+    """Checks that gradients by single examples are of scores of single examples."""
+    taken = [name for name in config["penalties"] if name in schema.GRADIENT_PENALTIES]
+    network = config["networks"].get("discriminator", {})
+    value = network.get("normalization")
+    if not taken or value not in schema.BATCH_NORMALIZATIONS:
+        return
+    choices = schema.NETWORKS[network["name"]]["discriminator"]["normalization"].choices
+    free = " or ".join(str(c) for c in choices if c not in schema.BATCH_NORMALIZATIONS)
+    raise ConfigError(
+        f"config.networks.discriminator.normalization: must be {free}, not {value}, "
+        f"with config.penalties.{taken[0]}: the gradient is of one example's score, "
+        f"which {value} makes a function of all"
+    )
 
 
 def _check_augment(config: Mapping[str, Any]) -> None:

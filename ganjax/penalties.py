@@ -4,8 +4,10 @@ Each takes the discriminator as a function, `score_fn(examples, label) -> [B]`, 
 a linear one gives the answer by hand; an outcome, of which only `real`, `fake` and
 their labels are read; `keys [B]`, one per example, which deterministic penalties
 ignore; and its numbers by keyword. Each returns one scalar, weighted, to be added to
-the discriminator's loss. Norms are taken per example, over all its axes. Examples in
-half precision are widened first; a batch of 0 examples raises `ValueError`.
+the discriminator's loss. A gradient is that of an example's own score, so the scores of
+a batch must not depend on each other, as they do under batch norm. Norms are taken per
+example, over all its axes. Examples in half precision are widened first; a batch of 0
+examples raises `ValueError`.
 """
 
 from collections.abc import Callable

@@ -391,6 +391,14 @@ PENALTIES: dict[str, dict[str, Key]] = {
     "score_drift": _LAZY | {"weight": Key(0.001, "[0, inf)")},
 }
 
+# Penalties on gradients of scores with respect to single examples, and the choices of a
+# discriminator's normalization by which a score depends on the other examples too.
+GRADIENT_PENALTIES = frozenset(PENALTIES) - {"score_drift"}
+BATCH_NORMALIZATIONS = frozenset({"batch"})
+
+# Objectives whose discriminator must be constrained, as a rule by such a penalty.
+CONSTRAINED = frozenset({"wasserstein"})
+
 AUGMENTATIONS: dict[str, dict[str, Key]] = {
     "instance_noise": {"strength": Key(0.1, "[0, inf)")},
 }
@@ -428,6 +436,8 @@ OPTIMIZERS: dict[str, dict[str, Key]] = {
     },
 }
 
+# Of the moving average of a player's parameters, by which it is measured and drawn; in
+# step t min(decay, (1 + t) / (10 + t)), so that a run's beginning is soon forgotten.
 AVERAGE = {"decay": Key(0.999, "[0, 1)")}
 
 SCHEDULES: dict[str, dict[str, Key]] = {

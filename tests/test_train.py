@@ -45,14 +45,15 @@ def get_config(arg=""):
     generator, discriminator = config.networks.generator, config.networks.discriminator
     if chosen.network == "mlp":
         generator.update(widths=(16,), normalization="batch")
-        discriminator.update(widths=(16,), normalization="batch")
+        discriminator.widths = (16,)
     else:
         generator.channels, discriminator.channels = (8, 4), (4, 8)
         discriminator.normalization = chosen.normalization
     if chosen.conditioning == "conditional":
         generator.conditioning = "embedding"
         discriminator.conditioning = "projection"
-    config.penalties.real_gradient = penalty("real_gradient", every=2)
+    if discriminator.normalization != "batch":
+        config.penalties.real_gradient = penalty("real_gradient", every=2)
     decay = schedule("cosine", 0.1)
     config.optimizers.generator.learning_rate_schedule = decay
     config.record.update(every=5, pictures_every=200, checkpoint_every=20, examples=4)

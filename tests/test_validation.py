@@ -3,6 +3,7 @@
 import json
 import re
 from copy import deepcopy
+from pathlib import Path
 
 import pytest
 from conformance import game_of
@@ -15,12 +16,14 @@ from ganjax.config import (
     correction,
     defaults,
     flatten,
+    load,
     penalty,
     schedule,
     section,
 )
 from ganjax.validation import check_resumable, numbers, validate
 
+EXPERIMENTS = sorted((Path(__file__).parents[1] / "experiments").glob("*.py"))
 NAN, INF = float("nan"), float("inf")
 GONE = object()  # as a value: the key is deleted
 LR = "optimizers.generator.learning_rate"
@@ -53,6 +56,52 @@ def refuses(words, function, *arguments):
     with pytest.raises(ConfigError, match=re.escape(words)) as caught:
         function(*arguments)
     assert "\n" not in str(caught.value)
+
+
+def normalized(network, normalization, data="digits"):
+    config = defaults(data=data, network=network, objective="hinge")
+    config.networks.discriminator.normalization = normalization
+    return config
+
+
+@pytest.mark.parametrize("name", schema.GRADIENT_PENALTIES)
+@pytest.mark.parametrize(
+    ("network", "free"),
+    [("mlp", "none"), ("dense", "none"), ("dcgan", "none or spectral")],
+)
+def test_gradient_of_an_example_needs_a_score_of_its_own(network, free, name):
+    config = normalized(network, "batch")
+    validate(config)
+    config.penalties.score_drift = penalty("score_drift")
+    validate(config)  # of scores as they are
+    config.penalties[name] = penalty(name)
+    words = (
+        f"config.networks.discriminator.normalization: must be {free}, not batch, with "
+        f"config.penalties.{name}: the gradient is of one example's score"
+    )
+    refuses(words, validate, config)
+    for other in free.split(" or "):
+        config.networks.discriminator.normalization = other
+        validate(config)
+
+
+def test_defaults_of_wasserstein_take_a_gradient_penalty():
+    config = defaults(data="digits", network="dcgan", objective="wasserstein")
+    assert config.networks.discriminator.normalization == "none"
+    config.penalties.interpolated_gradient = penalty("interpolated_gradient")
+    validate(config)
+    others = defaults(data="digits", network="dcgan", objective="non_saturating")
+    assert others.networks.discriminator.normalization == "batch"
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+def test_every_argument_of_every_experiment_is_good(path):
+    with pytest.raises(ConfigError, match="known are") as caught:
+        load(f"{path}:?")
+    slots = str(caught.value).partition("known are ")[2].split("; ")
+    for slot in slots:
+        for word in slot.partition(": ")[2].split(", "):
+            validate(load(f"{path}:{word}"))
 
 
 def test_good_config_comes_back_plain():
