@@ -9,7 +9,7 @@ from typing import Any, Self
 import jax
 import numpy as np
 
-from ganjax import report
+from ganjax import measures, report
 from ganjax.draw import png_bytes
 from ganjax.evaluate import Evaluator
 from ganjax.pictures import draw_pictures
@@ -104,6 +104,8 @@ def write_evaluation(
     path = folder / "evaluation.json"
     write_json(path, {"step": step, "samples": count, "metrics": metrics})
     print(f"{path}: {', '.join(f'{name} {x:.4g}' for name, x in metrics.items())}")
+    if caution := measures.remark(metrics):
+        print(caution)
 
 
 def write_samples(

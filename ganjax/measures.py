@@ -4,7 +4,8 @@ import math
 from collections.abc import Iterable
 
 # The first of these that a run has is its key measure. The word after each says where
-# the best value lies.
+# the best value lies. Measures that are not here are shown, but rank nothing: precision
+# and density are best of noise, see `remark`.
 BEST = {
     "error": "lowest",
     "log_likelihood": "highest",
@@ -14,12 +15,24 @@ BEST = {
     "reverse_kl": "lowest",
     "variance_ratio": "one",
     "coverage": "highest",
-    "precision": "highest",
     "recall": "highest",
-    "density": "one",
     "reconstruction_error": "lowest",
     "sharpness": "one",
 }
+
+
+_OF_PIXELS = frozenset({"coverage", "precision", "recall", "density"})
+
+
+def remark(names: Iterable[str]) -> str:
+    """What a reader of these measures should know, in sentences, or nothing."""
+    if _OF_PIXELS.isdisjoint(names):
+        return ""
+    return (
+        "Coverage, precision, recall and density compare pixels, by which blur is near "
+        "to everything: even noise can have a higher precision and density than the "
+        "data. Look at the samples too, and judge nothing by these two alone."
+    )
 
 
 def key_measure(names: Iterable[str]) -> str | None:

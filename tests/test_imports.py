@@ -40,7 +40,8 @@ RULES: dict[str, set[str]] = {
     "replay": SHARED | {"build", "config", "state", "validation"},
     "restore": SHARED | {"build", "checkpoint", "config", "state", "validation"},
     "journal": SHARED
-    | {"evaluate", "pictures", "record", "progress", "draw", "report", "state"},
+    | {"evaluate", "measures", "pictures", "record", "progress", "draw", "report"}
+    | {"state"},
     "reference": {"augment", "config", "corrections", "losses", "objectives"}
     | {"penalties", "schema", "study", "validation"},
     "train": BELOW_TRAIN,

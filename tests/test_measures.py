@@ -1,10 +1,15 @@
 """Which way is better, and by which measure a run is judged first."""
 
 import math
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 
 from ganjax import measures
+from ganjax.journal import write_evaluation
+from ganjax.metrics import neighbour_quality
 
 
 def test_key_measure_is_the_first_that_a_run_has():
@@ -24,6 +29,35 @@ def test_key_measure_is_the_first_that_a_run_has():
 )
 def test_cost_orders_values(name, better, worse):
     assert measures.cost(name, better) < measures.cost(name, worse)
+
+
+def test_noise_that_beats_the_data_ranks_nothing():
+    # Noise of the data's own mean and covariance, a third as strong, of 8 x 8 digits.
+    rng = np.random.default_rng(0)
+    images = rng.permutation(load_digits().data)
+    data, others = images[:400], images[400:800]
+    low = np.linalg.cholesky(np.cov(images.T) + 1e-3 * np.eye(64))
+    noise = images.mean(axis=0) + rng.normal(size=data.shape) @ low.T / 3
+    of_noise, of_data = (neighbour_quality(data, fake) for fake in (noise, others))
+    for name in of_data:
+        key = measures.key_measure([name])
+        noise_is_better = of_noise[name] > of_data[name]
+        assert noise_is_better == (name in ("precision", "density")) == (key is None)
+    assert math.isinf(measures.cost("precision", 1.0))
+
+
+def test_measures_of_pixels_are_never_shown_without_a_remark():
+    assert "compare pixels" in measures.remark(["error", "precision"])
+    assert measures.remark(["high_quality", "error"]) == ""
+
+
+def test_evaluation_line_has_the_remark(tmp_path, capsys):
+    found = SimpleNamespace(metrics=lambda state, count: {"precision": 0.99})
+    config = {"evaluation": {"samples": 10}}
+    write_evaluation(config, tmp_path, found, 3, None)
+    line, remark = capsys.readouterr().out.splitlines()
+    assert line.endswith("evaluation.json: precision 0.99")
+    assert remark == measures.remark(["precision"])
 
 
 def test_scale_is_that_of_meaningful_differences():

@@ -533,6 +533,28 @@ def test_runs_without_a_common_measure(tmp_path):
     assert "No run is done" not in shown
 
 
+def test_measures_of_pixels_rank_nothing_and_come_with_a_remark(tmp_path):
+    (tmp_path / "endings.py").write_text(
+        "def study(runs):\n    from ganjax.study import Table\n"
+        "    yield Table('Ends', ('optimiser', 'precision'), [('sgd', 0.5)])\n"
+        "    yield Table('Errors', ('optimiser', 'error'), [('sgd', 0.5)])\n"
+    )
+    values = {"hinge": 0.99, "minimax": 0.95}
+    runs = [
+        (name, {"objective.name": name}, {"evaluation": {"precision": x, "density": x}})
+        for name, x in values.items()
+    ]
+    folder = write_sweep(tmp_path / "s", runs, experiment=str(tmp_path / "endings.py"))
+    assert report.write_sweep(folder) == ""
+    page = Page(folder / "report.html")
+    assert "No group is best by precision" in page.text
+    assert "\N{UPWARDS ARROW}" not in page.text
+    # Under the comparison, and under the one table of the study that shows one.
+    assert page.text.count("compare pixels") == 2
+    report.write(folder / "hinge")
+    assert "compare pixels" in Page(folder / "hinge" / "report.html").text
+
+
 def test_study_is_not_asked_about_no_runs(tmp_path):
     (tmp_path / "first.py").write_text("def study(runs):\n    runs[0]\n")
     runs = [("a", {}, {"state": "diverged"})]

@@ -42,6 +42,11 @@ def neighbour_quality(
     - `coverage`: the fraction of real examples with a fake in their ball; 1 - 2^-k is
       expected of as many samples of the data itself.
 
+    Neighbours mean what the features mean. Of pixels, near is what is blurred: among
+    1,000 images of MNIST Gaussian noise of their mean and covariance has precision 0.99
+    and density 2.0, means of five images have 1.00 and 21, and 1,000 other images 0.95
+    and 1.0; coverage is 0.58, 0.82 and 0.96 (26 November 2026).
+
     Args:
       real: features `[N, ...]` of real examples, N > k and no example twice: the ball
         of a duplicate is empty.

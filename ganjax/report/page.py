@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ganjax import measures
 from ganjax.report import text
 from ganjax.report.charts import draw
 from ganjax.report.curves import MAX_HALF_WINDOW, RECORDS_PER_HALF_WINDOW
@@ -118,6 +119,8 @@ def _evaluation(evaluation: Mapping[str, Any]) -> Iterator[Markup]:
         if not key.startswith("metrics.")
     )
     yield element("p", " · ".join(facts), class_="remark")
+    if caution := measures.remark(metrics):
+        yield element("p", caution, class_="remark")
 
 
 def _samples(run: Run) -> Iterator[Markup]:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ganjax import experiment, study
+from ganjax import experiment, measures, study
 from ganjax.draw import png_bytes
 from ganjax.report import text
 from ganjax.report.document import grid, missing
@@ -69,13 +69,15 @@ def _draw(item: Any, prefix: str, files: Files) -> Markup:
         columns, rows = item.columns, item.rows
         cells = [[_cell(cell) for cell in row] for row in rows]
         link, body = files.table(item.title, columns, rows), grid(columns, cells)
+        remarks = [item.note, measures.remark(columns)]
     else:
         link, body = _figure(item, prefix, files)
+        remarks = [item.note]
     return element(
         "figure",
         element("figcaption", element("h3", item.title), link),
         body,
-        element("p", item.note, class_="remark") if item.note else "",
+        *(element("p", words, class_="remark") for words in filter(None, remarks)),
         class_="item",
     )
 

@@ -71,6 +71,8 @@ def draw_groups(comparison: Comparison, files: Files) -> Iterator[Markup]:
     heads[1:1] = ["by seed"] if names else []
     yield grid([*_columns(comparison), "seeds", *heads], rows)
     note = "Mean ± standard deviation over seeds (n - 1). Bold: the best mean. "
+    if caution := measures.remark(names):
+        note += f"{caution} "
     yield element("p", note, _groups_file(comparison, files), class_="remark")
     if comparison.others:
         yield _others(comparison)
