@@ -33,7 +33,7 @@ def quiet() -> None:
         logging.set_verbosity(logging.WARNING)
 
 
-def fail(program: str, error: object) -> NoReturn:
-    """Says an error in one line and ends the process with `USAGE`."""
+def fail(program: str, error: object, *, code: int = USAGE) -> NoReturn:
+    """Says an error in one line and ends the process."""
     print(f"{program}: error:", " ".join(str(error).split()), file=sys.stderr)
-    sys.exit(USAGE)
+    sys.exit(code)

@@ -10,13 +10,14 @@ run the same command again to resume; 1 a bug.
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from functools import partial
 from pathlib import Path
 
 from absl import app, flags
 
+from ganjax import peers
 from ganjax.command import fail, parse, quiet
 from ganjax.config import ConfigError, flatten, load
 from ganjax.devices import be_patient
@@ -87,11 +88,30 @@ def _main(argv: Sequence[str]) -> None:
         be_patient(os.environ)
         from ganjax import train
 
-        if _PROCESSES.value > 1 or _PROCESS.value or _COORDINATOR.value:
-            train.join(_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)
-        sys.exit(train.run(config, Path(_WORKDIR.value), _MODE.value))
+        folder = Path(_WORKDIR.value)
+        work = partial(train.run, config, folder, _MODE.value)
+        sys.exit(_together(work, folder) if _is_one_of_several() else work())
     except ConfigError as error:
         _fail(error)
+
+
+def _is_one_of_several() -> bool:
+    return bool(_PROCESSES.value > 1 or _PROCESS.value or _COORDINATOR.value)
+
+
+def _together(work: Callable[[], int], folder: Path) -> int:
+    from ganjax import train
+
+    def end(message: str) -> None:
+        print("ganjax:", message, file=sys.stderr, flush=True)
+        if _MODE.value == "train" and _PROCESS.value == 0:
+            train.write_preempted(folder, message)
+
+    try:
+        joined = train.join(_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)
+    except peers.PeerError as error:
+        fail("ganjax", error, code=peers.LOST)
+    return joined.guard(work, end)
 
 
 def _check_points(source: str) -> None:

@@ -4,19 +4,21 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 
+from ganjax import peers
 from ganjax.build import Experiment, build_experiment, build_layout
 from ganjax.checkpoint import CheckpointError, Checkpoints
 from ganjax.config import ConfigError
 from ganjax.evaluate import Evaluator
 from ganjax.journal import Journal, write_evaluation, write_report, write_samples
 from ganjax.parallel import Layout
+from ganjax.peers import Peers
 from ganjax.record import read_json, write_json, write_status
 from ganjax.report import RunError
 from ganjax.restore import restore
@@ -29,18 +31,39 @@ Config = Mapping[str, Any]
 EXIT_CODES = {"done": 0, "diverged": 3, "preempted": 75}
 
 
-def join(coordinator_address: str | None, num_processes: int, process_id: int) -> None:
+def join(coordinator_address: str | None, num_processes: int, process_id: int) -> Peers:
     """Joins several processes into one run; to be called before any other use of jax.
 
     Raises:
       ConfigError: no coordinator, or a process number out of range.
+      PeerError: some process did not come within `peers.JOIN_SECONDS`.
     """
-    host, _, port = (coordinator_address or "").rpartition(":")
-    if not host or not port.isdecimal():
-        raise ConfigError("--coordinator_address: write HOST:PORT, of process 0")
-    if process_id >= num_processes:
-        raise ConfigError(f"--process_id: must be below {num_processes}")
-    jax.distributed.initialize(coordinator_address, num_processes, process_id)
+    seconds = peers.JOIN_SECONDS
+    joined = Peers(coordinator_address, num_processes, process_id, seconds)
+    # JAX dials this machine alone, which no proxy reaches.
+    os.environ.update(no_grpc_proxy="127.0.0.1")
+    jax.config.update("jax_check_proxy_envs", False)
+    jax.distributed.initialize(
+        joined.coordinator(),
+        num_processes,
+        process_id,
+        initialization_timeout=int(seconds),
+        # Who is done waits for process 0 to evaluate; who is gone is noticed before.
+        shutdown_timeout_seconds=24 * 3600,
+    )
+    return joined
+
+
+def write_preempted(folder: Path, message: str) -> None:
+    """Writes the status of a run that ends because another process is gone."""
+    with suppress(OSError, ValueError, LookupError):
+        status = read_json(folder / "status.json")
+        if status["state"] not in ("running", "failed"):
+            return
+        names = [path.name for path in (folder / "checkpoints").iterdir()]
+        step = max((int(name) for name in names if name.isdecimal()), default=0)
+        steps, state = status["steps"], "preempted"
+        write_status(folder, state=state, step=step, steps=steps, message=message)
 
 
 def run(config: Config, folder: Path, mode: str) -> int:

@@ -17,7 +17,7 @@ LEAVES = {
 JAX_FREE = {
     *("__init__", "config", "validation", "consistency", "schema", "stopping"),
     *("record", "events", "progress", "draw", "report"),
-    *("experiment", "command", "devices", "measures", "study"),
+    *("experiment", "command", "devices", "measures", "peers", "study"),
 }
 BELOW_BUILD = SHARED | LEAVES | JAX_FREE | {"objectives", "step", "parallel"}
 BELOW_TRAIN = BELOW_BUILD | {
@@ -45,7 +45,7 @@ RULES: dict[str, set[str]] = {
     "reference": {"augment", "config", "corrections", "losses", "objectives"}
     | {"penalties", "schema", "study", "validation"},
     "train": BELOW_TRAIN,
-    "main": {"command", "config", "devices", "validation"},
+    "main": {"command", "config", "devices", "peers", "validation"},
     "copy_experiments": {"command"},
     "experiments": {"config", "study"},
     "launch": {"command", "config", "experiment", "measures", "record"},

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -37,9 +38,9 @@ def ganjax(tmp_path):
         "XDG_CACHE_HOME": str(tmp_path / "cache"),
     }
 
-    def run(*arguments, stdin=None, **env):
+    def run(*arguments, program="-mganjax.main", stdin=None, **env):
         return subprocess.run(
-            [sys.executable, "-m", "ganjax.main", *arguments],
+            [sys.executable, program, *arguments],
             cwd=tmp_path,
             env=inherited | always | env,
             input=stdin,
@@ -224,3 +225,24 @@ def test_several_processes_need_a_coordinator(ganjax):
     assert_refused(ganjax(*run), "--coordinator_address: write HOST:PORT")
     done = ganjax(*run, "--process_id=2", "--coordinator_address=localhost:1")
     assert_refused(done, "--process_id: must be below 2")
+
+
+def test_a_coordinator_that_never_comes(ganjax, tmp_path):
+    (tmp_path / "impatient.py").write_text(
+        "import runpy, ganjax.peers\n"
+        "ganjax.peers.JOIN_SECONDS = 1.0\n"
+        "runpy.run_module('ganjax.main', run_name='__main__')\n"
+    )
+    with socket.socket() as unheard:
+        unheard.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{unheard.getsockname()[1]}"
+        done = ganjax(
+            *("--config=experiment.py", "--workdir=run", "--num_processes=2"),
+            *("--process_id=1", f"--coordinator_address={address}"),
+            program="impatient.py",
+        )
+    assert done.returncode == 75
+    assert done.stderr == (
+        f"ganjax: error: process 0 at {address} did not say within 1 s that all 2 "
+        "processes have come\n"
+    )

@@ -224,25 +224,35 @@ def test_divergence_keeps_the_last_good_checkpoint(home):
     assert state.skipped["discriminator"] > 0
 
 
+# Of documentation, so that nobody answers there.
+PROXY = dict.fromkeys(("http_proxy", "https_proxy", "grpc_proxy"), "http://192.0.2.1:9")
+
+
+def start_pair(home, workdir, *flags, **experiment):
+    """Starts two processes of one run, where all but this machine is behind a proxy."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"--coordinator_address=localhost:{probe.getsockname()[1]}"
+    return [
+        start(
+            home,
+            workdir,
+            *flags,
+            address,
+            "--num_processes=2",
+            f"--process_id={rank}",
+            environment=ENVIRONMENT | PROXY,
+            **experiment,
+        )
+        for rank in range(2)
+    ]
+
+
 def test_two_processes_train_as_one(home):
     # SGD: Adam makes a whole step of the rounding of a gradient that should be zero.
     sgd = {"experiment": "tiny.py:sgd"}
     flags = ["--config.steps=20", "--config.evaluation.every=0"]
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    pair = [
-        start(
-            home,
-            "pair",
-            *flags,
-            f"--coordinator_address=127.0.0.1:{port}",
-            "--num_processes=2",
-            f"--process_id={rank}",
-            **sgd,
-        )
-        for rank in range(2)
-    ]
+    pair = start_pair(home, "pair", *flags, **sgd)
     for process in pair:
         code, _, errors = finish(process)
         assert code == 0, errors
@@ -258,6 +268,24 @@ def test_two_processes_train_as_one(home):
         read_metrics(home / "single")["discriminator/loss"][1],
         rtol=1e-5,
     )
+
+
+def test_of_two_processes_none_outlives_the_other(home):
+    for victim, enough in ((1, 20), (0, 80)):
+        pair = start_pair(home, "parted", "--config.steps=100000")
+        wait_for((home / f"parted/checkpoints/{enough}").exists, pair[1 - victim])
+        pair[victim].kill()
+        code, _, errors = finish(pair[1 - victim])
+        message = f"process {victim} is gone; run the same command again to resume"
+        assert code == 75, errors
+        assert [x for x in errors.splitlines() if not x.startswith("step ")] == [
+            f"ganjax: {message}"
+        ]
+        finish(pair[victim])
+        if victim == 1:  # else it was for the dead one to write
+            status = read_json(home / "parted/status.json")
+            assert (status["state"], status["message"]) == ("preempted", message)
+            assert (home / f"parted/checkpoints/{status['step']}").exists()
 
 
 @pytest.mark.parametrize(
