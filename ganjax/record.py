@@ -5,6 +5,7 @@ a torn or an empty one. `metrics.jsonl` grows by whole lines; a kill tears at mo
 last one, and readers pass over it.
 """
 
+import errno
 import json
 import math
 import os
@@ -13,11 +14,11 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -38,6 +39,10 @@ _PACKAGES = (
     "scipy",
 )
 _STEP_OF_IMAGE = re.compile(r"_(\d{8,})\.png$")
+_DEEPEST = 32  # levels of JSON that are read; no file of ours has ten
+_LARGEST = sys.float_info.max
+_TOO_DEEP = f"nested more than {_DEEPEST} deep"
+_STEPS = 1 << 63  # a step is less, for it is kept as int64
 
 
 def write_bytes(path: str | Path, data: bytes) -> None:
@@ -71,9 +76,22 @@ def write_json(path: str | Path, value: Any) -> None:
 def read_json(path: str | Path) -> Any:
     """Reads what `write_json` wrote.
 
-    Raises `OSError` when there is no such file, `ValueError` when it is not JSON.
+    Raises `OSError` when there is no such file, `ValueError` when it is not JSON, or
+    nested deeper than any file of ours.
     """
-    return json.loads(Path(path).read_bytes())
+    return _loads(_read(Path(path)))
+
+
+def is_count(value: Any) -> bool:
+    """Whether a JSON value is a whole number from 0 that fits an int64."""
+    return type(value) is int and 0 <= value < _STEPS
+
+
+def is_number(value: Any) -> bool:
+    """Whether a JSON value is a number that fits a float; null stands for NaN."""
+    if type(value) is int:
+        return -_LARGEST <= value <= _LARGEST
+    return value is None or type(value) is float
 
 
 class Recorder:
@@ -90,9 +108,12 @@ class Recorder:
     def __init__(self, workdir: str | Path, *, step: int = 0) -> None:
         metrics = Path(workdir, "metrics.jsonl")
         self._samples = Path(workdir, "samples")
-        kept = [(line, r) for line, r in _records(metrics) if r["step"] <= step]
-        self.seconds = float(kept[-1][1].get("seconds", 0.0)) if kept else 0.0
-        write_bytes(metrics, b"".join(line for line, _ in kept))
+        records, damaged = read_records(workdir)
+        if damaged:
+            print(f"{describe_damage(workdir, damaged)}; dropped", file=sys.stderr)
+        kept = [r for r in records if r.values["step"] <= step]
+        self.seconds = float(kept[-1].values.get("seconds") or 0.0) if kept else 0.0
+        write_bytes(metrics, b"".join(r.line for r in kept))
         for path in self._samples.glob("*.png"):
             drawn = _STEP_OF_IMAGE.search(path.name)
             if drawn and int(drawn[1]) > step:
@@ -135,20 +156,52 @@ class Recorder:
         self._events.close()
 
 
+class Record(NamedTuple):
+    """A line of `metrics.jsonl`, and what it holds: a step, and numbers or None."""
+
+    line: bytes
+    values: dict[str, Any]
+
+
+def read_records(workdir: str | Path) -> tuple[list[Record], list[int]]:
+    """Reads a run's `metrics.jsonl`: its records, and the damaged lines' numbers.
+
+    Lines count from 1. A last line without its end was torn by a kill, which is no
+    damage. A run without records gives two empty lists.
+    """
+    path = Path(workdir, "metrics.jsonl")
+    return _split(_read(path)) if path.exists() else ([], [])
+
+
+def describe_damage(workdir: str | Path, damaged: Sequence[int]) -> str:
+    """Says in a line that these lines of `metrics.jsonl` are damaged."""
+    path, count = Path(workdir, "metrics.jsonl"), len(damaged)
+    words = f"{count} lines hold" if count > 1 else "1 line holds"
+    return f"{path}: {words} no record, the first is line {damaged[0]}"
+
+
 def read_metrics(workdir: str | Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Reads a run's `metrics.jsonl`: name -> (steps int64 `[N]`, values float64 `[N]`).
+    """A run's metrics: name -> (steps int64 `[N]`, values float64 `[N]`).
 
     `seconds` is one of the names. Steps rise; null is NaN; of two values of one name at
-    one step the later counts. A run without records gives an empty dictionary.
+    one step the later counts. A run without records gives an empty dictionary, and
+    damaged lines are passed over.
     """
-    series: dict[str, dict[int, float]] = {}
-    for _, record in _records(Path(workdir, "metrics.jsonl")):
-        step = record.pop("step")
-        for name, value in record.items():
-            series.setdefault(name, {})[step] = math.nan if value is None else value
+    return series(read_records(workdir)[0])
+
+
+def series(records: Sequence[Record]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """The metrics of records, as `read_metrics` gives them."""
+    found: dict[str, dict[int, float]] = {}
+    for _, values in records:
+        for name, value in values.items():
+            if name != "step":
+                points = found.setdefault(name, {})
+                finite = value is not None and math.isfinite(value)
+                points[values["step"]] = float(value) if finite else math.nan
     return {
         name: (np.array(sorted(points)), np.array([points[s] for s in sorted(points)]))
-        for name, points in series.items()
+        for name, points in found.items()
     }
 
 
@@ -158,15 +211,16 @@ def read_newest(workdir: str | Path, *, size: int = 1 << 16) -> list[dict[str, A
     It takes no longer the longer the run is. Values that were not finite are None; a
     run without records gives an empty list.
     """
-    try:
-        with open(Path(workdir, "metrics.jsonl"), "rb") as file:
-            start = max(0, file.seek(0, os.SEEK_END) - size)
-            file.seek(start)
-            data = file.read()
-    except FileNotFoundError:
+    path = Path(workdir, "metrics.jsonl")
+    if not path.is_file():
         return []
+    with path.open("rb") as file:
+        start = max(0, file.seek(0, os.SEEK_END) - size)
+        file.seek(start)
+        data = file.read()
     # The first line is cut, unless it is the file's first.
-    return [record for _, record in _whole(data.partition(b"\n")[2] if start else data)]
+    records, _ = _split(data.partition(b"\n")[2] if start else data)
+    return [values for _, values in records]
 
 
 def write_status(
@@ -209,20 +263,48 @@ def environment(devices: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _records(path: Path) -> Iterator[tuple[bytes, dict[str, Any]]]:
-    """Yields each whole line of a metrics file with the record that it holds."""
-    if path.exists():
-        yield from _whole(path.read_bytes())
+def _read(path: Path) -> bytes:
+    """A file's bytes; a pipe or a device, which may never end, is refused."""
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "Not a regular file", str(path))
+    return path.read_bytes()
 
 
-def _whole(data: bytes) -> Iterator[tuple[bytes, dict[str, Any]]]:
-    for line in data.splitlines(keepends=True):
+def _loads(data: bytes) -> Any:
+    try:
+        value = json.loads(data)
+    except RecursionError:
+        raise ValueError(_TOO_DEEP) from None
+    level = [value]
+    for _ in range(_DEEPEST):
+        holders = [x for x in level if isinstance(x, dict | list)]
+        if not holders:
+            return value
+        level = [y for x in holders for y in (x.values() if isinstance(x, dict) else x)]
+    raise ValueError(_TOO_DEEP)
+
+
+def _split(data: bytes) -> tuple[list[Record], list[int]]:
+    records, damaged = [], []
+    *lines, _ = data.split(b"\n")  # what lies behind the last end was torn by a kill
+    for number, line in enumerate(lines, start=1):
         try:
-            record = json.loads(line)
-        except ValueError:  # torn by a kill, or blank after a power cut
-            continue
-        if line.endswith(b"\n") and isinstance(record, dict) and "step" in record:
-            yield line, record
+            values = json.loads(line)
+        except (ValueError, RecursionError):
+            values = None
+        if _is_record(values):
+            records.append(Record(line + b"\n", values))
+        else:
+            damaged.append(number)
+    return records, damaged
+
+
+def _is_record(values: Any) -> bool:
+    return (
+        isinstance(values, dict)
+        and is_count(values.get("step"))
+        and all(map(is_number, values.values()))
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -1,0 +1,158 @@
+"""What run and sweep folders say, with the shape of each file checked. No jax.
+
+What lies in a folder is data, perhaps damaged or another's: nothing of it is run, and
+no name of it leads out of the folder.
+"""
+
+import re
+import reprlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ganjax import record
+from ganjax.record import is_count, is_number
+
+SWEEP = "sweep.json"
+LONGEST = 80  # characters of a run folder's name
+
+_NAME = re.compile(rf"[A-Za-z0-9=_+-][A-Za-z0-9=_.+-]{{0,{LONGEST - 1}}}")
+
+_Shape = Mapping[str, tuple[Callable[[Any], bool], str]]
+
+
+class RunError(ValueError):
+    """A folder cannot be read as a run; the message names the file and what is wrong."""
+
+
+def read_object(path: Path) -> Mapping[str, Any]:
+    """Reads a JSON object; no such file gives an empty one.
+
+    Raises `RunError` where the file holds anything else, or cannot be read.
+    """
+    try:
+        found = record.read_json(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        raise RunError(f"{path}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise RunError(f"{path}: not JSON, {error}") from error
+    if not isinstance(found, dict):
+        raise RunError(f"{path}: a JSON object is expected, not {type(found).__name__}")
+    return found
+
+
+def read_status(workdir: Path) -> Mapping[str, Any]:
+    """`status.json` of a run: state, step, steps, message; empty where there is none.
+
+    Raises `RunError` where it is damaged, as all of these do.
+    """
+    return _read(workdir / "status.json", _STATUS)
+
+
+def read_evaluation(workdir: Path) -> Mapping[str, Any]:
+    """`evaluation.json` of a run: step, samples, and metrics, numbers or None."""
+    return _read(workdir / "evaluation.json", _EVALUATION, optional=_COUNTS)
+
+
+def read_config(workdir: Path) -> Mapping[str, Any]:
+    """`config.json` of a run, nested."""
+    return _read(workdir / "config.json", {}, optional=_CONFIG)
+
+
+def read_class_names(workdir: Path) -> tuple[str, ...]:
+    """The names of the classes that a run's data had; none where it had no classes."""
+    found = _read(workdir / "data.json", {}, optional=_DATA)
+    return tuple(found.get("classes") or ())
+
+
+def read_sweep(folder: Path) -> Mapping[str, Any]:
+    """`sweep.json` of a sweep folder, as `launch.sweep` describes it."""
+    path = folder / SWEEP
+    found = _read(path, _SWEEP, optional=_EXPERIMENT_HASH)
+    for index, point in enumerate(found["points"]):
+        _check(f"{path}: point {index}", point, _POINT)
+    folders = [point["folder"] for point in found["points"]]
+    if len(set(folders)) < len(folders):
+        raise RunError(f"{path}: damaged, two points have one folder")
+    return found
+
+
+def inside(folder: Path, name: str) -> Path:
+    """What `name` is called in a folder; raises `RunError` where it is a link out."""
+    path = folder / name
+    if path.resolve().parent != folder.resolve():
+        raise RunError(f"{path}: a link that leads out of {folder}")
+    return path
+
+
+def _read(
+    path: Path, shape: _Shape, optional: _Shape | None = None
+) -> Mapping[str, Any]:
+    """An object in which these keys are as they must be, and some others if there."""
+    found = read_object(path)
+    if found or path.exists():
+        there = {key: rule for key, rule in (optional or {}).items() if key in found}
+        _check(str(path), found, {**shape, **there})
+    return found
+
+
+def _check(where: str, found: Mapping[str, Any], shape: _Shape) -> None:
+    for key, (is_right, what) in shape.items():
+        if key not in found:
+            raise RunError(f"{where}: damaged, {key} is missing")
+        if not is_right(found[key]):
+            value = reprlib.repr(found[key])
+            raise RunError(f"{where}: damaged, {key} must be {what}, not {value}")
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
+def _are_points(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_object, value))
+
+
+def _are_numbers(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(is_number, value.values()))
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and _NAME.fullmatch(value) is not None
+
+
+_COUNT = (is_count, "a whole number")
+_TEXT = (_is_text, "a string")
+_OBJECT = (_is_object, "an object")
+_COUNTS: _Shape = {"step": _COUNT, "samples": _COUNT}
+_STATUS: _Shape = {"state": _TEXT, "step": _COUNT, "steps": _COUNT, "message": _TEXT}
+_EVALUATION: _Shape = {"metrics": (_are_numbers, "an object of numbers")}
+_CONFIG: _Shape = {"seed": _COUNT, "steps": _COUNT}
+_DATA: _Shape = {
+    "classes": (lambda x: x is None or _are_texts(x), "a list of strings")
+}
+_EXPERIMENT_HASH: _Shape = {"experiment_hash": _TEXT}
+_SWEEP: _Shape = {
+    "experiment": _TEXT,
+    "overrides": (_are_texts, "a list of strings"),
+    "common": _OBJECT,
+    "points": (lambda x: x and _are_points(x), "a list of points"),
+}
+_POINT: _Shape = {
+    "index": _COUNT,
+    "folder": (_is_name, "the name of a folder in the sweep"),
+    "arg": _TEXT,
+    "overrides": _OBJECT,
+    "hash": _TEXT,
+    "config": _OBJECT,
+}
