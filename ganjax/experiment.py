@@ -5,9 +5,11 @@ An experiment file defines `get_config(arg)`, and may define two more functions:
     sweep(add)   calls `add(arg, **overrides)` once for each point of its sweep
     study(runs)  makes tables and figures of finished runs, a list or one by one
 
-Whatever goes wrong inside the file is a `ConfigError` of one line, with file and line.
+It is a program: whoever has it read runs it. Whatever goes wrong inside the file is a
+`ConfigError` of one line, with file and line.
 """
 
+import hashlib
 import numbers
 import runpy
 import traceback
@@ -95,6 +97,16 @@ def _items(path: str, function: Callable[..., Any], runs: Sequence[Any]) -> Iter
                 f"{type(made).__name__}"
             )
         yield from made
+
+
+def file_hash(location: str) -> str:
+    """The SHA-256 of an experiment file's bytes, "" where there is no such file.
+
+    Of that file alone: what it imports, or builds on by `ganjax.config.sibling`, is not
+    in it.
+    """
+    path = Path(location.partition(":")[0])
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
 def join_args(location: str, arg: str) -> str:

@@ -4,6 +4,7 @@ What lies in a folder is data, perhaps damaged or another's: nothing of it is ru
 no name of it leads out of the folder.
 """
 
+import os
 import re
 import reprlib
 from collections.abc import Callable, Mapping
@@ -22,7 +23,7 @@ _Shape = Mapping[str, tuple[Callable[[Any], bool], str]]
 
 
 class RunError(ValueError):
-    """A folder cannot be read as a run; the message names the file and what is wrong."""
+    """A folder that cannot be read as a run; names the file and what is wrong."""
 
 
 def read_object(path: Path) -> Mapping[str, Any]:
@@ -70,6 +71,8 @@ def read_class_names(workdir: Path) -> tuple[str, ...]:
 def read_sweep(folder: Path) -> Mapping[str, Any]:
     """`sweep.json` of a sweep folder, as `launch.sweep` describes it."""
     path = folder / SWEEP
+    if not path.exists():
+        raise RunError(f"{path}: there is no such file")
     found = _read(path, _SWEEP, optional=_EXPERIMENT_HASH)
     for index, point in enumerate(found["points"]):
         _check(f"{path}: point {index}", point, _POINT)
@@ -108,7 +111,11 @@ def _check(where: str, found: Mapping[str, Any], shape: _Shape) -> None:
 
 
 def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
+    """Whether it can be a word of a command line: no NUL, no lone surrogate."""
+    try:
+        return isinstance(value, str) and b"\0" not in os.fsencode(value)
+    except UnicodeEncodeError:
+        return False
 
 
 def _is_object(value: Any) -> bool:

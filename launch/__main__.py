@@ -54,6 +54,11 @@ _RETRIES = flags.DEFINE_integer(
 _DRY_RUN = flags.DEFINE_bool(
     "dry_run", False, "Check all points and print them; write and run nothing."
 )
+_RUN_STUDY = flags.DEFINE_bool(
+    "run_study",
+    False,
+    "Run the study of the experiment file though it is not the file that was launched.",
+)
 
 # What each command reads; "" is a launch.
 _FLAGS = {
@@ -61,7 +66,7 @@ _FLAGS = {
     "status": ("workdir",),
     "resume": ("workdir", "backend", "max_parallel", "retries"),
     "cancel": ("workdir",),
-    "report": ("workdir",),
+    "report": ("workdir", "run_study"),
 }
 
 _fail = partial(fail, "launch")
@@ -82,7 +87,7 @@ def _main(argv: Sequence[str]) -> None:
     if command not in _FLAGS:
         known = ", ".join(filter(None, _FLAGS))
         _fail(f"{command!r} is no command; known are {known}")
-    for name in _FLAGS[""]:
+    for name in {name for names in _FLAGS.values() for name in names}:
         if flags.FLAGS[name].present and name not in _FLAGS[command]:
             _fail(f"--{name} is not for {command}")
     if command and _overrides:
@@ -115,7 +120,7 @@ def _run(command: str, folder: Path) -> int:
         return 0
     if command == "report":
         session.open_sweep(folder)
-        return session.write_report(folder)
+        return session.write_report(folder, run_study=_RUN_STUDY.value)
     if not _CONFIG.value:
         _fail("--config is missing; write --config=experiments/ring.py, or a command")
     sweep = sweeps.plan(_CONFIG.value, _overrides)

@@ -23,10 +23,17 @@ class Trial(NamedTuple):
     step: int = 0  # when it last started or ended
     failures: int = 0
     stalled: int = 0  # preemptions in a row without a step
+    has_begun: bool = False  # there was a folder when it last started
 
 
 def after(trial: Trial, code: int, step: int, retries: float) -> Trial:
-    """A running trial, once its run ended with an exit code at a step."""
+    """A running trial, once its run ended with an exit code at a step.
+
+    A run that is refused before it has begun tells of its config or data, which are the
+    others' too; one that has begun, of its own folder.
+    """
+    if code == REFUSED and trial.has_begun:
+        return trial._replace(state="failed", step=step)
     final = {DONE: "done", DIVERGED: "diverged", REFUSED: "refused"}.get(code)
     if final:
         return trial._replace(state=final, step=step)
@@ -46,6 +53,7 @@ def run_all(
     limit: int,
     retries: int,
     step_of: Callable[[int], int],
+    has_begun: Callable[[int], bool],
     tick: Callable[[Sequence[Trial]], int],
 ) -> list[Trial]:
     """Runs all tasks, at most `limit` at a time; returns how each ended.
@@ -54,6 +62,7 @@ def run_all(
 
     Args:
       step_of: the step that the run of a task has saved.
+      has_begun: whether the run of a task has a folder already.
       tick: called between two rounds of asking the jobs, with how the trials stand;
         waits a little, and returns how often the user has asked to stop. The first time
         cancels the jobs and submits no more, the second cancels them again.
@@ -66,8 +75,9 @@ def run_all(
         # Before the jobs are asked, so that `tick` sees one that waits to try again.
         while queue and len(jobs) < limit and not cancelled:
             index = queue.popleft()
+            begun = has_begun(index)
             jobs[index] = backend.submit(tasks[index])
-            trials[index] = trials[index]._replace(state="running")
+            trials[index] = trials[index]._replace(state="running", has_begun=begun)
         for index, job in list(jobs.items()):
             code = backend.poll(job)
             if code is None:

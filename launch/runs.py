@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from ganjax import record
 from ganjax.measures import key_measure
+from ganjax.reading import RunError, read_evaluation, read_status
 
 FINISHED = ("done", "diverged")  # a run in these states is not run again
 
@@ -23,14 +24,25 @@ class View(NamedTuple):
 
 def look(folder: Path, steps: int) -> View:
     """Reads the folder of a run of `steps` steps; one that is not there is waiting."""
-    status = _read(folder / "status.json")
+    try:
+        return _look(folder, steps)
+    except (RunError, OSError) as error:
+        return View("unreadable", 0, steps, str(error))
+
+
+def _look(folder: Path, steps: int) -> View:
+    status = read_status(folder)
     if not status:
         return View("waiting", 0, steps)
     state, step, message = status["state"], status["step"], status["message"]
     if state == "done":
-        measures = _read(folder / "evaluation.json").get("metrics", {})
-        if not measures:
+        if not step == status["steps"] == steps:
+            said = f"status.json says done at {step} of {status['steps']} steps"
+            return View("stopped", step, steps, said)
+        evaluation = read_evaluation(folder)
+        if not evaluation:
             return View("stopped", step, steps, "its evaluation is missing")
+        measures = evaluation["metrics"]
         return View(state, step, steps, message, measure=_key(measures))
     newest = record.read_newest(folder)
     if state == "running" and newest:
@@ -40,7 +52,7 @@ def look(folder: Path, steps: int) -> View:
 
 def saved_step(folder: Path) -> int:
     """The step at which the run last said how it stands, 0 before."""
-    return int(_read(folder / "status.json").get("step", 0))
+    return _status(folder).get("step", 0)
 
 
 def mark_failed(folder: Path, message: str) -> None:
@@ -48,7 +60,7 @@ def mark_failed(folder: Path, message: str) -> None:
 
     Without it the run would read "running" for ever.
     """
-    status = _read(folder / "status.json")
+    status = _status(folder)
     if status.get("state") == "running":
         step, steps = status["step"], status["steps"]
         record.write_status(
@@ -56,12 +68,11 @@ def mark_failed(folder: Path, message: str) -> None:
         )
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _status(folder: Path) -> Mapping[str, Any]:
     try:
-        found = record.read_json(path)
-    except (OSError, ValueError):
+        return read_status(folder)
+    except RunError:
         return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _rate(records: list[dict[str, Any]]) -> float | None:
@@ -69,7 +80,7 @@ def _rate(records: list[dict[str, Any]]) -> float | None:
     if not records:
         return None
     first, last = records[0], records[-1]
-    seconds = last.get("seconds", 0.0) - first.get("seconds", 0.0)
+    seconds = (last.get("seconds") or 0.0) - (first.get("seconds") or 0.0)
     return (last["step"] - first["step"]) / seconds if seconds > 0 else None
 
 

@@ -19,7 +19,7 @@ _INTERVAL = 0.5  # seconds between two drawings of the table
 _SUMMARY_INTERVAL = 30.0  # seconds between two plain summaries
 _ORDER = (
     *("done", "running", "waiting", "preempted", "stopped"),
-    *("diverged", "failed", "refused"),
+    *("diverged", "failed", "refused", "unreadable"),
 )
 _NARROWEST, _OTHERS = 12, 54  # columns of a point's name at least, of the rest
 _STYLES = {

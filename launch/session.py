@@ -67,7 +67,7 @@ def preview(folder: Path, new: Sweep) -> str:
     for entry in sweep.points:
         own = " ".join(map(override, entry.overrides.items()))
         rows.append((str(entry.index), entry.folder, entry.arg, own))
-    first = shlex.join(["python", *_command(folder, sweep.points[0])])
+    first = shlex.join(["python", *sweeps.command(folder, sweep, sweep.points[0])])
     return f"{align(rows)}\n\n{first}"
 
 
@@ -87,13 +87,16 @@ def launch(folder: Path, new: Sweep, make_backend: MakeBackend, *, retries: int)
 
 
 def resume(folder: Path, make_backend: MakeBackend, *, retries: int) -> int:
-    """Runs what is missing of a sweep, as `sweep.json` has it; returns the exit code.
+    """Runs what is missing of a sweep, as it was launched; returns the exit code.
 
     Raises:
-      ConfigError: not a sweep folder, or a launcher works on it.
+      ConfigError: not a sweep folder, a launcher works on it, or what would run is not
+        what was launched.
     """
     sweep = open_sweep(folder)
     with lock.hold(folder) as held:
+        if missing := _missing(sweep, _views(folder, sweep)):
+            sweeps.check_unchanged(folder, sweep, missing)
         return _work(folder, sweep, partial(make_backend, held), retries)
 
 
@@ -117,9 +120,10 @@ def status(folder: Path) -> str:
     return align(rows)
 
 
-def write_report(folder: Path) -> int:
+def write_report(folder: Path, *, run_study: bool = False) -> int:
     """Has the report of a sweep folder written; returns the exit code."""
     command = [sys.executable, "-m", "ganjax.report", str(folder)]
+    command += ["--run_study"] if run_study else []
     return subprocess.run(command, stdin=subprocess.DEVNULL).returncode
 
 
@@ -128,25 +132,37 @@ def _view(folder: Path, sweep: Sweep, entry: Entry) -> View:
     return look(folder / entry.folder, steps)
 
 
+def _views(folder: Path, sweep: Sweep) -> dict[str, View]:
+    return {entry.folder: _view(folder, sweep, entry) for entry in sweep.points}
+
+
+def _missing(sweep: Sweep, views: Mapping[str, View]) -> list[Entry]:
+    return [x for x in sweep.points if views[x.folder].state not in FINISHED]
+
+
 def _work(
     folder: Path,
     sweep: Sweep,
     make_backend: Callable[[int], tuple[Backend, int]],
     retries: int,
 ) -> int:
-    views = {entry.folder: _view(folder, sweep, entry) for entry in sweep.points}
-    missing = [x for x in sweep.points if views[x.folder].state not in FINISHED]
+    views = _views(folder, sweep)
+    missing = _missing(sweep, views)
     for entry in missing:  # whatever an earlier launch left them as
         views[entry.folder] = views[entry.folder]._replace(state="waiting")
     if missing:
         backend, limit = make_backend(len(missing))
         with Stop() as stop, Screen(str(folder), views) as screen:
             trials = pool.run_all(
-                [Task(_command(folder, x), _log(folder, x)) for x in missing],
+                [
+                    Task(sweeps.command(folder, sweep, x), _log(folder, x))
+                    for x in missing
+                ],
                 backend,
                 limit=limit,
                 retries=retries,
                 step_of=lambda index: saved_step(folder / missing[index].folder),
+                has_begun=lambda index: (folder / missing[index].folder).exists(),
                 tick=partial(_tick, folder, sweep, missing, views, screen, stop),
             )
         for entry, trial in zip(missing, trials, strict=True):
@@ -179,16 +195,15 @@ def _tick(
     return stop.asked
 
 
-def _command(folder: Path, entry: Entry) -> list[str]:
-    return [*entry.command, f"--workdir={folder / entry.folder}"]
-
-
 def _log(folder: Path, entry: Entry) -> Path:
     return folder / "logs" / f"{entry.folder}.log"
 
 
 def _judge(view: View, trial: Trial, log: Path) -> View:
     """What the folder of a run says, but in the state that its exit code told."""
+    if trial.state == "done" and view.state != "done":
+        said = view.message or f"its status is {view.state}"
+        return view._replace(state="failed", message=f"it ended with 0, but {said}")
     message = view.message if trial.state in FINISHED else ""
     again = trial.state == "waiting" and trial.failures > 0
     if again or trial.state in ("failed", "refused"):

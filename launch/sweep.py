@@ -3,21 +3,28 @@
 import hashlib
 import json
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ganjax import record
-from ganjax.experiment import ConfigError, Point, Value, describe, join_args
+from ganjax import reading, record
+from ganjax.experiment import (
+    ConfigError,
+    Point,
+    Value,
+    describe,
+    file_hash,
+    join_args,
+)
 from ganjax.experiment import sweep as read_points
 from launch import lock
 
-FILE = "sweep.json"
+FILE = reading.SWEEP
 
-_LONGEST = 80  # characters of a folder's name
 _CHANGES = 6  # keys named of those that differ
 
 
@@ -25,16 +32,14 @@ _CHANGES = 6  # keys named of those that differ
 class Entry:
     """One point of a sweep as `sweep.json` has it.
 
-    `command` is what comes after `python`, without --workdir; `hash` is the SHA-256 of
-    the flat resolved config, as JSON with sorted keys; `config` are the keys of it that
-    differ between the points.
+    `hash` is the SHA-256 of the flat resolved config, as JSON with sorted keys;
+    `config` are the keys of it that differ between the points.
     """
 
     index: int
     folder: str
     arg: str
     overrides: dict[str, Any]
-    command: list[str]
     hash: str
     config: dict[str, Any]
 
@@ -44,9 +49,13 @@ class Entry:
 
 
 class Sweep(NamedTuple):
-    """`sweep.json`: the experiment as given, overrides of all points, common config."""
+    """`sweep.json`: the experiment as given, overrides of all points, common config.
+
+    `experiment_hash` is that of the experiment file as it was launched, "" if unknown.
+    """
 
     experiment: str
+    experiment_hash: str
     overrides: list[str]
     common: dict[str, Any]
     points: list[Entry]
@@ -73,11 +82,7 @@ def plan(location: str, overrides: Sequence[str]) -> Sweep:
             raise ConfigError(
                 f"--config.{key}: the sweep sets it itself, as in {describe(own[0])}"
             )
-    runs = [
-        (join_args(location, arg), [*overrides, *map(override, own.items())])
-        for arg, own in points
-    ]
-    configs = _resolve(runs)
+    configs = _resolve([_run(location, overrides, *point) for point in points])
     hashes = [_hash(config) for config in configs]
     common = _common(configs)
     entries = [
@@ -86,20 +91,51 @@ def plan(location: str, overrides: Sequence[str]) -> Sweep:
             folder=_folder(index, len(points), points[index]),
             arg=points[index].arg,
             overrides=points[index].overrides,
-            command=[
-                *("-m", "ganjax.main", f"--config={run}"),
-                *(f"--config.{words}" for words in given),
-            ],
             hash=hashes[index],
             config={k: x for k, x in configs[index].items() if k not in common},
         )
-        for index, (run, given) in enumerate(runs)
+        for index in range(len(points))
     ]
     for entry in entries:
         first = entries[hashes.index(entry.hash)]
         if first is not entry:
             raise ConfigError(f"{location}: {first} and {entry} have the same config")
-    return Sweep(location, list(overrides), common, entries)
+    return Sweep(location, file_hash(location), list(overrides), common, entries)
+
+
+def command(folder: Path, sweep: Sweep, entry: Entry) -> list[str]:
+    """What comes after `python` to run a point: built here, never read."""
+    run, given = _run(sweep.experiment, sweep.overrides, entry.arg, entry.overrides)
+    return [
+        *("-m", "ganjax.main", f"--config={run}"),
+        *(f"--config.{words}" for words in given),
+        f"--workdir={folder / entry.folder}",
+    ]
+
+
+def check_unchanged(folder: Path, sweep: Sweep, entries: Sequence[Entry]) -> None:
+    """Makes sure that points would be run as they were launched.
+
+    Raises:
+      ConfigError: the experiment file is another one, or a config has changed.
+    """
+    path = sweep.experiment.partition(":")[0]
+    own = [f"--config.{words}" for words in sweep.overrides]
+    flags = (f"--config={sweep.experiment}", *own, f"--workdir={folder}")
+    again = f"to run it as it is now: {shlex.join(['python', '-m', 'launch', *flags])}"
+    if not sweep.experiment_hash:
+        raise ConfigError(f"{folder / FILE} is of before files were hashed; {again}")
+    found = file_hash(path)
+    if not found:
+        raise ConfigError(f"there is no file {path}, which {folder / FILE} names")
+    if found != sweep.experiment_hash:
+        raise ConfigError(f"{path} is not the file that was launched; {again}")
+    given = (sweep.experiment, sweep.overrides)
+    configs = _resolve([_run(*given, x.arg, x.overrides) for x in entries])
+    for entry, config in zip(entries, configs, strict=True):
+        if _hash(config) != entry.hash:
+            changes = _changes(sweep.common | entry.config, config)
+            raise ConfigError(f"{entry} is not what was launched: {changes}")
 
 
 def extend(folder: Path, old: Sweep, new: Sweep) -> Sweep:
@@ -146,17 +182,42 @@ def find(folder: Path) -> Sweep | None:
             return None
         raise ConfigError(f"--workdir: {folder} exists and is not a sweep folder")
     try:
-        found = record.read_json(path)
-        points = [Entry(**point) for point in found.pop("points")]
-        return Sweep(**found, points=points)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ConfigError(f"--workdir: {path} is damaged: {error}") from error
+        found = reading.read_sweep(folder)
+        for name in ("logs", *(point["folder"] for point in found["points"])):
+            reading.inside(folder, name)
+    except reading.RunError as error:
+        raise ConfigError(f"--workdir: {error}") from error
+    return Sweep(
+        experiment=found["experiment"],
+        experiment_hash=found.get("experiment_hash", ""),
+        overrides=found["overrides"],
+        common=found["common"],
+        points=[_entry(point) for point in found["points"]],
+    )
+
+
+def _entry(point: Mapping[str, Any]) -> Entry:
+    """A point as `write` wrote it; older files have keys that are not read any more."""
+    found = {field.name: point[field.name] for field in fields(Entry)}
+    own = {key: _tuples(value) for key, value in found["overrides"].items()}
+    return Entry(**found | {"overrides": own})
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def write(folder: Path, sweep: Sweep) -> None:
     """Writes `sweep.json`, whole."""
     points = [asdict(point) for point in sweep.points]
     record.write_json(folder / FILE, sweep._asdict() | {"points": points})
+
+
+def _run(
+    location: str, overrides: Sequence[str], arg: str, own: Mapping[str, Value]
+) -> tuple[str, list[str]]:
+    """The experiment of one point with its argument, and all its overrides."""
+    return join_args(location, arg), [*overrides, *map(override, own.items())]
 
 
 def _resolve(runs: Sequence[tuple[str, list[str]]]) -> list[dict[str, Any]]:
@@ -201,4 +262,4 @@ def _folder(index: int, count: int, point: Point) -> str:
     words = [f"{key.rpartition('.')[2]}={x}" for key, x in point.overrides.items()]
     name = "_".join(filter(None, (point.arg, *words)))
     name = re.sub(r"[^A-Za-z0-9=_.+-]+", "-", name)
-    return f"{index:0{digits}d}_{name}"[:_LONGEST].rstrip("_.-")
+    return f"{index:0{digits}d}_{name}"[: reading.LONGEST].rstrip("_.-")

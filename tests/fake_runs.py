@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from ganjax import record
+from ganjax.experiment import file_hash
 
 COMMON = {
     "seed": 0,
@@ -88,9 +89,14 @@ def write_sweep(folder, runs, *, experiment="experiments/none.py", **options):
     for index, (name, config, run) in enumerate(runs):
         own = {key: COMMON[key] for key in changed if key in COMMON} | config
         point = {"index": index, "folder": name, "config": own, "overrides": config}
-        points.append(point | {"arg": "", "command": [], "hash": str(index)})
+        points.append(point | {"arg": "", "hash": str(index)})
         if run is not None:
             write_run(folder / name, config, **options, **run)
-    sweep = {"experiment": experiment, "overrides": [], "common": common}
+    sweep = {
+        "experiment": experiment,
+        "experiment_hash": file_hash(experiment),
+        "overrides": [],
+        "common": common,
+    }
     record.write_json(folder / "sweep.json", sweep | {"points": points})
     return folder

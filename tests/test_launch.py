@@ -17,7 +17,8 @@ from processes import finish, is_alive, wait_for
 
 from ganjax.build import build_experiment
 from ganjax.checkpoint import Checkpoints
-from ganjax.config import load
+from ganjax.config import flatten, load
+from ganjax.experiment import file_hash
 from ganjax.record import read_json, write_json
 from ganjax.validation import validate
 from launch import sweep as sweeps
@@ -44,37 +45,54 @@ def sweep(add):
         add("hinge", seed=seed)
 """
 
-# In place of a run: each try takes the next of the words behind it, an exit code, or
-# "wait" for a stop that it answers with 75, "deaf" to wait for a kill, or "killed".
+# An experiment that is loaded by a run takes the run's place: each try does the next of
+# the words of its argument, an exit code, or "wait" for a stop that it answers with 75,
+# "deaf" to wait for a kill, or "killed"; "idle" ends with 0 and says nothing.
 STAND_IN = """
-import signal, sys, time
+import os, signal, sys, time
 from pathlib import Path
+from ganjax.config import defaults
 from ganjax.record import write_json, write_status
 
-*words, workdir = sys.argv[1:]
-folder = Path(workdir.removeprefix("--workdir="))
-folder.mkdir(exist_ok=True)
-tries = folder / "tries"
-count = len(tries.read_text()) if tries.exists() else 0
-tries.write_text("x" * (count + 1))
-states = {"0": "done", "3": "diverged", "75": "preempted"}
-if words[count] == "wait":
-    def save(*_):
-        write_status(folder, state="preempted", step=1, steps=3)
-        sys.exit(75)
-    signal.signal(signal.SIGTERM, save)
-elif words[count] == "deaf":
-    signal.signal(signal.SIGTERM, lambda *_: print("asked", flush=True))
-if words[count] in ("wait", "deaf", "killed"):
-    write_status(folder, state="running", step=0, steps=3)
-    if words[count] == "killed":
-        signal.raise_signal(signal.SIGKILL)
-    time.sleep(300)  # longer than anybody waits, and not for ever
-write_status(folder, state=states.get(words[count], "failed"), step=3, steps=3)
-if words[count] == "0":
-    write_json(folder / "evaluation.json", {"metrics": {"high_quality": 0.5}})
-print(f"ganjax: error: ended with {words[count]}")
-sys.exit(int(words[count]))
+def get_config(arg=""):
+    for word in sys.argv:
+        if word.startswith("--workdir="):
+            act(arg.split("."), Path(word.removeprefix("--workdir=")))
+    config = defaults(data="mixture", network="mlp", objective="hinge")
+    config.steps = 3
+    return config
+
+def end(code):
+    sys.stdout.flush()
+    os._exit(code)
+
+def act(words, folder):
+    folder.mkdir(exist_ok=True)
+    tries = folder / "tries"
+    count = len(tries.read_text()) if tries.exists() else 0
+    tries.write_text("x" * (count + 1))
+    word = words[count]
+    if word == "idle":
+        end(0)
+    if word == "wait":
+        def save(*_):
+            write_status(folder, state="preempted", step=1, steps=3)
+            end(75)
+        signal.signal(signal.SIGTERM, save)
+    elif word == "deaf":
+        signal.signal(signal.SIGTERM, lambda *_: print("asked", flush=True))
+    if word in ("wait", "deaf", "killed"):
+        write_status(folder, state="running", step=0, steps=3)
+        if word == "killed":
+            signal.raise_signal(signal.SIGKILL)
+        time.sleep(300)  # longer than anybody waits, and not for ever
+    states = {"0": "done", "3": "diverged", "75": "preempted"}
+    write_status(folder, state=states.get(word, "failed"), step=3, steps=3)
+    if word == "0":
+        write_json(folder / "config.json", {"steps": 3})
+        write_json(folder / "evaluation.json", {"metrics": {"high_quality": 0.5}})
+    print(f"ganjax: error: ended with {word}")
+    end(int(word))
 """
 
 
@@ -121,11 +139,15 @@ def assert_refused(done, words):
 @contextmanager
 def stand_ins(home, name, **words):
     """A sweep of stand-ins, by folder what each does; ends what is left of them."""
-    points = [
-        Entry(index, folder, "", {"seed": index}, ["stand_in.py", *does], folder, {})
-        for index, (folder, does) in enumerate(words.items())
-    ]
-    sweeps.write(home / name, Sweep("tiny.py", [], {"steps": 3}, points))
+    path = str(home / "stand_in.py")
+    points = []
+    for index, (folder, does) in enumerate(words.items()):
+        arg, own = ".".join(does), {"seed": index}
+        config = flatten(validate(load(f"{path}:{arg}", [f"seed={index}"])))
+        digest = sweeps._hash(json.loads(json.dumps(config)))
+        points.append(Entry(index, folder, arg, own, digest, {"seed": index}))
+    common = {"steps": 3}
+    sweeps.write(home / name, Sweep(path, file_hash(path), [], common, points))
     yield home / name
     for status in (home / name).glob("*/status.json"):
         assert not is_alive(read_json(status)["process"])
@@ -238,7 +260,11 @@ def test_killed_run_is_said_to_have_failed_and_by_what(home):
 
 def test_failed_study_is_said_and_the_page_is_there(home, whole):
     (home / "study.py").write_text("def study(runs):\n    yield 3\n")
-    plan = read_json(whole / "sweep.json") | {"experiment": "study.py"}
+    named = {
+        "experiment": "study.py",
+        "experiment_hash": file_hash(str(home / "study.py")),
+    }
+    plan = read_json(whole / "sweep.json") | named
     shutil.copytree(whole, home / "odd", ignore=shutil.ignore_patterns("report*"))
     write_json(home / "odd/sweep.json", plan)
     code, output, errors = launch(home, "resume", "--workdir=odd")
@@ -255,7 +281,7 @@ def test_bad_config_of_a_run_stops_the_sweep(home):
     with stand_ins(home, "bad", slow=["wait"], bad=["2"], never=["0"]) as folder:
         code, _, errors = launch(home, "resume", "--workdir=bad", "--max_parallel=2")
         assert code == 2
-        last = "launch: error: point 1 (seed=1): ended with 2"
+        last = "launch: error: point 1 (2 seed=1): ended with 2"
         assert errors.splitlines()[-1] == last
         # On a busy machine the slow one may be stopped before it has begun to count.
         assert tries(folder) | {"slow": 1} == {"slow": 1, "bad": 1}

@@ -28,6 +28,11 @@ def test_exit_code_decides(code, step, expected):
     assert after(RUNNING, code, step, retries=1) == expected
 
 
+def test_run_that_had_begun_is_refused_for_its_own_folder():
+    begun = RUNNING._replace(has_begun=True)
+    assert after(begun, 2, 10, retries=5).state == "failed"
+
+
 def fold(codes_and_steps, retries):
     trial = RUNNING
     for code, step in codes_and_steps:
@@ -86,7 +91,7 @@ class Fake:
         self.codes[name] = [-9] if name in self.cancelled[:-1] else [75]
 
 
-def run(fake, *, limit=2, retries=1, asked=(), steps=None):
+def run(fake, *, limit=2, retries=1, asked=(), steps=None, begun=()):
     """Runs all; `asked` is what each tick returns, the last again and again."""
     names = sorted(fake.codes)
     asked = list(asked) or [0]
@@ -104,6 +109,7 @@ def run(fake, *, limit=2, retries=1, asked=(), steps=None):
         limit=limit,
         retries=retries,
         step_of=lambda index: steps[names[index]],
+        has_begun=lambda index: names[index] in begun,
         tick=tick,
     )
     return dict(zip(names, (t.state for t in trials), strict=True)), seen
@@ -145,6 +151,11 @@ def test_refused_point_stops_the_sweep_and_the_running_ones_save():
     assert states == {"a": "refused", "b": "waiting", "c": "waiting"}
     assert fake.submitted == ["a", "b"]
     assert fake.cancelled == ["b"]
+
+
+def test_run_whose_folder_is_refused_does_not_stop_the_others():
+    states, _ = run(Fake({"a": [2], "b": [0], "c": [0]}), limit=1, begun=["a"])
+    assert states == {"a": "failed", "b": "done", "c": "done"}
 
 
 def test_stop_cancels_once_and_submits_no_more():

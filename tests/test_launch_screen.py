@@ -128,11 +128,18 @@ def test_view_of_a_finished_run_needs_its_evaluation(tmp_path):
     view = look(tmp_path, 100)
     assert view == View("done", 100, 100, "", None, ("high_quality", 0.5))
     assert saved_step(tmp_path) == 100
+    for step, steps in ((100, 50), (99, 100), (3, 3)):
+        write_status(tmp_path, state="done", step=step, steps=steps)
+        view = look(tmp_path, 100)
+        assert view.state == "stopped"
+        assert view.message == f"status.json says done at {step} of {steps} steps"
 
 
 def test_view_of_other_folders(tmp_path):
     assert look(tmp_path / "nothing", 7) == View("waiting", 0, 7)
     (tmp_path / "status.json").write_text("{torn")
-    assert look(tmp_path, 7) == View("waiting", 0, 7)
+    damaged = look(tmp_path, 7)
+    assert (damaged.state, damaged.step) == ("unreadable", 0)
+    assert damaged.message.startswith(f"{tmp_path}/status.json: not JSON")
     write_status(tmp_path, state="diverged", step=3, steps=7, message="loss not finite")
     assert look(tmp_path, 7) == View("diverged", 3, 7, "loss not finite")

@@ -4,15 +4,25 @@ import hashlib
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from ganjax.config import flatten, load
 from ganjax.experiment import ConfigError
-from ganjax.record import read_json
+from ganjax.record import read_json, write_json
 from ganjax.validation import validate
 from launch import sweep as sweeps
-from launch.sweep import Entry, Sweep, extend, find, plan, write
+from launch.sweep import (
+    Entry,
+    Sweep,
+    check_unchanged,
+    command,
+    extend,
+    find,
+    plan,
+    write,
+)
 
 EXPERIMENT = """
 from ganjax.config import defaults, parse_arg, penalty
@@ -55,8 +65,11 @@ def test_plan_and_what_is_written(experiment, tmp_path):
     sweep = plan(f"{path}:small", ["batch_size=16"])
     write(tmp_path / "sweep", sweep)
     found = read_json(tmp_path / "sweep/sweep.json")
-    assert list(found) == ["experiment", "overrides", "common", "points"]
+    keys = ["experiment", "experiment_hash", "overrides", "common", "points"]
+    assert list(found) == keys
     assert found["experiment"] == f"{path}:small"
+    source = (tmp_path / "experiment.py").read_bytes()
+    assert found["experiment_hash"] == hashlib.sha256(source).hexdigest()
     assert found["overrides"] == ["batch_size=16"]
     assert (found["common"]["steps"], found["common"]["batch_size"]) == (7, 16)
 
@@ -77,17 +90,18 @@ def test_plan_and_what_is_written(experiment, tmp_path):
         "folder": "003_wasserstein_seed=1_weight=0.1",
         "arg": "wasserstein",
         "overrides": {"seed": 1, "penalties.real_gradient.weight": 0.1},
-        "command": [
-            *("-m", "ganjax.main", f"--config={path}:small,wasserstein"),
-            "--config.batch_size=16",
-            "--config.seed=1",
-            "--config.penalties.real_gradient.weight=0.1",
-        ],
         "hash": hashlib.sha256(text.encode()).hexdigest(),
         "config": resolved,
     }
     assert found["common"] | resolved == json.loads(json.dumps(config))
     assert find(tmp_path / "sweep") == sweep
+    assert command(Path("s"), sweep, sweep.points[3]) == [
+        *("-m", "ganjax.main", f"--config={path}:small,wasserstein"),
+        "--config.batch_size=16",
+        "--config.seed=1",
+        "--config.penalties.real_gradient.weight=0.1",
+        "--workdir=s/003_wasserstein_seed=1_weight=0.1",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -137,7 +151,6 @@ def entry(index, seed, *, digest=None):
         folder=f"00{index}_seed={seed}",
         arg="",
         overrides={"seed": seed},
-        command=["x"],
         hash=digest or f"hash of {seed}",
         config={"seed": seed},
     )
@@ -145,7 +158,7 @@ def entry(index, seed, *, digest=None):
 
 def sweep_of(*seeds, common=None):
     points = [entry(index, seed) for index, seed in enumerate(seeds)]
-    return Sweep("x.py", [], common or {"steps": 5}, points)
+    return Sweep("x.py", "", [], common or {"steps": 5}, points)
 
 
 def test_new_points_join_at_the_end_and_old_ones_keep_their_folders(tmp_path):
@@ -197,7 +210,85 @@ def test_folders_that_hold_no_sweep(tmp_path):
     refuses("exists and is not a sweep folder", find, tmp_path / "notes.txt")
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"points": [{"index": 1}]}'])
-def test_damaged_sweep(tmp_path, text):
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "not JSON"),
+        ("[]", "a JSON object is expected, not list"),
+        ("{}", "damaged, experiment is missing"),
+        ("[" * 100_000, "not JSON, nested more than 32 deep"),
+    ],
+)
+def test_damaged_sweep(tmp_path, text, words):
     (tmp_path / "sweep.json").write_text(text)
-    refuses(f"{tmp_path}/sweep.json is damaged", find, tmp_path)
+    refuses(f"{tmp_path}/sweep.json: {words}", find, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"folder": "../../out"}, "folder must be the name of a folder in the sweep"),
+        ({"folder": "/tmp/out"}, "folder must be the name of a folder in the sweep"),
+        ({"folder": ".."}, "folder must be the name of a folder in the sweep"),
+        ({"folder": "x" * 81}, "folder must be the name of a folder in the sweep"),
+        ({"folder": "001_seed=5"}, "damaged, two points have one folder"),
+        ({"arg": "a\0b"}, "point 0: damaged, arg must be a string, not 'a\\x00b'"),
+        ({"index": None}, "point 0: damaged, index must be a whole number, not None"),
+        ({"config": []}, "point 0: damaged, config must be an object, not []"),
+    ],
+)
+def test_damaged_point(tmp_path, change, words):
+    write(tmp_path, sweep_of(4, 5))
+    found = read_json(tmp_path / "sweep.json")
+    found["points"][0] |= change
+    write_json(tmp_path / "sweep.json", found)
+    refuses(words, find, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["000_seed=4", "logs"])
+def test_links_do_not_lead_out_of_a_sweep(tmp_path, name):
+    folder = tmp_path / "sweep"
+    write(folder, sweep_of(4, 5))
+    (folder / name).symlink_to(tmp_path)
+    refuses(f"{folder}/{name}: a link that leads out of {folder}", find, folder)
+
+
+def test_commands_are_built_and_not_read(tmp_path):
+    write(tmp_path, sweep_of(4))
+    found = read_json(tmp_path / "sweep.json")
+    found["points"][0]["command"] = ["-c", "pass"]
+    write_json(tmp_path / "sweep.json", found)
+    sweep = find(tmp_path)
+    assert command(tmp_path, sweep, sweep.points[0]) == [
+        *("-m", "ganjax.main", "--config=x.py", "--config.seed=4"),
+        f"--workdir={tmp_path}/000_seed=4",
+    ]
+
+
+def test_tuples_are_written_and_read_alike(tmp_path):
+    sweep = sweep_of(4)
+    own = {"networks.generator.widths": (64, 64)}
+    sweep = sweep._replace(points=[replace(sweep.points[0], overrides=own)])
+    write(tmp_path, sweep)
+    assert find(tmp_path) == sweep
+
+
+def test_only_what_was_launched_is_resumed(experiment, tmp_path):
+    path = experiment()
+    sweep = plan(path, ["steps=9"])
+    check_unchanged(tmp_path, sweep, sweep.points)
+    again = f"python -m launch --config={path} --config.steps=9 --workdir={tmp_path}"
+    old = sweep._replace(experiment_hash="")
+    refuses(
+        f"of before files were hashed; to run it as it is now: {again}",
+        *((check_unchanged, tmp_path, old, sweep.points)),
+    )
+    # The same file may come to another config, by what it builds on.
+    other = replace(sweep.points[1], hash="other", config={"seed": 7})
+    words = "point 1 (hinge seed=1 penalties.real_gradient.weight=0.1) is not what was"
+    refuses(words, check_unchanged, tmp_path, sweep, [sweep.points[0], other])
+    Path(path).write_text(Path(path).read_text() + "\n")
+    words = f"{path} is not the file that was launched; to run it as it is now: {again}"
+    refuses(words, check_unchanged, tmp_path, sweep, sweep.points)
+    Path(path).unlink()
+    refuses(f"no file {path}", check_unchanged, tmp_path, sweep, sweep.points)

@@ -427,11 +427,13 @@ def test_broken_run_is_named(tmp_path):
     ]
     folder = write_sweep(tmp_path / "broken", runs)
     (folder / "b" / "evaluation.json").write_text("{")
-    report.write_sweep(folder)
+    said = report.write_sweep(folder).splitlines()
+    assert said[0].startswith(f"{folder}/b/evaluation.json: not JSON")
+    assert said[1:] == [f"{folder}/c: done, but without an evaluation"]
     shown = Page(folder / "report.html").text.replace("\u00a0", " ")
     assert "1 of 3, 2 unreadable" in shown
     assert "evaluation.json: not JSON" in shown
-    assert "done, but without metrics or an evaluation" in shown
+    assert "c: done, but without an evaluation" in shown
 
 
 def test_runs_side_by_side(tmp_path):
@@ -498,7 +500,7 @@ def test_command_of_a_sweep_with_a_bad_study(tmp_path):
 @pytest.mark.parametrize(
     ("plan", "reason"),
     [
-        ("{}", "not a sweep of ganjax, KeyError"),
+        ("{}", "sweep.json: damaged, experiment is missing"),
         ("[", "not JSON"),
         (json.dumps({"points": [], "experiment": "", "overrides": []}), "no"),
     ],
@@ -518,8 +520,10 @@ def test_run_with_foreign_files_spoils_no_page(tmp_path):
     report.write_sweep(folder)
     shown = Page(folder / "report.html").text.replace("\u00a0", " ")
     assert "1 of 3, 2 unreadable" in shown
-    assert "a/evaluation.json: metrics is no JSON object" in shown
-    assert "b/metrics.jsonl: damaged, could not convert string to float" in shown
+    words = "a/evaluation.json: damaged, metrics must be an object of numbers, not [1]"
+    assert words in shown
+    words = "b/metrics.jsonl: 1 line holds no record, the first is line 1"
+    assert words in shown
 
 
 def test_runs_without_a_common_measure(tmp_path):
@@ -574,13 +578,55 @@ def test_study_keeps_what_it_gave_before_it_failed(tmp_path):
     assert "Early" in Page(folder / "report.html").text
 
 
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ("edited", "quick.py is not the file that was launched, so that its study is"),
+        ("older", "sweep.json does not say what {path} was when it was launched"),
+        ("moved", "quick.py lies in the sweep folder, and may have come with it"),
+    ],
+)
+def test_only_the_file_that_was_launched_is_run(tmp_path, change, reason):
+    folder = tmp_path / "s"
+    path = (folder if change == "moved" else tmp_path) / "quick.py"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(
+        "def study(runs):\n    from ganjax.study import Table\n"
+        f"    open({str(tmp_path / 'ran')!r}, 'w').close()\n"
+        "    yield Table('Answer', ('a',), [(1,)])\n"
+    )
+    write_sweep(folder, [("a", {}, evaluated(0.5))], experiment=str(path))
+    if change == "edited":
+        path.write_text(path.read_text() + "\n")
+    elif change == "older":
+        plan = json.loads((folder / "sweep.json").read_text())
+        del plan["experiment_hash"]
+        (folder / "sweep.json").write_text(json.dumps(plan))
+    said = report.write_sweep(folder)
+    assert reason.format(path=path) in said
+    assert said.endswith(f"to run it: python -m ganjax.report {folder} --run_study")
+    assert said in Page(folder / "report.html").text
+    assert not (tmp_path / "ran").exists()
+    assert report.write_sweep(folder, run_study=True) == ""
+    assert "Answer" in Page(folder / "report.html").text
+
+
+def test_run_is_a_link_out_of_the_sweep(tmp_path):
+    write_run(tmp_path / "elsewhere", **evaluated(0.5))
+    folder = write_sweep(tmp_path / "s", [("a", {}, None), ("b", {}, evaluated(0.5))])
+    (folder / "a").symlink_to(tmp_path / "elsewhere")
+    said = report.write_sweep(folder)
+    assert said == f"{folder}/a: a link that leads out of {folder}"
+    assert "1 of 2 done" in Page(folder / "report.html").text
+
+
 def test_page_that_cannot_be_written_names_a_file(tmp_path, monkeypatch, capsys):
     folder = write_run(tmp_path / "run", **evaluated(0.5))
 
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")  # names no file
 
-    monkeypatch.setattr(report, "write", full)
+    monkeypatch.setattr(report, "write_run", full)
     monkeypatch.setattr(command, "_OUTPUT", SimpleNamespace(value=None))
     assert command.main(["report", str(folder)]) == 2
     assert capsys.readouterr().err == (

@@ -46,12 +46,10 @@ def test_command_writes_the_page(folder, tmp_path):
     ("broken", "reason"),
     [
         ("config.json", "config.json is missing"),
-        ("metrics.jsonl", "metrics.jsonl is missing"),
-        (("metrics.jsonl", ""), "metrics.jsonl holds no record"),
-        (("metrics.jsonl", '{"step": 1, "gen'), "metrics.jsonl holds no record"),
         (("config.json", "{"), "not JSON"),
         (("config.json", "[]"), "a JSON object is expected, not list"),
-        (("evaluation.json", "\\xff"), "not JSON"),
+        (("config.json", '{"seed": "a"}'), "seed must be a whole number, not 'a'"),
+        (("config.json", "[" * 100_000), "not JSON, nested more than 32 deep"),
     ],
 )
 def test_what_is_no_run_is_refused_in_one_line(folder, broken, reason):

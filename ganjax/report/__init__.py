@@ -12,10 +12,19 @@ from pathlib import Path
 
 from ganjax import record
 from ganjax.report import page, sweep_page, sweeps
+from ganjax.report.files import encode
 from ganjax.report.sweeps import Sweep, is_sweep
-from ganjax.study import RunError, read_run
+from ganjax.study import Run, RunError, read_run
 
-__all__ = ["RunError", "is_sweep", "write", "write_comparison", "write_sweep"]
+__all__ = [
+    "RunError",
+    "is_sweep",
+    "read_run",
+    "write",
+    "write_comparison",
+    "write_run",
+    "write_sweep",
+]
 
 
 def write(workdir: str | Path, output: str | Path | None = None) -> Path:
@@ -30,37 +39,48 @@ def write(workdir: str | Path, output: str | Path | None = None) -> Path:
       OSError: the page cannot be written.
     """
     path = Path(workdir, "report.html") if output is None else Path(output)
-    record.write_bytes(path, page.render(read_run(Path(workdir))).encode())
+    write_run(read_run(Path(workdir)), path)
     return path
 
 
-def write_sweep(folder: str | Path, output: str | Path | None = None) -> str:
+def write_run(run: Run, path: Path) -> None:
+    """Writes the page of a run that was read; raises `OSError` where it cannot."""
+    record.write_bytes(path, encode(page.render(run)))
+
+
+def write_sweep(
+    folder: str | Path, output: str | Path | None = None, *, run_study: bool = False
+) -> str:
     """Writes the comparison page of a sweep, and its tables and figures beside it.
 
     Args:
       folder: a sweep folder with `sweep.json`.
       output: the page's file, `report.html` in the sweep folder unless given.
+      run_study: whether to run the study of the file that `sweep.json` names even if
+        it is not the file that was launched.
 
     Returns:
-      What went wrong in the experiment's study in one line, or "".
+      What went wrong in the experiment's study, and which files of runs are damaged: a
+      line for each, or "".
 
     Raises:
       RunError: the folder cannot be reported on; the message is one line.
       OSError: a file cannot be written.
     """
     path = Path(folder, "report.html") if output is None else Path(output)
-    return _compare(sweeps.read_sweep(Path(folder)), path)
+    return _compare(sweeps.read_sweep(Path(folder)), path, run_study=run_study)
 
 
-def write_comparison(workdirs: Sequence[str | Path], output: str | Path) -> None:
-    """Writes the comparison page of run folders; raises as `write_sweep` does."""
-    _compare(sweeps.read_runs([Path(workdir) for workdir in workdirs]), Path(output))
+def write_comparison(workdirs: Sequence[str | Path], output: str | Path) -> str:
+    """The comparison page of run folders; returns and raises as `write_sweep`."""
+    runs = sweeps.read_runs([Path(workdir) for workdir in workdirs])
+    return _compare(runs, Path(output))
 
 
-def _compare(sweep: Sweep, path: Path) -> str:
+def _compare(sweep: Sweep, path: Path, *, run_study: bool = False) -> str:
     if not path.suffix:
         # The folder of tables and figures is named after the page.
         raise RunError(f"{path}: the page needs an ending: --output={path}.html")
-    made = sweep_page.render(sweep, path)
-    record.write_bytes(path, made.html.encode())
-    return made.problem
+    made = sweep_page.render(sweep, path, run_study=run_study)
+    record.write_bytes(path, encode(made.html))
+    return "\n".join(made.problems)

@@ -14,6 +14,12 @@ from ganjax.command import quiet
 _OUTPUT = flags.DEFINE_string(
     "output", None, "File to write; report.html in the folder unless given."
 )
+_RUN_STUDY = flags.DEFINE_bool(
+    "run_study",
+    False,
+    "Run the study of the file that sweep.json names, though it is not the file that "
+    "was launched.",
+)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -33,18 +39,21 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _write(folders: Sequence[str], output: str | None) -> int:
-    problem = ""
     path = Path(output) if output else Path(folders[0], "report.html")
     if len(folders) > 1:
         if output is None:
             return _refuse("several runs need --output=FILE.html")
-        report.write_comparison(folders, path)
+        problem = report.write_comparison(folders, path)
     elif report.is_sweep(folders[0]):
-        problem = report.write_sweep(folders[0], path)
+        problem = report.write_sweep(folders[0], path, run_study=_RUN_STUDY.value)
     else:
-        report.write(folders[0], path)
+        run = report.read_run(Path(folders[0]))
+        report.write_run(run, path)
+        problem = "\n".join(run.problems)
     print(path)
-    return _refuse(problem) if problem else 0
+    for line in problem.splitlines():
+        _refuse(line)
+    return 2 if problem else 0
 
 
 def _parse(arguments: Sequence[str]) -> list[str]:

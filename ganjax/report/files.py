@@ -14,6 +14,11 @@ from ganjax.report.markup import Markup, element
 from ganjax.study import Cell
 
 
+def encode(text: str) -> bytes:
+    """As UTF-8; what is no letter, in the name of a file, is shown by its number."""
+    return text.encode(errors="backslashreplace")
+
+
 class Files:
     """Writes into the folder that is named as the page and lies beside it."""
 
@@ -41,4 +46,4 @@ class Files:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows(rows)
-        return self.link(title, "csv", stream.getvalue().encode())
+        return self.link(title, "csv", encode(stream.getvalue()))

@@ -55,6 +55,7 @@ def _header(run: Run) -> Markup:
         element("h1", run.workdir.name, " ", badge(state)),
         _about(run.config),
         element("p", message, class_=f"message {colour(state)}") if message else "",
+        *(element("p", problem, class_="message failed") for problem in run.problems),
         element("dl", *facts, class_="facts"),
     )
 
@@ -103,7 +104,7 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
 
 def _evaluation(evaluation: Mapping[str, Any]) -> Iterator[Markup]:
     metrics = evaluation.get("metrics")
-    if not isinstance(metrics, Mapping) or not metrics:
+    if not metrics:
         yield missing("No evaluation yet: run with --mode=evaluate.")
         return
     cards = (
@@ -132,6 +133,9 @@ def _samples(run: Run) -> Iterator[Markup]:
 
 
 def _training(run: Run) -> Iterator[Markup]:
+    if not run.metrics:
+        yield missing("No metrics yet.")
+        return
     percent = 2 * 100 // RECORDS_PER_HALF_WINDOW
     yield element(
         "p",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +19,7 @@ from ganjax.report.document import grid, missing
 from ganjax.report.files import Files
 from ganjax.report.film import ENLARGED_BELOW
 from ganjax.report.markup import Markup, element
+from ganjax.report.sweeps import Sweep
 from ganjax.study import PALETTE, Cell, Figure, Run, Table
 
 _MAX_SVG = 400_000  # bytes; a larger figure is shown as pixels
@@ -32,12 +34,22 @@ class Study(NamedTuple):
     problem: str
 
 
-def draw_study(location: str, runs: Sequence[Run], files: Files) -> Study | None:
-    """Runs the study of an experiment file; None where the file defines none."""
+def draw_study(
+    sweep: Sweep, runs: Sequence[Run], files: Files, *, run_study: bool
+) -> Study | None:
+    """Runs the study of an experiment file; None where the file defines none.
+
+    A file that is not the one that was launched is left out, unless `run_study`.
+    """
+    location = sweep.experiment
     path = location.partition(":")[0]
     if not Path(path).is_file():
         sentence = f"There is no file {path} here, so that its study is not shown."
         return Study([missing(sentence)], "")
+    if not run_study and (doubt := _doubt(path, sweep)):
+        again = shlex.join(["python", "-m", "ganjax.report", str(sweep.folder)])
+        reason = f"{doubt}, so that its study is left out; to run it: {again}"
+        return Study([_problem(f"{reason} --run_study")], f"{reason} --run_study")
     parts: list[Markup] = []
     try:
         with study.style():
@@ -57,6 +69,17 @@ def draw_study(location: str, runs: Sequence[Run], files: Files) -> Study | None
         reason = f"{path}: study: {' '.join(str(error).split())}"
         return Study([*parts, _problem(reason)], reason)
     return Study(parts or [missing("The study gave nothing.")], "")
+
+
+def _doubt(path: str, sweep: Sweep) -> str:
+    """Why a file that `sweep.json` names is not run: who reads a page runs nothing."""
+    if not sweep.experiment_hash:
+        return f"sweep.json does not say what {path} was when it was launched"
+    if experiment.file_hash(path) != sweep.experiment_hash:
+        return f"{path} is not the file that was launched"
+    if Path(path).resolve().is_relative_to(sweep.folder.resolve()):
+        return f"{path} lies in the sweep folder, and may have come with it"
+    return ""
 
 
 def _problem(reason: str) -> Markup:

@@ -18,25 +18,27 @@ from ganjax.report.film import ENLARGED_BELOW
 from ganjax.report.markup import Markup, element, join
 from ganjax.report.overlays import POINTS, compared, make_overlays
 from ganjax.report.studies import draw_study
-from ganjax.report.sweeps import FINISHED, Entry, Sweep
+from ganjax.report.sweeps import FINISHED, UNREADABLE, Entry, Sweep
 from ganjax.report.tables import draw_groups, draw_runs, name_group
 from ganjax.report.versus import draw_differences, summarise
 from ganjax.study import last_step
 
 
 class Page(NamedTuple):
-    """A page, and what went wrong in the study in one line or ""."""
+    """A page, and what went wrong in the study or is damaged, a line for each."""
 
     html: str
-    problem: str
+    problems: list[str]
 
 
-def render(sweep: Sweep, path: Path) -> Page:
+def render(sweep: Sweep, path: Path, *, run_study: bool = False) -> Page:
     """The comparison page that will lie at `path`; writes the files beside it."""
     files = Files(path)
     comparison = compare(sweep.entries)
     runs = [e.run for e in sweep.entries if e.state == FINISHED and e.run is not None]
-    study = draw_study(sweep.experiment, runs, files) if sweep.experiment else None
+    study = None
+    if sweep.experiment:
+        study = draw_study(sweep, runs, files, run_study=run_study)
     drawn = [group for group in comparison.groups if group.place is not None]
     html = document(
         sweep.title,
@@ -55,7 +57,15 @@ def render(sweep: Sweep, path: Path) -> Page:
         ),
         footer=str(sweep.folder.resolve()),
     )
-    return Page(html, study.problem if study else "")
+    damaged = [problem for entry in sweep.entries for problem in _damage(entry)]
+    problems = [study.problem] if study and study.problem else []
+    return Page(html, [*problems, *damaged])
+
+
+def _damage(entry: Entry) -> Sequence[str]:
+    """What a run's files have that is wrong, a line for each."""
+    named = entry.run.problems if entry.run else ()
+    return named or ((entry.message,) if entry.state == UNREADABLE else ())
 
 
 def _header(sweep: Sweep, comparison: Comparison) -> Markup:

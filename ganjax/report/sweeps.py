@@ -6,17 +6,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ganjax import reading
+from ganjax.reading import RunError
 from ganjax.report import text
-from ganjax.study import Run, RunError, read_object, read_run
+from ganjax.study import Run, read_run
 
 FINISHED = "done"
+UNREADABLE = "unreadable"
 
 
 class Entry(NamedTuple):
     """One run of a comparison, perhaps only a planned one.
 
     `state` is that of its `status.json`, "missing" where it has not begun,
-    "unreadable" where its folder is broken. `run` is None where there is no metric yet.
+    "unreadable" where its folder is broken. `run` is None where there is none to read.
     """
 
     folder: Path
@@ -28,18 +31,22 @@ class Entry(NamedTuple):
 
 
 class Sweep(NamedTuple):
-    """What is compared; `experiment` is "" where no sweep names one."""
+    """What is compared; `experiment` is "" where no sweep names one.
+
+    `experiment_hash` is what `reading.file_hash` gave at the launch, or "".
+    """
 
     title: str
     folder: Path
     experiment: str
+    experiment_hash: str
     overrides: Sequence[str]
     entries: Sequence[Entry]
 
 
 def is_sweep(folder: str | Path) -> bool:
     """Whether a launcher wrote this folder."""
-    return Path(folder, "sweep.json").is_file()
+    return Path(folder, reading.SWEEP).is_file()
 
 
 def read_sweep(folder: Path) -> Sweep:
@@ -47,20 +54,19 @@ def read_sweep(folder: Path) -> Sweep:
 
     Raises `RunError` where `sweep.json` is not what the launcher writes.
     """
-    path = folder / "sweep.json"
-    plan = read_object(path)
-    try:
-        points = [
-            (folder / point["folder"], {**plan["common"], **point["config"]})
-            for point in plan["points"]
-        ]
-        experiment, overrides = str(plan["experiment"]), list(plan["overrides"])
-    except (KeyError, TypeError) as error:
-        raise RunError(f"{path}: not a sweep of ganjax, {error!r}") from error
-    if not points:
-        raise RunError(f"{path}: a sweep without points")
-    entries = [_read_entry(*point) for point in points]
-    return Sweep(folder.resolve().name, folder, experiment, overrides, entries)
+    plan = reading.read_sweep(folder)
+    entries = [
+        _read_entry(folder, point["folder"], {**plan["common"], **point["config"]})
+        for point in plan["points"]
+    ]
+    return Sweep(
+        folder.resolve().name,
+        folder,
+        plan["experiment"],
+        plan.get("experiment_hash", ""),
+        plan["overrides"],
+        entries,
+    )
 
 
 def read_runs(folders: Sequence[Path]) -> Sweep:
@@ -69,27 +75,29 @@ def read_runs(folders: Sequence[Path]) -> Sweep:
     for folder in folders:
         run = read_run(folder)
         flat = {key: value for key, value in text.flatten(run.config) if value != {}}
-        entries.append(_entry(folder, flat, run.status, run))
-    return Sweep(f"{len(folders)} runs", Path(), "", (), entries)
+        entries.append(_entry(folder, flat, run))
+    return Sweep(f"{len(folders)} runs", Path(), "", "", (), entries)
 
 
-def _read_entry(folder: Path, config: Mapping[str, Any]) -> Entry:
+def _read_entry(sweep: Path, name: str, config: Mapping[str, Any]) -> Entry:
+    folder = sweep / name
     try:
-        status = read_object(folder / "status.json")
-        run = read_run(folder) if (folder / "metrics.jsonl").is_file() else None
-    except RunError as error:
-        return Entry(folder, config, "unreadable", 0, str(error), None)
-    return _entry(folder, config, status, run)
+        reading.inside(sweep, name)
+        if not any((folder / x).exists() for x in ("config.json", "status.json")):
+            return Entry(folder, config, "missing", 0, "", None)
+        return _entry(folder, config, read_run(folder))
+    except (RunError, OSError) as error:
+        return Entry(folder, config, UNREADABLE, 0, str(error), None)
 
 
-def _entry(
-    folder: Path,
-    config: Mapping[str, Any],
-    status: Mapping[str, Any],
-    run: Run | None,
-) -> Entry:
-    state = str(status.get("state", "missing" if run is None else "unknown"))
-    message = str(status.get("message") or "")
-    if state == FINISHED and (run is None or not run.evaluation.get("metrics")):
-        state, message = "unreadable", "done, but without metrics or an evaluation"
-    return Entry(folder, config, state, int(status.get("step", 0)), message, run)
+def _entry(folder: Path, config: Mapping[str, Any], run: Run) -> Entry:
+    """A run that says it is done counts only with metrics and an evaluation."""
+    state, step = run.status.get("state", "unknown"), run.status.get("step", 0)
+    problems = list(run.problems)
+    if state == FINISHED and not (run.metrics and run.evaluation):
+        state = UNREADABLE
+        problems = problems or [f"{folder}: done, but without an evaluation"]
+    if not run.status and (folder / "status.json").exists():
+        state = UNREADABLE
+    message = "; ".join(filter(None, (run.status.get("message"), *problems)))
+    return Entry(folder, config, state, step, message, run)

@@ -68,6 +68,8 @@ def mean_and_sd(mean: float, sd: float) -> str:
 
 def duration(seconds: float) -> str:
     """A time span in its two largest units."""
+    if not math.isfinite(seconds):
+        return "unknown"
     if seconds < 60:
         return f"{seconds:.3g} s"
     minutes, rest = divmod(round(seconds), 60)

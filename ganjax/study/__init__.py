@@ -17,13 +17,13 @@
 returns or yields on the page, in order.
 """
 
+from ganjax.reading import RunError, read_object
 from ganjax.study.items import Cell, Figure, Table, check
 from ganjax.study.plots import PALETTE, plot, side_by_side, style
 from ganjax.study.runs import (
     Floats,
     Metrics,
     Run,
-    RunError,
     curve,
     group_by,
     last_step,
@@ -31,7 +31,6 @@ from ganjax.study.runs import (
     measure,
     newest_pictures,
     picture,
-    read_object,
     read_run,
     samples,
     setting,

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ganjax import record
+from ganjax import reading, record
+from ganjax.reading import RunError
 
+T = TypeVar("T")
 Floats = NDArray[np.float64]
 Metrics = Mapping[str, tuple[Floats, Floats]]  # name -> (steps, values)
 
@@ -20,12 +22,11 @@ _SAMPLE = re.compile(r"(?P<name>.+)_(?P<step>\d{8,})\.png")
 _FIRST = ("sample", "reconstruction")  # the pictures that a run is known by
 
 
-class RunError(ValueError):
-    """A folder cannot be read as a run; the message names it and what is missing."""
-
-
 class Run(NamedTuple):
-    """What a run folder holds; a file that is not there gives an empty mapping."""
+    """What a run folder holds; a file that is not there gives an empty mapping.
+
+    So does one that is damaged, and `problems` has a line that names it.
+    """
 
     workdir: Path
     config: Mapping[str, Any]  # nested, every resolved key
@@ -34,61 +35,69 @@ class Run(NamedTuple):
     evaluation: Mapping[str, Any]  # step, samples, metrics
     metrics: Metrics
     samples: Mapping[str, list[tuple[int, Path]]]  # name -> (step, picture), steps rise
+    classes: tuple[str, ...] = ()  # names, by label
+    problems: tuple[str, ...] = ()
 
 
 def read_run(workdir: Path) -> Run:
     """Reads a run folder.
 
-    Raises `RunError` where config or metrics are missing, or a file is damaged.
+    Raises `RunError` where there is none, or its config is missing or damaged.
     """
     if not workdir.is_dir():
         raise RunError(f"{workdir}: there is no such folder")
-    if not (workdir / "config.json").is_file():
+    if not (workdir / "config.json").exists():
         raise RunError(f"{workdir}: not a run folder, config.json is missing")
-    if not (workdir / "metrics.jsonl").is_file():
-        raise RunError(f"{workdir}: no metrics yet, metrics.jsonl is missing")
-    try:
-        metrics = {
-            name: (steps.astype(float), values.astype(float))
-            for name, (steps, values) in record.read_metrics(workdir).items()
-        }
-    except (TypeError, ValueError) as error:
-        raise RunError(f"{workdir / 'metrics.jsonl'}: damaged, {error}") from error
-    if not metrics:
-        raise RunError(f"{workdir}: no metrics yet, metrics.jsonl holds no record")
-    evaluation = read_object(workdir / "evaluation.json")
-    if not isinstance(evaluation.get("metrics", {}), Mapping):
-        raise RunError(f"{workdir / 'evaluation.json'}: metrics is no JSON object")
+    config = reading.read_config(workdir)
+    problems: list[str] = []
+    nothing: Mapping[str, Any] = {}
+
+    def whole(read: Callable[[Path], T], path: Path, instead: T) -> T:
+        try:
+            return read(path)
+        except RunError as error:
+            problems.append(str(error))
+            return instead
+
+    status = whole(reading.read_status, workdir, nothing)
     return Run(
         workdir=workdir.resolve(),
-        config=read_object(workdir / "config.json"),
-        environment=read_object(workdir / "environment.json"),
-        status=read_object(workdir / "status.json"),
-        evaluation=evaluation,
-        metrics=_with_speed(metrics),
+        config=config,
+        environment=whole(
+            reading.read_object, workdir / "environment.json", nothing
+        ),
+        status=status,
+        evaluation=whole(reading.read_evaluation, workdir, nothing),
+        metrics=_with_speed(_read_metrics(workdir, status, problems)),
         samples=_find_samples(workdir / "samples"),
+        classes=whole(reading.read_class_names, workdir, ()),
+        problems=tuple(problems),
     )
 
 
-def read_object(path: Path) -> Mapping[str, Any]:
-    """Reads a JSON object; no such file gives an empty one.
-
-    Raises `RunError` where the file holds anything else.
-    """
+def _read_metrics(
+    workdir: Path, status: Mapping[str, Any], problems: list[str]
+) -> Metrics:
+    """The metrics; a run that is not done need not have any yet."""
+    path = workdir / "metrics.jsonl"
     try:
-        found = record.read_json(path)
-    except (FileNotFoundError, NotADirectoryError):
+        records, damaged = record.read_records(workdir)
+    except OSError as error:
+        problems.append(f"{path}: {error.strerror or error}")
         return {}
-    except ValueError as error:
-        raise RunError(f"{path}: not JSON, {error}") from error
-    if not isinstance(found, dict):
-        raise RunError(f"{path}: a JSON object is expected, not {type(found).__name__}")
-    return found
+    if damaged:
+        problems.append(record.describe_damage(workdir, damaged))
+    elif not records and status.get("state") == "done":
+        problems.append(f"{path}: holds no record of a run that is done")
+    return {
+        name: (steps.astype(float), values)
+        for name, (steps, values) in record.series(records).items()
+    }
 
 
 def last_step(run: Run) -> int:
-    """The newest step of which the run has a metric."""
-    return max(int(steps[-1]) for steps, _ in run.metrics.values())
+    """The newest step of which the run has a metric, 0 before."""
+    return max((int(steps[-1]) for steps, _ in run.metrics.values()), default=0)
 
 
 def setting(run: Run, key: str) -> Any:
@@ -224,7 +233,7 @@ def _with_speed(metrics: Metrics) -> Metrics:
 def _find_samples(folder: Path) -> dict[str, list[tuple[int, Path]]]:
     found: dict[str, list[tuple[int, Path]]] = {}
     for path in folder.glob("*.png"):
-        if match := _SAMPLE.fullmatch(path.name):
+        if (match := _SAMPLE.fullmatch(path.name)) and path.is_file():
             found.setdefault(match["name"], []).append((int(match["step"]), path))
     return {name: sorted(found[name]) for name in sorted(found, key=_sample_order)}
 
