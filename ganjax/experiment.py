@@ -15,6 +15,7 @@ import runpy
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from os.path import isfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -106,7 +107,7 @@ def file_hash(location: str) -> str:
     in it.
     """
     path = Path(location.partition(":")[0])
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if isfile(path) else ""
 
 
 def join_args(location: str, arg: str) -> str:

@@ -75,7 +75,9 @@ def read_sweep(folder: Path) -> Mapping[str, Any]:
         raise RunError(f"{path}: there is no such file")
     found = _read(path, _SWEEP, optional=_EXPERIMENT_HASH)
     for index, point in enumerate(found["points"]):
-        _check(f"{path}: point {index}", point, _POINT)
+        where = f"{path}: point {index}"
+        _check(where, point, _POINT)
+        _check_values(where, {**found["common"], **point["config"]}, _CONFIG)
     folders = [point["folder"] for point in found["points"]]
     if len(set(folders)) < len(folders):
         raise RunError(f"{path}: damaged, two points have one folder")
@@ -96,16 +98,21 @@ def _read(
     """An object in which these keys are as they must be, and some others if there."""
     found = read_object(path)
     if found or path.exists():
-        there = {key: rule for key, rule in (optional or {}).items() if key in found}
-        _check(str(path), found, {**shape, **there})
+        _check(str(path), found, shape)
+        _check_values(str(path), found, optional or {})
     return found
 
 
 def _check(where: str, found: Mapping[str, Any], shape: _Shape) -> None:
-    for key, (is_right, what) in shape.items():
+    for key in shape:
         if key not in found:
             raise RunError(f"{where}: damaged, {key} is missing")
-        if not is_right(found[key]):
+    _check_values(where, found, shape)
+
+
+def _check_values(where: str, found: Mapping[str, Any], shape: _Shape) -> None:
+    for key, (is_right, what) in shape.items():
+        if key in found and not is_right(found[key]):
             value = reprlib.repr(found[key])
             raise RunError(f"{where}: damaged, {key} must be {what}, not {value}")
 

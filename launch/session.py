@@ -128,7 +128,7 @@ def write_report(folder: Path, *, run_study: bool = False) -> int:
 
 
 def _view(folder: Path, sweep: Sweep, entry: Entry) -> View:
-    steps = (sweep.common | entry.config)["steps"]
+    steps = (sweep.common | entry.config).get("steps", 0)
     return look(folder / entry.folder, steps)
 
 

@@ -17,7 +17,7 @@ LEAVES = {
 JAX_FREE = {
     *("__init__", "config", "validation", "consistency", "schema", "stopping"),
     *("record", "events", "progress", "draw", "report"),
-    *("experiment", "command", "devices", "measures", "peers", "study"),
+    *("experiment", "command", "devices", "measures", "peers", "reading", "study"),
 }
 BELOW_BUILD = SHARED | LEAVES | JAX_FREE | {"objectives", "step", "parallel"}
 BELOW_TRAIN = BELOW_BUILD | {
@@ -48,7 +48,7 @@ RULES: dict[str, set[str]] = {
     "main": {"command", "config", "devices", "peers", "validation"},
     "copy_experiments": {"command"},
     "experiments": {"config", "study"},
-    "launch": {"command", "config", "experiment", "measures", "record"},
+    "launch": {"command", "config", "experiment", "measures", "reading", "record"},
 }
 # And what it may import besides, inside a function.
 LATE = {"main": {"train"}, "experiments": BELOW_TRAIN}

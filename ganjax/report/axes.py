@@ -26,7 +26,8 @@ class Axis(NamedTuple):
 def fraction(axis: Axis, values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Where values lie on the axis, from 0 at `low` to 1 at `high`."""
     if axis.is_log:
-        return np.log(values / axis.low) / np.log(axis.high / axis.low)
+        low, high = np.log(axis.low), np.log(axis.high)
+        return (np.log(values) - low) / (high - low)
     return (values - axis.low) / (axis.high - axis.low)
 
 

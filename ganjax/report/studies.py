@@ -7,6 +7,7 @@ import io
 import re
 import shlex
 from collections.abc import Iterator, Sequence
+from os.path import isfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -43,7 +44,7 @@ def draw_study(
     """
     location = sweep.experiment
     path = location.partition(":")[0]
-    if not Path(path).is_file():
+    if not isfile(path):
         sentence = f"There is no file {path} here, so that its study is not shown."
         return Study([missing(sentence)], "")
     if not run_study and (doubt := _doubt(path, sweep)):

@@ -133,8 +133,9 @@ def mean_and_sd(values: Iterable[float]) -> tuple[float, float]:
     numbers = np.array(list(values), float)
     if not len(numbers):
         raise ValueError("the mean of no values")
-    sd = float(numbers.std(ddof=1)) if len(numbers) > 1 else float("nan")
-    return float(numbers.mean()), sd
+    with np.errstate(over="ignore", invalid="ignore"):
+        sd = float(numbers.std(ddof=1)) if len(numbers) > 1 else float("nan")
+        return float(numbers.mean()), sd
 
 
 def measure(run: Run, name: str) -> float:
