@@ -152,9 +152,7 @@ _COUNTS: _Shape = {"step": _COUNT, "samples": _COUNT}
 _STATUS: _Shape = {"state": _TEXT, "step": _COUNT, "steps": _COUNT, "message": _TEXT}
 _EVALUATION: _Shape = {"metrics": (_are_numbers, "an object of numbers")}
 _CONFIG: _Shape = {"seed": _COUNT, "steps": _COUNT}
-_DATA: _Shape = {
-    "classes": (lambda x: x is None or _are_texts(x), "a list of strings")
-}
+_DATA: _Shape = {"classes": (lambda x: x is None or _are_texts(x), "a list of strings")}
 _EXPERIMENT_HASH: _Shape = {"experiment_hash": _TEXT}
 _SWEEP: _Shape = {
     "experiment": _TEXT,

@@ -63,9 +63,7 @@ def read_run(workdir: Path) -> Run:
     return Run(
         workdir=workdir.resolve(),
         config=config,
-        environment=whole(
-            reading.read_object, workdir / "environment.json", nothing
-        ),
+        environment=whole(reading.read_object, workdir / "environment.json", nothing),
         status=status,
         evaluation=whole(reading.read_evaluation, workdir, nothing),
         metrics=_with_speed(_read_metrics(workdir, status, problems)),
