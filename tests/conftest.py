@@ -7,7 +7,9 @@ only where the system lacks what it needs.
 import gc
 import os
 import resource
+import shutil
 import sys
+import tempfile
 
 import processes
 import pytest
@@ -20,6 +22,16 @@ os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {virtual(8)}"
 processes.prepare()
 
 
+def pytest_configure(config):
+    """Programs are compiled once for all workers and all processes that tests start."""
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        folder = tempfile.mkdtemp(prefix="ganjax-tests-")
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = folder
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
+
+
 @pytest.fixture(autouse=True)
 def _processes_end():
     """Ends all that a test started, also where it failed or ran out of time."""
@@ -29,11 +41,23 @@ def _processes_end():
         processes.end_all()
 
 
+# Compiled in half the time, as what these compare are parts and pictures. Bits, and
+# numbers at their limits, are tested of programs as they are compiled for use.
+UNOPTIMIZED = (
+    *("augment", "corrections", "data", "dcgan", "dirac", "energy", "games"),
+    *("halfway", "maxout", "networks", "parallel", "parzen", "penalties", "pictures"),
+    *("supervised", "theory", "toy_networks", "variational", "variational_games"),
+)
+
+
 @pytest.fixture(scope="module", autouse=True)
-def _programs_end():
+def _programs_end(request):
     """Drops what a file compiled: thousands of programs are gigabytes."""
+    if request.module.__name__.removeprefix("test_") in UNOPTIMIZED:
+        sys.modules["jax"].config.update("jax_disable_most_optimizations", True)
     yield
     if "jax" in sys.modules:
+        sys.modules["jax"].config.update("jax_disable_most_optimizations", False)
         sys.modules["jax"].clear_caches()
         gc.collect()
 
