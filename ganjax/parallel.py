@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from ganjax.reorder import reorder
 from ganjax.state import TrainState
 from ganjax.step import Step
 from ganjax.types import Terms, Tree
@@ -47,10 +48,12 @@ def _scan(step: Step, count: int) -> Step:
 
 
 def _advance(
-    step: Step, spread: Callable[[Step], Step] = lambda steps: steps
+    step: Step, device: jax.Device, spread: Callable[[Step], Step] = lambda steps: steps
 ) -> Advance:
     # A jitted step is traced once, whatever the lengths of the scans around it.
     step = jax.jit(step)
+    if device.platform == "cpu":
+        step = jax.jit(reorder(step))
 
     def advance(
         state: TrainState, numbers: Tree, data: Tree, count: int
@@ -69,7 +72,7 @@ def jit_layout(device: jax.Device) -> Layout:
     return Layout(
         axis_name=None,
         compile=lambda step: jax.jit(
-            _advance(step), static_argnums=3, donate_argnums=0
+            _advance(step, device), static_argnums=3, donate_argnums=0
         ),
         place=place,
         place_data=place,
@@ -86,7 +89,7 @@ def pmap_layout(devices: Sequence[jax.Device]) -> Layout:
 
     def compile(step: Step) -> Advance:
         return jax.pmap(
-            _advance(step),
+            _advance(step, devices[0]),
             axis_name=AXIS,
             in_axes=(0, None, None),
             out_axes=(0, None),
@@ -126,7 +129,7 @@ def shard_map_layout(devices: Sequence[jax.Device]) -> Layout:
     return Layout(
         axis_name=AXIS,
         compile=lambda step: jax.jit(
-            _advance(step, spread), static_argnums=3, donate_argnums=0
+            _advance(step, devices[0], spread), static_argnums=3, donate_argnums=0
         ),
         place=place,
         place_data=place,

@@ -83,9 +83,10 @@ def _plain(lhs: Array, rhs: Array, how: _How, order: tuple[str, str, str]) -> Ar
     return lax.conv_general_dilated(lhs, rhs, *how, order)
 
 
-def _canonical(lhs: Array, rhs: Array, how: _How, *, exchange: bool = False) -> Array:
+def canonical(lhs: Array, rhs: Array, how: _How, *, exchange: bool = False) -> Array:
     """The convolution of lhs by rhs, by the same sums in exchanged roles if need be.
 
+    NHWC, HWIO -> NHWC; `how` is strides, padding and the dilations of lhs and of rhs.
     XLA itself exchanges them where rhs is the larger image, and leaves the order.
     """
     if math.prod(rhs.shape[:2]) <= math.prod(lhs.shape[1:3]) and not exchange:
@@ -102,7 +103,7 @@ def _canonical(lhs: Array, rhs: Array, how: _How, *, exchange: bool = False) -> 
 def _cpu_transpose(at: _Geometry, y: Array, k: Array) -> Array:
     turned = jnp.flip(k, (0, 1)).mT
     values = (y.size // y.shape[3]) * (k.size // k.shape[3])
-    part = partial(_canonical, rhs=turned, how=at.transpose)
+    part = partial(canonical, rhs=turned, how=at.transpose)
     parts = _in_parts(part, values, _LEAST_VALUES, y)
     return parts.reshape(-1, *parts.shape[2:])
 
@@ -117,7 +118,7 @@ def _cpu_weights(at: _Geometry, x: Array, y: Array) -> Array:
 
     def part(x: Array, y: Array) -> Array:
         x, y = x.transpose(3, 1, 2, 0), y.transpose(1, 2, 0, 3)
-        k = _canonical(x, y, at.weights, exchange=exchange)
+        k = canonical(x, y, at.weights, exchange=exchange)
         return k.transpose(1, 2, 0, 3)
 
     positions = y.size // y.shape[3]
@@ -142,7 +143,7 @@ def _bilinear(cpu: _Map, other: _Map, rule: Callable[..., Any]) -> _Map:
 
 
 _convolve: _Map = _bilinear(
-    lambda at, x, k: _canonical(x, k, at.convolve),
+    lambda at, x, k: canonical(x, k, at.convolve),
     lambda at, x, k: _plain(x, k, at.convolve, _CANONICAL),
     lambda at, xk, y: (_transpose(at, y, xk[1]), _weights(at, xk[0], y)),
 )
