@@ -226,9 +226,9 @@ def flow_at(config: Mapping[str, Any], points: np.ndarray) -> np.ndarray:
 
     from ganjax.build import build_experiment
     from ganjax.step import make_field
-    from ganjax.validation import validate
+    from ganjax.validation import revalidate
 
-    experiment = build_experiment(validate(ConfigDict(config)))
+    experiment = build_experiment(revalidate(config))
     parts, state, source = experiment.parts, experiment.init(), experiment.source
     index = jnp.arange(experiment.batch_size)
     batch = source.batch(source.arrays, jax.random.key(0), 0, 0, index)

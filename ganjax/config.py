@@ -78,9 +78,15 @@ def load(location: str, overrides: Sequence[str] = ()) -> ConfigDict:
         of the config or cannot be read as that key's type.
     """
     config = _get_config(location)
+    override(config, overrides, location)
+    return config
+
+
+def override(config: ConfigDict, overrides: Sequence[str], location: str) -> None:
+    """Sets values of the config that `location` gave; else as `load`."""
     values = flatten(config.to_dict())
-    for override in overrides:
-        key, equals, text = override.partition("=")
+    for words in overrides:
+        key, equals, text = words.partition("=")
         if not equals:
             raise ConfigError(f"--config.{key}: write --config.{key}=VALUE")
         at, _, last = key.rpartition(".")
@@ -94,7 +100,6 @@ def load(location: str, overrides: Sequence[str] = ()) -> ConfigDict:
             raise ConfigError(f"--config.{key}: {_no_such_key(key, values, location)}")
         holder = config[at] if at else config
         holder[last] = _read(f"--config.{key}", text, holder.get_type(last))
-    return config
 
 
 def _get_config(location: str) -> ConfigDict:

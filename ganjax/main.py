@@ -1,6 +1,7 @@
 """Trains, evaluates or samples one run of an experiment.
 
 python -m ganjax.main --config=FILE.py[:ARGUMENT] --workdir=RUN [--config.KEY=VALUE ...]
+python -m ganjax.main --mode=evaluate|sample --workdir=RUN
 
 Exit codes: 0 done; 2 bad usage, config or data; 3 diverged; 75 stopped after saving,
 run the same command again to resume; 1 a bug.
@@ -14,6 +15,7 @@ from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from absl import app, flags
 
@@ -21,6 +23,7 @@ from ganjax import peers
 from ganjax.command import fail, parse, quiet
 from ganjax.config import ConfigError, flatten, load
 from ganjax.devices import be_patient
+from ganjax.stored import read_config
 from ganjax.validation import validate
 
 _CONFIG = flags.DEFINE_string(
@@ -37,7 +40,31 @@ _MODE = flags.DEFINE_enum(
     "train",
     ["train", "evaluate", "sample", "check"],
     "train: train or resume; evaluate: write evaluation.json; sample: write "
-    "samples/final.npz and a picture; check: check the config and stop.",
+    "samples/final.npz and a picture; check: check the config and stop. To evaluate "
+    "and to sample need --workdir alone.",
+)
+_NUMBER = flags.DEFINE_integer(
+    "number", None, "With --mode=sample: how many samples.", lower_bound=1
+)
+_SEED = flags.DEFINE_integer(
+    "seed",
+    None,
+    "With --mode=sample: of the latents, in place of the run's.",
+    lower_bound=0,
+    upper_bound=2**32 - 1,
+)
+_LABEL = flags.DEFINE_list(
+    "label",
+    None,
+    "With --mode=sample: classes by number or name, separated by commas, which take "
+    "turns.",
+)
+_TRUNCATION = flags.DEFINE_float(
+    "truncation",
+    None,
+    "With --mode=sample: each normal latent is drawn within [-t, t].",
+    lower_bound=1e-3,
+    upper_bound=10.0,
 )
 _COORDINATOR = flags.DEFINE_string(
     "coordinator_address", None, "host:port of process 0, for several processes."
@@ -56,6 +83,8 @@ _POINTS = flags.DEFINE_string(
     'with a list of {"config": FILE.py:ARGUMENT, "overrides": ["KEY=VALUE"]}. Prints '
     "the flat config of each, a line of JSON.",
 )
+
+_CHOICES = (_NUMBER, _SEED, _LABEL, _TRUNCATION)
 
 _fail = partial(fail, "ganjax")
 
@@ -77,9 +106,8 @@ def _main(argv: Sequence[str]) -> None:
         if _POINTS.value:
             _check_points(_POINTS.value)
             return
-        if not _CONFIG.value:
-            _fail("--config is missing; write --config=experiments/ring.py")
-        config = validate(load(_CONFIG.value, _overrides))
+        _check_flags()
+        config = _read_config()
         if _MODE.value == "check":
             print(f"{_CONFIG.value}: good")
             return
@@ -89,10 +117,36 @@ def _main(argv: Sequence[str]) -> None:
         from ganjax import train
 
         folder = Path(_WORKDIR.value)
-        work = partial(train.run, config, folder, _MODE.value)
+        work = partial(train.run, config, folder, _MODE.value, _choice())
         sys.exit(_together(work, folder) if _is_one_of_several() else work())
     except ConfigError as error:
         _fail(error)
+
+
+def _check_flags() -> None:
+    """Refuses flags that the mode does not read."""
+    if _MODE.value == "sample":
+        return
+    for flag in _CHOICES:
+        if flag.value is not None:
+            hint = "; a run's is --config.seed" if flag is _SEED else ""
+            _fail(f"--{flag.name} goes with --mode=sample{hint}")
+
+
+def _read_config() -> dict[str, Any]:
+    """Of the experiment file; to look at a run, its folder knows it too."""
+    if _CONFIG.value:
+        return validate(load(_CONFIG.value, _overrides))
+    if _MODE.value not in ("evaluate", "sample"):
+        _fail("--config is missing; write --config=experiments/ring.py")
+    if not _WORKDIR.value:
+        _fail("--workdir is missing; write --workdir=runs/NAME")
+    return read_config(Path(_WORKDIR.value), _overrides)
+
+
+def _choice() -> dict[str, Any]:
+    """What was said of the samples to draw."""
+    return {flag.name: flag.value for flag in _CHOICES if flag.value is not None}
 
 
 def _is_one_of_several() -> bool:

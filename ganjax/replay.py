@@ -7,9 +7,8 @@ import jax
 import jax.numpy as jnp
 
 from ganjax.build import Experiment, build_experiment
-from ganjax.config import ConfigDict
 from ganjax.state import TrainState
-from ganjax.validation import validate
+from ganjax.validation import revalidate
 
 
 def replay(config: Mapping[str, Any], every: int) -> tuple[Experiment, TrainState]:
@@ -29,7 +28,7 @@ def replay(config: Mapping[str, Any], every: int) -> tuple[Experiment, TrainStat
     """
     if config["steps"] % every:
         raise ValueError(f"every = {every} must divide {config['steps']} steps")
-    experiment = build_experiment(validate(ConfigDict(config)))
+    experiment = build_experiment(revalidate(config))
     step, numbers = experiment.make_step(None), experiment.numbers
     arrays = experiment.source.arrays
 

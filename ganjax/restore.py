@@ -8,9 +8,9 @@ import jax
 
 from ganjax.build import Experiment, build_experiment
 from ganjax.checkpoint import Checkpoints
-from ganjax.config import ConfigDict, ConfigError
+from ganjax.config import ConfigError
 from ganjax.state import TrainState
-from ganjax.validation import validate
+from ganjax.validation import revalidate
 
 
 def restore(
@@ -29,7 +29,8 @@ def restore(
     missing = ConfigError(f"{folder} has no checkpoint yet; train first")
     if not (folder / "checkpoints").is_dir():
         raise missing  # before reading makes one
-    experiment = build_experiment(validate(ConfigDict(config)))
+    config = revalidate(config)
+    experiment = build_experiment(config)
     with Checkpoints(folder / "checkpoints", keep=config["record"]["keep"]) as saved:
         restored = saved.restore(jax.eval_shape(experiment.init))
     if restored is None:

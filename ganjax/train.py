@@ -22,6 +22,7 @@ from ganjax.peers import Peers
 from ganjax.record import read_json, write_json, write_status
 from ganjax.report import RunError
 from ganjax.restore import restore
+from ganjax.sampling import Choice, write_choice
 from ganjax.state import TrainState
 from ganjax.stopping import StopRequest
 from ganjax.validation import check_resumable
@@ -66,13 +67,14 @@ def write_preempted(folder: Path, message: str) -> None:
         write_status(folder, state=state, step=step, steps=steps, message=message)
 
 
-def run(config: Config, folder: Path, mode: str) -> int:
+def run(config: Config, folder: Path, mode: str, choice: Mapping[str, Any] = {}) -> int:
     """Trains, evaluates or samples a run, and returns the exit code.
 
     Args:
       config: validated.
       folder: of the run; training makes it, or resumes what it finds there.
       mode: "train", "evaluate" or "sample".
+      choice: of samples, fields of a `Choice`; else as at the end of a training.
 
     Raises:
       ConfigError: the folder belongs to another run, has nothing to look at, or cannot
@@ -84,7 +86,10 @@ def run(config: Config, folder: Path, mode: str) -> int:
             _check_folder(config, folder, mode)
         if mode == "train":
             return _train(config, folder)
-        _look(config, folder, (_WRITERS[mode],))
+        write = _write_samples if mode == "sample" else write_evaluation
+        if choice:
+            write = partial(write_choice, choice=Choice(**choice))
+        _look(config, folder, (write,))
         if jax.process_index() == 0:
             write_report(folder)
         return EXIT_CODES["done"]
@@ -138,9 +143,6 @@ def _write_samples(
             f"--mode=sample: the game {config['game']['name']} makes no samples"
         )
     write_samples(config, folder, evaluator, step, state)
-
-
-_WRITERS = {"evaluate": write_evaluation, "sample": _write_samples}
 
 
 class _Chunk(NamedTuple):

@@ -8,6 +8,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from ganjax import schema
+from ganjax.completion import completed
 from ganjax.config import KINDS, ConfigError, flatten, keys_of
 from ganjax.consistency import check_consistent
 from ganjax.schema import Key
@@ -68,6 +69,11 @@ def validate(config: ConfigDict) -> dict[str, Any]:
     }
     check_consistent(checked)
     return checked
+
+
+def revalidate(config: Mapping[str, Any]) -> dict[str, Any]:
+    """`validate`, of a config as a run's `config.json` has it, however old."""
+    return validate(ConfigDict(completed(config)))
 
 
 def _check_section(at: str, values: Any) -> None:
@@ -215,10 +221,12 @@ def numbers(config: Mapping[str, Any]) -> dict[str, Any]:
 def check_resumable(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     """Checks that a run begun with config `old` may go on with `new`.
 
+    A key that the schema has gained since `old` was written had its default there.
+
     Raises:
       ConfigError: names the keys whose change would make it another run.
     """
-    before, after = flatten(old), flatten(new)
+    before, after = flatten(completed(old)), flatten(new)
     scheduled = any("_schedule." in key for key in after)
     changed = []
     for key in sorted(before.keys() | after.keys()):

@@ -16,12 +16,13 @@ LEAVES = {
 }
 JAX_FREE = {
     *("__init__", "config", "validation", "consistency", "schema", "stopping"),
+    *("completion", "stored"),
     *("record", "events", "progress", "draw", "report"),
     *("experiment", "command", "devices", "measures", "peers", "reading", "study"),
 }
 BELOW_BUILD = SHARED | LEAVES | JAX_FREE | {"objectives", "step", "parallel"}
 BELOW_TRAIN = BELOW_BUILD | {
-    *("build", "evaluate", "journal", "pictures", "replay", "restore"),
+    *("build", "evaluate", "journal", "pictures", "replay", "restore", "sampling"),
 }
 
 # What a room may import of ganjax besides itself; `experiments/` is a room too.
@@ -38,15 +39,16 @@ RULES: dict[str, set[str]] = {
     "build": BELOW_BUILD,
     "evaluate": SHARED | LEAVES | {"build"},
     "pictures": SHARED | {"evaluate", "draw", "state"},
-    "replay": SHARED | {"build", "config", "state", "validation"},
+    "replay": SHARED | {"build", "state", "validation"},
     "restore": SHARED | {"build", "checkpoint", "config", "state", "validation"},
     "journal": SHARED
     | {"evaluate", "measures", "pictures", "record", "progress", "draw", "report"}
     | {"state"},
+    "sampling": SHARED | {"config", "evaluate", "draw", "record", "state"},
     "reference": {"augment", "config", "corrections", "losses", "objectives"}
     | {"penalties", "schema", "study", "validation"},
     "train": BELOW_TRAIN,
-    "main": {"command", "config", "devices", "peers", "validation"},
+    "main": {"command", "config", "devices", "peers", "stored", "validation"},
     "copy_experiments": {"command"},
     "experiments": {"config", "study"},
     "launch": {"command", "config", "experiment", "measures", "reading", "record"},
@@ -59,7 +61,7 @@ ONLY_IN = {
     "flax": {"networks"},
     "orbax": {"checkpoint"},
     "tensorboardX": {"events"},
-    "ml_collections": {"config", "validation"},
+    "ml_collections": {"config", "stored", "validation"},
 }
 
 
@@ -139,7 +141,11 @@ def test_module_keeps_the_import_rule(path):
         ("launch/x.py", "from ganjax.report import write", "ganjax.report; launch"),
         ("ganjax/step.py", "import flax.linen as nn", "only ['networks'] may"),
         ("ganjax/state.py", "from orbax import checkpoint", "only ['checkpoint'] may"),
-        ("ganjax/build.py", "import ml_collections", "['config', 'validation'] may"),
+        (
+            "ganjax/build.py",
+            "import ml_collections",
+            "['config', 'stored', 'validation'] may",
+        ),
         ("experiments/x.py", "from ganjax.losses import hinge", "ganjax.losses"),
         ("experiments/x.py", "import jax", "experiments is free of jax"),
     ],

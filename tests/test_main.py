@@ -114,6 +114,16 @@ def test_check_of_a_good_config(ganjax, tmp_path, location, arguments):
             ("--config=experiment.py", "--config.objective.name=hinge"),
             "as the experiment's argument, such as --config=experiment.py:hinge",
         ),
+        (("--mode=sample",), "--workdir is missing; write --workdir=runs/NAME"),
+        (
+            ("--config=experiment.py", "--seed=3"),
+            "--seed goes with --mode=sample; a run's is --config.seed",
+        ),
+        (
+            ("--mode=evaluate", "--workdir=run", "--number=3"),
+            "--number goes with --mode=sample",
+        ),
+        (("--mode=sample", "--number=0"), "flag --number=0: 0 is not a positive"),
         (("--num_processes=0",), "flag --num_processes=0: 0 is not a positive"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
@@ -199,6 +209,7 @@ def test_broken_experiment(ganjax, tmp_path, source, words):
         ("foreign", "train", "foreign exists and is not a run folder"),
         ("foreign", "evaluate", "foreign is not a run folder; train first"),
         ("nothing", "sample", "nothing is not a run folder; train first"),
+        ("foreign", "look", "foreign is not a run folder; train first"),
         ("experiment.py", "train", "experiment.py exists and is not a run folder"),
         ("experiment.py/run", "train", "Not a directory: 'experiment.py/run'"),
     ],
@@ -206,7 +217,10 @@ def test_broken_experiment(ganjax, tmp_path, source, words):
 def test_folder_that_holds_no_run(ganjax, tmp_path, folder, mode, words):
     (tmp_path / "foreign").mkdir()
     (tmp_path / "foreign/notes.txt").write_text("mine")
-    done = ganjax("--config=experiment.py", f"--workdir={folder}", f"--mode={mode}")
+    flags = ("--config=experiment.py", f"--mode={mode}")
+    if mode == "look":
+        flags = ("--mode=evaluate",)
+    done = ganjax(f"--workdir={folder}", *flags)
     assert_refused(done, words)
     assert done.stderr.startswith("ganjax: error: --workdir: ")
     paths = [path.relative_to(tmp_path) for path in tmp_path.rglob("*")]

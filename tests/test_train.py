@@ -73,7 +73,8 @@ def home(tmp_path_factory):
 
 
 def start(home, workdir, *flags, experiment="tiny.py", environment=ENVIRONMENT):
-    command = [sys.executable, "-m", "ganjax.main", f"--config={experiment}"]
+    named = [f"--config={experiment}"] if experiment else []
+    command = [sys.executable, "-m", "ganjax.main", *named]
     return subprocess.Popen(
         [*command, f"--workdir={workdir}", *flags],
         cwd=home,
@@ -200,12 +201,19 @@ def test_another_config_is_refused_and_harmless_keys_are_not(home, whole):
     assert np.load(home / whole / "samples/final.npz")["samples"].shape == (30, 2)
 
 
-def test_looking_again_changes_nothing(home, whole):
+def test_looking_needs_the_folder_alone(home, whole):
     evaluation = home / whole / "evaluation.json"
-    before = read_json(evaluation)
+    before, config = read_json(evaluation), (home / whole / "config.json").read_bytes()
     evaluation.unlink()
-    assert run(home, whole, "--mode=evaluate")[0] == 0
+    assert run(home, whole, "--mode=evaluate", experiment=None)[0] == 0
     assert read_json(evaluation) == before
+    flags = ("--mode=sample", "--number=1", "--seed=5")
+    code, output, errors = run(home, whole, *flags, experiment=None)
+    assert code == 0, errors
+    assert "drawn-number1-seed5.npz: samples [1, 2] of step 600" in output
+    drawn = np.load(home / whole / "samples/drawn-number1-seed5.npz")
+    assert drawn["samples"].shape == (1, 2)
+    assert (home / whole / "config.json").read_bytes() == config
 
 
 def test_divergence_keeps_the_last_good_checkpoint(home):

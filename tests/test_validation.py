@@ -21,7 +21,7 @@ from ganjax.config import (
     schedule,
     section,
 )
-from ganjax.validation import check_resumable, numbers, validate
+from ganjax.validation import check_resumable, numbers, revalidate, validate
 
 EXPERIMENTS = sorted((Path(__file__).parents[1] / "experiments").glob("*.py"))
 NAN, INF = float("nan"), float("inf")
@@ -616,9 +616,34 @@ def test_all_changes_are_named():
 
 
 def test_config_of_another_program_is_not_resumed():
-    refuses(
-        "steps was None, is 10000", check_resumable, {"vocab_size": 7}, good_config()
-    )
+    old = {"vocab_size": 7}
+    refuses("data.name was None, is ring", check_resumable, old, good_config())
+    refuses("vocab_size was 7, is None", check_resumable, old, good_config())
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("non_finite", "data.sd", "game.prior", "networks.generator.slope"),
+        *("objective.real_target", "penalties.real_gradient.every"),
+        *("optimizers.generator.clip_weights", "average.generator.decay"),
+        *("schedule.generator_rounds", "record.keep", "parallel", "corrections"),
+    ],
+)
+def test_config_from_before_a_key_has_its_default(key):
+    new = defaults(data="ring", network="mlp", objective="least_squares")
+    new.penalties.real_gradient = penalty("real_gradient")
+    new = validate(new)
+    old = changed(key, GONE, new)
+    check_resumable(old, new)
+    assert revalidate(old) == new
+    other = changed("seed", 1, new)
+    refuses("seed was 0, is 1", check_resumable, old, other)
+
+
+def test_config_with_a_key_that_is_gone_is_refused():
+    old = changed("data.mode", 8, good_config())
+    refuses("config.data.mode: unknown key", revalidate, old)
 
 
 def f_divergence(divergence, **numbers):

@@ -1,0 +1,128 @@
+"""Samples as they are asked for: how many, from which seed, of which classes."""
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from jax.scipy.special import ndtr, ndtri
+
+from ganjax import draw
+from ganjax.config import ConfigError
+from ganjax.draw import png_bytes
+from ganjax.evaluate import Evaluator
+from ganjax.record import read_json, write_bytes
+from ganjax.state import TrainState
+
+
+class Choice(NamedTuple):
+    """What `--mode=sample` was asked for; `None` where nothing was said."""
+
+    number: int | None = None
+    seed: int | None = None
+    label: tuple[str, ...] | None = None  # classes, by number or name
+    truncation: float | None = None
+
+    @property
+    def name(self) -> str:
+        """A file's name that tells the choice, so that no other is overwritten."""
+        words = [
+            f"{key}{'+'.join(value) if isinstance(value, tuple) else value}"
+            for key, value in self._asdict().items()
+            if value is not None
+        ]
+        return "-".join(["drawn", *words]).replace("/", "_")
+
+
+def write_choice(
+    config: Mapping[str, Any],
+    folder: Path,
+    evaluator: Evaluator,
+    step: int,
+    state: TrainState,
+    *,
+    choice: Choice,
+) -> None:
+    """Writes `samples/drawn-CHOICE.npz`, and of images a picture beside it.
+
+    The file holds `samples [N, ...]`, `step`, and `label [N]` where classes were
+    chosen: these take turns.
+
+    Raises:
+      ConfigError: the game makes no samples, or not by what was chosen.
+    """
+    number = choice.number or config["evaluation"]["samples"]
+    if choice.seed is not None:
+        evaluator = Evaluator(evaluator.experiment._replace(seed=choice.seed))
+    given = {}
+    if choice.label is not None:
+        labels = _labels(choice.label, evaluator.experiment.classes, folder)
+        given["label"] = np.resize(np.array(labels, np.int32), number)
+    name = "sample"
+    if choice.truncation is not None:
+        latents = _truncated(config, evaluator, state, number, choice.truncation)
+        name, given["latents"] = "decode", latents
+    samples = evaluator.probe(name, state, number, **given)
+    buffer = io.BytesIO()
+    arrays: dict[str, Any] = {"samples": samples, "step": step}
+    if "label" in given:
+        arrays["label"] = given["label"]
+    np.savez_compressed(buffer, **arrays)
+    path = folder / "samples" / f"{choice.name}.npz"
+    write_bytes(path, buffer.getvalue())
+    if samples.ndim == 4:
+        shown = samples[: config["record"]["examples"]]
+        columns = len(choice.label) if choice.label and len(choice.label) > 1 else None
+        pixels = draw.image_grid(shown, columns=columns)
+        write_bytes(path.with_suffix(".png"), png_bytes(pixels))
+    print(f"{path}: samples {list(samples.shape)} of step {step}")
+
+
+def _labels(words: tuple[str, ...], classes: int, folder: Path) -> list[int]:
+    """Classes by number, or by a name that `data.json` knows."""
+    if not classes:
+        raise ConfigError("--label: the generator of this run is told no class")
+    names = _class_names(folder)
+    labels = []
+    for word in words or ("",):
+        if word in names:
+            labels.append(names.index(word))
+        elif word.isdecimal() and int(word) < classes:
+            labels.append(int(word))
+        else:
+            known = ", ".join(names) or f"0 to {classes - 1}"
+            raise ConfigError(f"--label: no class {word!r}; the classes are {known}")
+    return labels
+
+
+def _class_names(folder: Path) -> list[str]:
+    try:
+        return [str(name) for name in read_json(folder / "data.json")["classes"] or ()]
+    except (OSError, ValueError, LookupError, TypeError):
+        return []  # the names were not recorded
+
+
+def _truncated(
+    config: Mapping[str, Any],
+    evaluator: Evaluator,
+    state: TrainState,
+    number: int,
+    limit: float,
+) -> np.ndarray:
+    """Latents of N(0, 1) given that each component lies in [-t, t]: `[N, Z]`.
+
+    F^-1(F(-t) + F(z) (F(t) - F(-t))) of the latents z without truncation, with F the
+    normal distribution function, so that each sample stays the same one as t grows.
+    After Brock et al. 2019, "Large Scale GAN Training for High Fidelity Natural Image
+    Synthesis", section 3.1.
+    """
+    is_normal = config["game"].get("prior") == "normal"
+    if "latents" not in evaluator.probes or not is_normal:
+        raise ConfigError(
+            f"--truncation: the game {config['game']['name']} of this run draws no "
+            "latents of a normal prior"
+        )
+    latents = evaluator.probe("latents", state, number)
+    low, high = ndtr(np.float32(-limit)), ndtr(np.float32(limit))
+    return np.asarray(ndtri(low + ndtr(latents) * (high - low)))
