@@ -1,6 +1,6 @@
 """Configs of older run folders, brought up to today's schema. No jax."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ganjax import schema
@@ -17,6 +17,7 @@ _CHOSEN = {
     "augment": schema.AUGMENTATIONS,
     "penalties": schema.PENALTIES,
     "corrections": schema.CORRECTIONS,
+    "average": dict.fromkeys(("generator", "encoder", "discriminator"), schema.AVERAGE),
 }
 _PLAIN = {
     "parallel": schema.PARALLEL,
@@ -31,36 +32,30 @@ def completed(config: Mapping[str, Any]) -> dict[str, Any]:
     Each takes its default, which is what the program did before it had the key. What
     the schema does not know is left as it is.
     """
-    whole = {key: row.default for key, row in schema.RUN.items()} | dict(config)
-    players = {
-        "networks": lambda player: {
-            name: row.get(player, {}) for name, row in schema.NETWORKS.items()
-        },
-        "optimizers": lambda player: schema.OPTIMIZERS,
-    }
+    whole = _filled(config, schema.RUN)
     for section, rows in _NAMED.items():
         whole[section] = _named(whole.get(section), rows)
-    for section, rows_of in players.items():
-        whole[section] = {
-            player: _named(values, rows_of(player))
-            for player, values in _sections(whole.get(section))
-        }
+    whole["networks"] = _each(whole.get("networks", {}), _network)
+    whole["optimizers"] = _each(
+        whole.get("optimizers", {}), lambda _, values: _named(values, schema.OPTIMIZERS)
+    )
     for section, rows in _CHOSEN.items():
-        whole[section] = {
-            name: _filled(values, rows.get(name, {}))
-            for name, values in _sections(whole.get(section))
-        }
-    whole["average"] = {
-        player: _filled(values, schema.AVERAGE)
-        for player, values in _sections(whole.get("average"))
-    }
+        fill = lambda name, values, rows=rows: _filled(values, rows.get(name, {}))  # noqa: E731
+        whole[section] = _each(whole.get(section, {}), fill)
     for section, keys in _PLAIN.items():
         whole[section] = _filled(whole.get(section, {}), keys)
     return whole
 
 
-def _sections(values: Any) -> list[tuple[str, Any]]:
-    return list((values or {}).items())
+def _each(sections: Any, fill: Callable[[str, Any], Any]) -> Any:
+    if not isinstance(sections, Mapping):
+        return sections
+    return {name: fill(name, values) for name, values in sections.items()}
+
+
+def _network(player: str, values: Any) -> Any:
+    rows = {name: row.get(player, {}) for name, row in schema.NETWORKS.items()}
+    return _named(values, rows)
 
 
 def _named(values: Any, rows: Mapping[str, Any]) -> Any:

@@ -12,7 +12,8 @@ from ganjax import draw
 from ganjax.config import ConfigError
 from ganjax.draw import png_bytes
 from ganjax.evaluate import Evaluator
-from ganjax.record import read_json, write_bytes
+from ganjax.reading import read_class_names
+from ganjax.record import write_bytes
 from ganjax.state import TrainState
 
 
@@ -50,7 +51,7 @@ def write_choice(
     chosen: these take turns.
 
     Raises:
-      ConfigError: the game makes no samples, or not by what was chosen.
+      ConfigError: the game makes no samples by what was chosen.
     """
     number = choice.number or config["evaluation"]["samples"]
     if choice.seed is not None:
@@ -83,7 +84,7 @@ def _labels(words: tuple[str, ...], classes: int, folder: Path) -> list[int]:
     """Classes by number, or by a name that `data.json` knows."""
     if not classes:
         raise ConfigError("--label: the generator of this run is told no class")
-    names = _class_names(folder)
+    names = read_class_names(folder)
     labels = []
     for word in words or ("",):
         if word in names:
@@ -94,13 +95,6 @@ def _labels(words: tuple[str, ...], classes: int, folder: Path) -> list[int]:
             known = ", ".join(names) or f"0 to {classes - 1}"
             raise ConfigError(f"--label: no class {word!r}; the classes are {known}")
     return labels
-
-
-def _class_names(folder: Path) -> list[str]:
-    try:
-        return [str(name) for name in read_json(folder / "data.json")["classes"] or ()]
-    except (OSError, ValueError, LookupError, TypeError):
-        return []  # the names were not recorded
 
 
 def _truncated(

@@ -6,9 +6,10 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from ganjax import reading
 from ganjax.completion import completed
 from ganjax.config import ConfigError, override
-from ganjax.record import read_json
+from ganjax.reading import RunError
 from ganjax.validation import validate
 
 
@@ -23,10 +24,9 @@ def read_config(folder: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     if not path.is_file():
         raise ConfigError(f"--workdir: {folder} is not a run folder; train first")
     try:
-        given = read_json(path)
-        config = ConfigDict(completed(given))
-    except (ValueError, TypeError, AttributeError) as error:
-        raise ConfigError(f"--workdir: {path} is damaged: {error}") from error
+        config = ConfigDict(completed(reading.read_config(folder)))
+    except RunError as error:
+        raise ConfigError(f"--workdir: {error}") from error
     override(config, overrides, str(path))
     try:
         return validate(config)

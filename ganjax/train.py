@@ -67,7 +67,9 @@ def write_preempted(folder: Path, message: str) -> None:
         write_status(folder, state=state, step=step, steps=steps, message=message)
 
 
-def run(config: Config, folder: Path, mode: str, choice: Mapping[str, Any] = {}) -> int:
+def run(
+    config: Config, folder: Path, mode: str, choice: Mapping[str, Any] | None = None
+) -> int:
     """Trains, evaluates or samples a run, and returns the exit code.
 
     Args:
@@ -86,10 +88,8 @@ def run(config: Config, folder: Path, mode: str, choice: Mapping[str, Any] = {})
             _check_folder(config, folder, mode)
         if mode == "train":
             return _train(config, folder)
-        write = _write_samples if mode == "sample" else write_evaluation
-        if choice:
-            write = partial(write_choice, choice=Choice(**choice))
-        _look(config, folder, (write,))
+        sample = partial(_write_samples, choice=choice)
+        _look(config, folder, (sample if mode == "sample" else write_evaluation,))
         if jax.process_index() == 0:
             write_report(folder)
         return EXIT_CODES["done"]
@@ -135,14 +135,21 @@ def _look(config: Config, folder: Path, writers: tuple[Callable, ...]) -> None:
 
 
 def _write_samples(
-    config: Config, folder: Path, evaluator: Evaluator, step: int, state: TrainState
+    config: Config,
+    folder: Path,
+    evaluator: Evaluator,
+    step: int,
+    state: TrainState,
+    *,
+    choice: Mapping[str, Any] | None,
 ) -> None:
     """Samples that were asked for must be there; after a training they need not."""
     if "sample" not in evaluator.probes:
         raise ConfigError(
             f"--mode=sample: the game {config['game']['name']} makes no samples"
         )
-    write_samples(config, folder, evaluator, step, state)
+    write = partial(write_choice, choice=Choice(**choice)) if choice else write_samples
+    write(config, folder, evaluator, step, state)
 
 
 class _Chunk(NamedTuple):

@@ -44,7 +44,7 @@ RULES: dict[str, set[str]] = {
     "journal": SHARED
     | {"evaluate", "measures", "pictures", "record", "progress", "draw", "report"}
     | {"state"},
-    "sampling": SHARED | {"config", "evaluate", "draw", "record", "state"},
+    "sampling": SHARED | {"config", "evaluate", "draw", "reading", "record", "state"},
     "reference": {"augment", "config", "corrections", "losses", "objectives"}
     | {"penalties", "schema", "study", "validation"},
     "train": BELOW_TRAIN,

@@ -125,10 +125,10 @@ def test_config_of_a_folder(tmp_path):
     ("text", "words"),
     [
         (None, "--workdir: .* is not a run folder; train first"),
-        ("{", "config.json is damaged: "),
-        ("[1]", "config.json is damaged: "),
+        ("{", "config.json: not JSON"),
+        ("[1]", "config.json: a JSON object is expected, not list"),
         ("{}", "config.json: config.game: must be a section, not None"),
-        ('{"game": 3, "networks": [1]}', "config.json is damaged: "),
+        ('{"game": 3, "networks": [1]}', "config.game: must be a section, not 3"),
     ],
 )
 def test_config_that_a_folder_lacks(tmp_path, text, words):
