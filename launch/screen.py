@@ -163,7 +163,7 @@ def summary(title: str, views: Views, left: float | None) -> tuple[str, str]:
     total = sum(view.steps for view in views.values())
     progress = f"steps {_short(_steps_done(views))}/{_short(total)}"
     return (
-        f"{title}: {len(views)} points, {', '.join(states)}",
+        f"{title}: {_points(len(views))}, {', '.join(states)}",
         progress if left is None else f"{progress}, left {_clock(left)}",
     )
 
@@ -197,6 +197,10 @@ def align(rows: Iterable[Sequence[str]]) -> str:
 
 def _steps_done(views: Views) -> int:
     return sum(view.step for view in views.values())
+
+
+def _points(count: int) -> str:
+    return f"{count} point{'s' * (count != 1)}"
 
 
 def _short(count: int) -> str:

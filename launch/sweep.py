@@ -153,8 +153,8 @@ def extend(folder: Path, old: Sweep, new: Sweep) -> Sweep:
             )
     if len(new.points) < len(old.points):
         raise ConfigError(
-            f"--workdir: {folder} holds {len(old.points)} points, the sweep has "
-            f"{len(new.points)}; choose another folder"
+            f"--workdir: {folder} holds more points, {len(old.points)}, than the "
+            f"sweep, {len(new.points)}; choose another folder"
         )
     # Names may change, with the number of digits for one; folders stay.
     kept = [

@@ -27,6 +27,8 @@ def study(runs):
     yield Figure("Wide", figure)
     yield Table("Table", ("a", "b"), [(1, "a rather long cell " * 9)])
 """
+# More than a page is wide, and numbers that might break within themselves.
+MORE = {f"a_measure_{index}": -6.0823e-4 * (1 + index) for index in range(8)}
 
 # What a page tells of itself, once it is loaded. It stands in a frame.
 PROBE = """
@@ -44,6 +46,45 @@ addEventListener("load", () => {
   found.charts = count(".chart svg[data-chart]");
   found.tables = count("table");
   found.plots = count(".plot svg");
+  const box_of = (x) => x.getBoundingClientRect();
+  // Numbers on cards: one line each, and not beyond the card.
+  found.cards = seen(".cards dd").map((x) => [
+    box_of(x).height < 1.7 * parseFloat(getComputedStyle(x).fontSize),
+    x.scrollWidth <= x.clientWidth,
+  ]);
+  // A table wider than its box: it scrolls, says so, and keeps its first column.
+  const isWide = (x) => x.scrollWidth > x.clientWidth;
+  found.wide = seen(".scroll").filter(isWide).map((x) => {
+    x.scrollLeft = x.scrollWidth;
+    const first = x.querySelector("tbody td");
+    return [
+      x.scrollLeft > 0,
+      getComputedStyle(x).backgroundImage.split("linear-gradient").length - 1,
+      Math.abs(box_of(first).left - box_of(x).left) < 1,
+      box_of(first).width < 0.6 * innerWidth,
+    ];
+  });
+  // Plots and pictures that stand in one row, and how far their tops are apart.
+  const rows = (parents, part) => {
+    const tops = new Map();
+    for (const x of seen(parents)) {
+      const row = Math.round(box_of(x).top);
+      tops.set(row, [...(tops.get(row) ?? []), box_of(x.querySelector(part)).top]);
+    }
+    return [...tops.values()].filter((row) => row.length > 1)
+      .map((row) => Math.max(...row) - Math.min(...row));
+  };
+  found.steps = [
+    ...rows(".chart", "svg[data-chart]"), ...rows(".side-by-side .film", "img"),
+  ];
+  // The legend, where the last chart is read.
+  const last = seen(".chart").at(-1);
+  const legend = document.querySelector(".groups");
+  if (legend) {
+    last.scrollIntoView({ block: "end", behavior: "instant" });
+    const { top, height, bottom } = box_of(legend);
+    found.legend = [top, bottom < box_of(last).bottom && height < innerHeight / 4];
+  }
   found.theme = document.getElementById("theme").textContent;
   const lines = () => count(".chart .group-0 .line");
   const toggle = document.querySelector(".groups button");
@@ -97,14 +138,14 @@ def pages(tmp_path_factory):
         (
             f"{name}_{seed}",
             {"objective.name": name, "seed": seed},
-            {"evaluation": {"high_quality": 0.9 - seed / 10, "reverse_kl": 0.1}},
+            {"evaluation": {"high_quality": 0.9 - seed / 10, "reverse_kl": 1} | MORE},
         )
         for name in ("hinge", "wasserstein_with_quite_a_long_name")
         for seed in range(3)
     ]
     sweep = write_sweep(folder / "s", runs, experiment=str(folder / "study.py"))
     assert report.write_sweep(sweep) == ""
-    run = write_run(folder / "r", evaluation={"high_quality": 0.9})
+    run = write_run(folder / "r", evaluation={"high_quality": 0.9} | MORE)
     return {"comparison": sweep / "report.html", "run": report.write(run)}
 
 
@@ -163,6 +204,31 @@ def test_page_does_not_overflow(view):
     name, found = view
     assert found["width"] == int(name.rpartition("-")[2])
     assert found["overflow"] == 0
+
+
+def test_numbers_do_not_break_within_themselves(view):
+    name, found = view
+    assert found["cards"] == [[True, True]] * (0 if "comparison" in name else 9)
+
+
+def test_wide_tables_scroll_visibly(view):
+    name, found = view
+    if "comparison" in name:
+        assert found["wide"]
+    assert all(wide == [True, 4, True, True] for wide in found["wide"])
+
+
+def test_plots_and_pictures_of_a_row_stand_side_by_side(view):
+    name, found = view
+    if "1280" in name:
+        assert len(found["steps"]) >= 3
+    assert all(step < 1 for step in found["steps"])
+
+
+def test_legend_stays_in_sight(view):
+    name, found = view
+    if "comparison" in name:
+        assert found["legend"] == [0, True]
 
 
 def test_values_are_read_off_under_the_pointer(view):

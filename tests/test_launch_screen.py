@@ -77,6 +77,11 @@ def test_summary_counts_states_and_steps():
     )
 
 
+def test_one_point_is_no_points():
+    views = {"a": View("done", 5, 5)}
+    assert summary("s", views, None)[0] == "s: 1 point, 1 done"
+
+
 def test_plain_lines_are_one_per_change(capsys, monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: False, raising=False)
     views = {"a": View("waiting", 0, 10), "b": View("done", 10, 10)}

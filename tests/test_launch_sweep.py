@@ -181,7 +181,7 @@ def test_changed_point_is_refused_with_its_keys(tmp_path):
 
 
 def test_missing_points_are_refused(tmp_path):
-    words = f"{tmp_path} holds 2 points, the sweep has 1; choose another folder"
+    words = f"{tmp_path} holds more points, 2, than the sweep, 1; choose another folder"
     refuses(words, extend, tmp_path, sweep_of(4, 5), sweep_of(4))
 
 

@@ -15,6 +15,7 @@ from ganjax.report import curves
 
 VOID = {"br", "img", "input", "meta"}
 CONFIG = {
+    "average": {"generator": {"decay": 0.999}},
     "seed": 7,
     "steps": 12_000,
     "data": {"name": "ring", "modes": 8},
@@ -142,6 +143,9 @@ def test_page_shows_all_data(complete):
         *("versions.numpy", "2.4.6", "cpu, cpu", "--workdir=runs/a"),
     ):
         assert shown in page.text, shown
+    # Both have a fake accuracy, and not the same.
+    for words in ("judged rightly; training batches, live weights", "averaged weights"):
+        assert words in page.text
     assert len(page.charts()) == 7
     drawn = sum(len(chart["lines"]) for chart in page.charts())
     assert drawn == len(make_record(40)) - 2  # all but step and seconds

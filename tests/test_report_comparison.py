@@ -102,6 +102,34 @@ def test_charts_are_in_reading_order():
         *("Discriminator real accuracy", "Generator gradient norm"),
     ]
     assert [chart.is_log for chart in charts] == [False] * 6 + [True]
+    live = "training batches, live weights"
+    assert [chart.subtitle for chart in charts] == [
+        *["evaluation during training"] * 3,
+        *("", "", live, "logarithmic axis"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("other", "apart"),
+    [
+        ({"objective.name": "wasserstein"}, True),
+        ({"penalties.real_gradient.weight": 1.0}, True),
+        ({"optimizers.generator.learning_rate": 0.1}, False),
+    ],
+)
+def test_losses_of_different_objectives_are_said_not_to_compare(other, apart):
+    names = ("generator/loss", "generator/gradient_norm", "evaluation/fid")
+    points = (np.array([1.0]), np.array([0.5]))
+    run = FAKE._replace(metrics=dict.fromkeys(names, points))
+    averaged = {"average.generator.decay": 0.9}
+    configs = ({} | averaged, other | averaged)
+    groups = comparison.compare([entry(config, run=run) for config in configs]).groups
+    words = "not comparable: the objectives differ"
+    assert [chart.subtitle for chart in overlays.make_overlays(groups)] == [
+        "evaluation, averaged weights",
+        words if apart else "",
+        f"logarithmic axis; {words}" if apart else "logarithmic axis",
+    ]
 
 
 def test_two_folders_of_images_are_two_groups():
@@ -338,7 +366,7 @@ def test_page_says_what_there_is(page):
     for words in (
         *("7 of 9 done", "1 diverged", "1 missing", "ring.py:small"),
         *("3 of 5, 1 diverged, 1 missing", "0.915 ± 0.013", "0.50 ± 0.10"),
-        *("Best by high quality: hinge", "told from 1 of 1 other groups"),
+        *("Best by high quality: hinge", "told from 1 of 1 other group."),
         *("worse", "no difference can be told", "seed 3, step 20\u202f000"),
         *("Other settings that differ", "optimizers.generator.name", "rmsprop"),
         *("Table of hinge", "value <&>", "A note.", "Configuration in common"),

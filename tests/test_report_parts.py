@@ -194,6 +194,8 @@ def test_measured_values(value, shown):
 
 
 def test_words():
+    assert [text.counted(n, "key") for n in (0, 1, 2)] == ["0 keys", "1 key", "2 keys"]
+    assert text.duration(float("nan")) == "unknown"
     assert text.heading("FID_of_real") == "FID of real"
     assert [text.duration(s) for s in (5.25, 60, 3725, 90_000)] == [
         *("5.25 s", "1 min 0 s", "1 h 2 min", "1 d 1 h")

@@ -200,7 +200,7 @@ def _remarks(chart: Chart, vertical: Axis) -> str:
     remarks = []
     missing = int(np.isnan(values).sum())
     if missing:
-        remarks.append(f"Gaps: {text.count(missing)} non-finite values.")
+        remarks.append(f"Gaps: {text.counted(missing, 'non-finite value')}.")
     if chart.is_log:
         lost = int((values <= 0).sum())
         if lost:

@@ -73,7 +73,7 @@ def settings_table(title: str, tree: Mapping[str, Any]) -> Markup:
         )
         for _, rows in groupby(leaves, key=_section_of)
     )
-    return folded(title, f"{len(leaves)} keys", element("table", *bodies))
+    return folded(title, text.counted(len(leaves), "key"), element("table", *bodies))
 
 
 def grid(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Markup:

@@ -14,9 +14,21 @@ PLAYERS = ("discriminator", "generator", "encoder")
 EXAMPLES = ("real", "fake")
 DASHES = 4  # line styles in page.css
 
+# An accuracy may be measured of either, and then differs.
+LIVE = "training batches, live weights"
+AVERAGED = "averaged weights"
 
-def make_charts(metrics: Metrics) -> list[Chart]:
-    """One chart per group of metrics, in reading order; `seconds` is not drawn."""
+
+def evaluated(is_averaged: bool) -> str:
+    """What is measured of averaged weights, where a run has any, as a subtitle."""
+    return f"evaluation, {AVERAGED}" if is_averaged else "evaluation during training"
+
+
+def make_charts(metrics: Metrics, *, is_averaged: bool) -> list[Chart]:
+    """One chart per group of metrics, in reading order; `seconds` is not drawn.
+
+    `is_averaged` is whether evaluations are of averaged weights.
+    """
     left = {name: metrics[name] for name in sorted(metrics, key=_reading_order)}
     left.pop("seconds", None)
     evaluation = _take(left, lambda name: player_of(name) == "evaluation")
@@ -28,15 +40,15 @@ def make_charts(metrics: Metrics) -> list[Chart]:
     charts = [
         Chart("Loss", "what each player minimises", _by_player(loss)),
         *_by_term(left),
-        Chart("Score", "mean over real and fake examples", _by_example(score)),
+        Chart("Score", f"mean; {LIVE}", _by_example(score)),
         Chart(
             "Accuracy",
-            "share of examples judged rightly",
+            f"share judged rightly; {LIVE}",
             _by_example(accuracy),
             limits=(0.0, 1.0),
         ),
         Chart("Gradient norm", "logarithmic axis", _by_player(gradient), is_log=True),
-        *_one_by_one(evaluation, "evaluation during training"),
+        *_one_by_one(evaluation, evaluated(is_averaged)),
         *_one_by_one(speed, "speed of training"),
     ]
     return [chart for chart in charts if chart.series]

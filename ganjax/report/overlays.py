@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ganjax.measures import BEST
 from ganjax.report.charts import Chart
-from ganjax.report.comparison import Group, finished
+from ganjax.report.comparison import Group, finished, setting
 from ganjax.report.curves import Series, shorten
-from ganjax.report.groups import PLAYERS, player_of, quantity_of
-from ganjax.report.text import heading, words
+from ganjax.report.groups import LIVE, PLAYERS, evaluated, player_of, quantity_of
+from ganjax.report.text import heading
 from ganjax.study import Run
 from ganjax.study.runs import spread, stack
 
@@ -26,7 +27,8 @@ def make_overlays(groups: Sequence[Group]) -> list[Chart]:
     runs = [compared(group) for group in groups]
     names = {name for members in runs for run in members for name in run.metrics}
     drawn = sorted(filter(lambda name: _kind(name) is not None, names), key=_order)
-    charts = (_chart(name, _overlay(name, groups, runs)) for name in drawn)
+    subtitles = _subtitles([group.entries[0].config for group in groups])
+    charts = (_chart(name, _overlay(name, groups, runs), subtitles) for name in drawn)
     return [chart for chart in charts if chart.series]
 
 
@@ -57,15 +59,35 @@ def _overlay(
     return series
 
 
-def _chart(name: str, series: list[Series]) -> Chart:
-    kind, quantity = _kind(name), heading(quantity_of(name))
-    of_player = f"{heading(player_of(name))} {words(quantity_of(name))}"
+def _subtitles(configs: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """What the charts of each kind say of runs with these configs."""
+    losses = {
+        tuple((key, setting(config, key)) for key in sorted(config) if _is_of_loss(key))
+        for config in configs
+    }
+    apart = ["not comparable: the objectives differ"] if len(losses) > 1 else []
+    is_averaged = any(
+        key.startswith("average.") for config in configs for key in config
+    )
+    return {
+        "evaluation": evaluated(is_averaged),
+        "loss": "".join(apart),
+        "accuracy": LIVE,
+        "gradient_norm": "; ".join(("logarithmic axis", *apart)),
+    }
+
+
+def _is_of_loss(key: str) -> bool:
+    return key.partition(".")[0] in ("objective", "penalties")
+
+
+def _chart(name: str, series: list[Series], subtitles: Mapping[str, str]) -> Chart:
+    kind, quantity = _kind(name) or "", quantity_of(name)
     limits = (0.0, 1.0) if name.endswith("accuracy") else None
-    if kind == "evaluation":
-        return Chart(quantity, "evaluation during training", series, limits=limits)
-    if kind == "gradient_norm":
-        return Chart(of_player, "logarithmic axis", series, is_log=True)
-    return Chart(of_player, "", series, limits=limits)
+    whose = "" if kind == "evaluation" else f"{player_of(name)} "
+    title = heading(f"{whose}{quantity}")
+    is_log = kind == "gradient_norm"
+    return Chart(title, subtitles[kind], series, is_log=is_log, limits=limits)
 
 
 def _kind(name: str) -> str | None:

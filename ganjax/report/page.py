@@ -20,7 +20,7 @@ from ganjax.report.document import (
     settings_table,
 )
 from ganjax.report.film import draw_films
-from ganjax.report.groups import make_charts
+from ganjax.report.groups import AVERAGED, make_charts
 from ganjax.report.markup import Markup, element, join
 from ganjax.study import Run, last_step
 
@@ -32,7 +32,7 @@ def render(run: Run) -> str:
         _header(run),
         element(
             "main",
-            section("Evaluation", *_evaluation(run.evaluation)),
+            section("Evaluation", *_evaluation(run)),
             section("Samples", *_samples(run)),
             section("Training", *_training(run)),
             section("Settings", *_settings(run)),
@@ -102,7 +102,8 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
         yield "Updated", text.moment(str(run.status["updated"]))
 
 
-def _evaluation(evaluation: Mapping[str, Any]) -> Iterator[Markup]:
+def _evaluation(run: Run) -> Iterator[Markup]:
+    evaluation = run.evaluation
     metrics = evaluation.get("metrics")
     if not metrics:
         yield missing("No evaluation yet: run with --mode=evaluate.")
@@ -119,7 +120,8 @@ def _evaluation(evaluation: Mapping[str, Any]) -> Iterator[Markup]:
         for key, value in text.flatten(evaluation)
         if not key.startswith("metrics.")
     )
-    yield element("p", " · ".join(facts), class_="remark")
+    words = (AVERAGED, *facts) if run.config.get("average") else facts
+    yield element("p", " · ".join(words), class_="remark")
     if caution := measures.remark(metrics):
         yield element("p", caution, class_="remark")
 
@@ -146,8 +148,10 @@ def _training(run: Run) -> Iterator[Markup]:
         "recorded. Legends give the newest record and, in brackets, its trend.",
         class_="note",
     )
-    step = last_step(run)
-    charts = (draw(chart, step) for chart in make_charts(run.metrics))
+    step, is_averaged = last_step(run), bool(run.config.get("average"))
+    charts = (
+        draw(chart, step) for chart in make_charts(run.metrics, is_averaged=is_averaged)
+    )
     yield element("div", *charts, class_="charts")
 
 

@@ -76,7 +76,7 @@ def read_runs(folders: Sequence[Path]) -> Sweep:
         run = read_run(folder)
         flat = {key: value for key, value in text.flatten(run.config) if value != {}}
         entries.append(_entry(folder, flat, run))
-    return Sweep(f"{len(folders)} runs", Path(), "", "", (), entries)
+    return Sweep(text.counted(len(folders), "run"), Path(), "", "", (), entries)
 
 
 def _read_entry(sweep: Path, name: str, config: Mapping[str, Any]) -> Entry:

@@ -105,7 +105,9 @@ def draw_runs(comparison: Comparison, files: Files, page: Path) -> Markup:
     heads = ("run", "state", "seed", "group", over, "step", "message")
     columns = ("run", "state", "seed", "group", "step", *names, "message")
     link = files.table("runs", columns, records)
-    return folded("Runs", f"{len(rows)} runs", grid(heads, rows), element("p", link))
+    return folded(
+        "Runs", text.counted(len(rows), "run"), grid(heads, rows), element("p", link)
+    )
 
 
 def _columns(comparison: Comparison) -> list[str]:
@@ -153,7 +155,7 @@ def _others(comparison: Comparison) -> Markup:
     labels = (group.label for group in comparison.groups)
     return folded(
         "Other settings that differ",
-        f"{len(rows)} keys that follow from the columns above",
+        f"{text.counted(len(rows), 'key')} that the columns above imply",
         grid(("key", *labels), rows),
     )
 

@@ -35,6 +35,11 @@ def count(value: int) -> str:
     return signed(f"{value:,}".replace(",", _THIN_SPACE))
 
 
+def counted(value: int, noun: str) -> str:
+    """How many there are of something: "1 key", "2 keys"."""
+    return f"{count(value)} {noun}{'s' * (value != 1)}"
+
+
 def power_of_ten(exponent: int) -> str:
     """The text of 10 to the `exponent`."""
     return "10" + str(exponent).translate(_SUPERSCRIPTS)

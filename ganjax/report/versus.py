@@ -78,8 +78,9 @@ def summarise(comparison: Comparison) -> Markup:
         text.words(name),
         ": ",
         element("strong", winner.label),
-        f", {span} over {seeds} seed{'s' * (seeds != 1)}. ",
-        f"Seed by seed it can be told from {apart} of {len(others)} other groups.",
+        f", {span} over {text.counted(seeds, 'seed')}. ",
+        f"Seed by seed it can be told from {apart} of "
+        f"{text.counted(len(others), 'other group')}.",
         class_="answer",
     )
 
