@@ -12,7 +12,20 @@ Colour = tuple[int, int, int]
 BROKEN: Colour = (255, 0, 255)  # what is not finite
 
 _LEFT, _TOP, _RIGHT, _BOTTOM = 46, 38, 16, 28  # margins in pixels
-_INK = (64, 68, 76)
+INK = (64, 68, 76)
+
+
+def shorten(text: str, font: ImageFont.ImageFont, width: float) -> str:
+    """The beginning of a text that fits into `width` pixels.
+
+    Dots stand for what is cut off, if more than two letters are left.
+    """
+    # A name of a file that is not UTF-8 has no letters for some of its bytes.
+    kept = text = " ".join(text.encode(errors="replace").decode().split())
+    while kept and font.getlength(kept) > width:
+        text = text[:-1].rstrip()
+        kept = f"{text}\N{HORIZONTAL ELLIPSIS}" if len(text) > 2 else text
+    return kept
 
 
 def blend(plot: np.ndarray, alpha: np.ndarray, colour: Colour) -> np.ndarray:
@@ -39,16 +52,16 @@ def framed(
     picture.paste(_image(plot), (_LEFT, _TOP))
     pen = ImageDraw.Draw(picture)
     right, bottom = _LEFT + width, _TOP + height
-    pen.rectangle((_LEFT - 1, _TOP - 1, right, bottom), outline=_INK)
+    pen.rectangle((_LEFT - 1, _TOP - 1, right, bottom), outline=INK)
     font = ImageFont.load_default(13)
     for part, text in _ticks(x_bounds):
         x = _LEFT + part * width
-        pen.line((x, bottom, x, bottom + 4), fill=_INK)
-        pen.text((x, bottom + 8), text, _INK, font, anchor="mt")
+        pen.line((x, bottom, x, bottom + 4), fill=INK)
+        pen.text((x, bottom + 8), text, INK, font, anchor="mt")
     for part, text in _ticks(y_bounds):
         y = bottom - part * height
-        pen.line((_LEFT - 5, y, _LEFT - 1, y), fill=_INK)
-        pen.text((_LEFT - 9, y), text, _INK, font, anchor="rm")
+        pen.line((_LEFT - 5, y, _LEFT - 1, y), fill=INK)
+        pen.text((_LEFT - 9, y), text, INK, font, anchor="rm")
     _draw_entries(pen, entries)
     if scale is not None:
         _draw_scale(picture, pen, right, *scale)
@@ -60,7 +73,7 @@ def _draw_entries(pen: ImageDraw.ImageDraw, entries: Mapping[str, Colour]) -> No
     x, y = _LEFT, _TOP // 2
     for text, colour in entries.items():
         pen.ellipse((x, y - 5, x + 10, y + 5), fill=colour)
-        pen.text((x + 17, y), text, _INK, font, anchor="lm")
+        pen.text((x + 17, y), text, INK, font, anchor="lm")
         x += round(font.getlength(text)) + 40
 
 
@@ -74,12 +87,12 @@ def _draw_scale(
     font = ImageFont.load_default(13)
     low, high = (f"{bound:.3g}" for bound in bounds)
     y, width = _TOP // 2, 72
-    pen.text((right, y), high, _INK, font, anchor="rm")
+    pen.text((right, y), high, INK, font, anchor="rm")
     x = right - round(font.getlength(high)) - 8 - width
     ramp = _image(shades[None].astype(np.float64)).resize((width, 12))
     picture.paste(ramp, (x, y - 6))
-    pen.rectangle((x - 1, y - 7, x + width, y + 6), outline=_INK)
-    pen.text((x - 8, y), f"score  {low}", _INK, font, anchor="rm")
+    pen.rectangle((x - 1, y - 7, x + width, y + 6), outline=INK)
+    pen.text((x - 8, y), f"score  {low}", INK, font, anchor="rm")
 
 
 def _ticks(bounds: Bounds) -> list[tuple[float, str]]:

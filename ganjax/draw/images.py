@@ -5,11 +5,12 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
-from ganjax.draw.frame import BROKEN, Bounds, framed
+from ganjax.draw.frame import BROKEN, INK, Bounds, framed, shorten
 
 _GAP = 2  # pixels between the images of a grid
+_HEADLINE = 18  # pixels of the titles above its columns
 
 
 def png_bytes(pixels: np.ndarray) -> bytes:
@@ -32,14 +33,19 @@ def png_bytes(pixels: np.ndarray) -> bytes:
 
 
 def image_grid(
-    images: np.ndarray, *, columns: int | None = None, min_size: int = 48
+    images: np.ndarray,
+    *,
+    columns: int | None = None,
+    titles: Sequence[str] = (),
+    min_size: int = 48,
 ) -> np.ndarray:
     """Lays images `[N, H, W, C]` in [-1, 1] out in rows, nearly square by default.
 
     Values beyond [-1, 1] are clipped; pixels that are not finite are magenta. One or
     two channels are shown as the first one in grey, three or more as the first three.
     Images are enlarged by the least whole factor that makes their longer side at least
-    `min_size` pixels. Raises `ValueError` for another shape, or for no images.
+    `min_size` pixels. `titles` stand above the columns, shortened to fit. Raises
+    `ValueError` for another shape, or for no images.
     """
     images = np.asarray(images, np.float32)
     if images.ndim != 4 or 0 in images.shape:
@@ -54,7 +60,19 @@ def image_grid(
     cells[:number, _GAP:, _GAP:] = _pixels(images).repeat(scale, 1).repeat(scale, 2)
     grid = cells.reshape(rows, columns, *cells.shape[1:]).swapaxes(1, 2)
     grid = grid.reshape(rows * cells.shape[1], columns * cells.shape[2], 3)
-    return np.pad(grid, ((0, _GAP), (0, _GAP), (0, 0)), constant_values=255)
+    grid = np.pad(grid, ((0, _GAP), (0, _GAP), (0, 0)), constant_values=255)
+    return np.concatenate([_headline(titles, cells.shape[2], grid), grid])
+
+
+def _headline(titles: Sequence[str], width: int, grid: np.ndarray) -> np.ndarray:
+    """A strip as wide as a grid, with a title over each column; none without titles."""
+    height = _HEADLINE if titles else 0
+    strip = Image.new("RGB", (grid.shape[1], height), "white")
+    pen, font = ImageDraw.Draw(strip), ImageFont.load_default(12)
+    for column, title in enumerate(titles):
+        middle = _GAP + column * width + (width - _GAP) // 2
+        pen.text((middle, height // 2), shorten(title, font, width), INK, font, "mm")
+    return np.asarray(strip)
 
 
 def image_rows(images: np.ndarray, *, min_size: int = 48) -> np.ndarray:
