@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shutil
+import tempfile
 import zlib
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -30,6 +32,10 @@ from ganjax.types import Tree
 
 Leaves = dict[str, Any]  # arrays, or what has their shape and dtype, by path
 Table = dict[str, Any]  # dtype, shape and CRC of each leaf, by path
+
+# Orbax takes a path for a pattern or a bucket's name, and TensorStore takes a backslash
+# for a slash.
+_MISREAD = re.compile(r"[*?\[\\]|\A/(gs|s3|az|hf)/")
 
 # Orbax logs thirty lines a save, and a failed one's traceback twice; here it is raised.
 logging.get_absl_logger().addFilter(lambda log: "/orbax/" not in log.pathname)
@@ -61,6 +67,12 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
         handler = ocp.CompositeCheckpointHandler(composite_options=items)
         self._orbax = ocp.Checkpointer(handler, multiprocessing_options=alone)
         self._on_first(lambda: self._directory.mkdir(parents=True, exist_ok=True))
+        self._alias: tempfile.TemporaryDirectory | None = None
+        self._way = self._directory  # by which Orbax goes to it
+        if _MISREAD.search(str(self._directory)):
+            self._alias = tempfile.TemporaryDirectory(prefix="ganjax-")
+            self._way = Path(self._alias.name, "checkpoints")
+            self._way.symlink_to(self._directory, target_is_directory=True)
 
     def steps(self) -> list[int]:
         """Returns the steps whose saves have finished, damaged ones too, ascending."""
@@ -109,13 +121,19 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
 
     def close(self) -> None:
         """Waits for the save under way; raises `CheckpointError` if it failed."""
-        self._on_first(self._writer.shutdown)
+        self._shut()
+        self._on_first(lambda: None)
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         """Closes; after an error without the other processes, which may never come."""
-        self._writer.shutdown()
+        self._shut()
         if error is None:
             self.close()
+
+    def _shut(self) -> None:
+        self._writer.shutdown()
+        if self._alias is not None:
+            self._alias.cleanup()
 
     def _on_first(self, decide: Callable[[], Any]) -> Any:
         """Runs `decide` in the first process, after its save; all get its result."""
@@ -159,37 +177,55 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
         try:
             for torn in self._directory.glob(f"*{ocp.utils.TMP_DIR_SUFFIX}*"):
                 shutil.rmtree(torn)
-            self._orbax.save(folder, args=items)
+            self._orbax.save(self._way / str(step), args=items)
             for old in self.steps()[: -self._keep]:
                 shutil.rmtree(self._directory / str(old))
         except Exception as error:  # what is an OSError is often disguised as another
-            raise CheckpointError(f"cannot save {folder}: {_reason(error)}") from error
+            raise CheckpointError(
+                f"cannot save {folder}: {self._reason(error)}"
+            ) from error
 
     def _find_newest(self, read: dict[int, Leaves]) -> int | None:
         """Returns the newest good step, whose leaves go into `read`."""
         self._skipped = []
-        for step in reversed(self.steps()):
+        tried: set[int] = set()
+        # Listed anew each time: a training beside may save and remove steps meanwhile.
+        while left := [step for step in self.steps() if step not in tried]:
+            step = left[-1]
+            tried.add(step)
             try:
                 read[step] = self._read(step)
                 return step
             except CheckpointError as error:
-                logging.warning("skipping a checkpoint: %s", error)
-                self._skipped.append(step)
+                if step in self.steps():
+                    logging.warning("skipping a checkpoint: %s", error)
+                    self._skipped.append(step)
         if self._skipped:
             raise CheckpointError(f"all checkpoints in {self._directory} are damaged")
         return None
 
     def _read(self, step: int) -> Leaves:
-        """Returns the leaves stored as `step`; raises if they are damaged."""
+        """Returns the leaves stored as `step`; raises if they are damaged.
+
+        A `TrainState` counts its steps itself: a folder renamed to another is damaged.
+        """
         folder = self._directory / str(step)
         items = ocp.args.Composite(
             arrays=ocp.args.PyTreeRestore(), leaves=ocp.args.JsonRestore()
         )
         try:
-            stored = self._orbax.restore(folder, args=items)
-            return _unpack(stored.arrays["bytes"], stored.leaves)
+            stored = self._orbax.restore(self._way / str(step), args=items)
+            leaves = _unpack(stored.arrays["bytes"], stored.leaves)
+            if (held := leaves.get("state.step")) is not None and held != step:
+                raise ValueError(f"it holds step {held}")
+            return leaves
         except Exception as error:  # damage raises almost anything, in four libraries
-            raise CheckpointError(f"{folder} is damaged: {_reason(error)}") from error
+            raise CheckpointError(
+                f"{folder} is damaged: {self._reason(error)}"
+            ) from error
+
+    def _reason(self, error: BaseException) -> str:
+        return _reason(error).replace(str(self._way), str(self._directory))
 
 
 def _by_path(tree: Tree) -> Leaves:

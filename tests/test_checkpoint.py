@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -156,6 +157,28 @@ def test_relative_and_odd_directories(
     assert restore(tmp_path / "a b%41#?é")[0] == 1
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["seed[1]", "lr[0.1]", "a[*]", "runs[x]/inner", "**", "back\\slash", "a\\[1]"],
+)
+def test_paths_that_orbax_would_take_for_patterns(tmp_path: Path, name: str) -> None:
+    before = set(Path(tempfile.gettempdir()).glob("ganjax-*"))
+    directory = tmp_path / name / "checkpoints"
+    fill(directory, [1, 2, 3], keep=2)
+    assert restore(directory)[0] == 3
+    fill(directory, [4], keep=2)
+    assert names(directory) == {"3", "4"}
+    (directory / "5").write_text("in the way")
+    checkpoints = Checkpoints(directory, keep=2)
+    checkpoints.save(5, make_state(5))
+    with pytest.raises(CheckpointError) as raised:
+        checkpoints.close()
+    assert str(directory) in str(raised.value)
+    assert "ganjax-" not in str(raised.value)
+    after = set(Path(tempfile.gettempdir()).glob("ganjax-*"))
+    assert not {x for x in after - before if (x / "checkpoints").is_symlink()}
+
+
 def test_a_file_in_place_of_the_directory_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(CheckpointError, match=r"\A.*File exists.*file'\Z"):
@@ -274,6 +297,34 @@ def test_a_damaged_part_falls_back(
     assert restore(stored)[0] == 200
     check_skipped(stored, caplog)
     assert names(stored) == {"200", "300"}
+
+
+def test_a_renamed_checkpoint_falls_back(
+    stored: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (stored / "300").rename(stored / "1000")
+    assert restore(stored)[0] == 200
+    assert caplog.messages == [
+        f"skipping a checkpoint: {stored}/1000 is damaged: it holds step 300"
+    ]
+
+
+def test_a_step_removed_while_it_is_read_is_no_damage(
+    stored: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A training beside saves 400, keeps one, and the reader had listed before."""
+
+    def read(checkpoints: Checkpoints, step: int) -> Any:
+        if (stored / "300").exists():
+            (stored / "300").rename(stored.parent / "300")
+            shutil.rmtree(stored / "200")
+            fill(stored, [400])
+        return original(checkpoints, step)
+
+    original = Checkpoints._read
+    monkeypatch.setattr(Checkpoints, "_read", read)
+    assert restore(stored)[0] == 400
+    assert caplog.messages == []
 
 
 def test_no_damage_to_any_file_gives_a_wrong_state(stored: Path) -> None:
