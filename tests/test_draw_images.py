@@ -163,9 +163,9 @@ def columns_of(strip):
 
 def test_titles_stand_above_their_columns():
     images = np.full((6, 28, 28, 1), -1.0)
-    plain = image_grid(images, columns=3, min_size=28)
+    plain = draw.image_grid(images, columns=3, min_size=28)
     names = ("7", "a name that is far too long for so narrow a column", "\udcff")
-    grid = image_grid(images, columns=3, min_size=28, titles=names)
+    grid = draw.image_grid(images, columns=3, min_size=28, titles=names)
     strip, rest = np.split(grid, [len(grid) - len(plain)])
     np.testing.assert_array_equal(rest, plain)
     ink = [np.flatnonzero(x.min(axis=(0, 2)) < 200) for x in columns_of(strip)]
@@ -174,6 +174,6 @@ def test_titles_stand_above_their_columns():
     # Over its image, which lies in pixels 2 to 29.
     assert ink[0].mean() == pytest.approx(16, abs=1.5)
     # A long one keeps to its own column, of an image and a gap.
-    long = image_grid(images, columns=3, min_size=28, titles=("", "x" * 99, ""))
+    long = draw.image_grid(images, columns=3, min_size=28, titles=("", "x" * 99, ""))
     first, _, last = columns_of(long[: len(strip)])
     assert first.min() == last.min() == 255
