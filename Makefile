@@ -1,5 +1,5 @@
 # make train: set up and train the first experiment.  make test: set up and test.
-# make quick: the tests of arrays alone, for while one writes.
+# make quick: the linters and the tests of arrays alone, for while one writes; programs are kept from run to run.
 
 # The first of these that ganjax runs on; set PYTHON to choose another.
 GOOD = -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null
@@ -7,8 +7,11 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python $(GOOD) && echo $$python && break; done)
 PIP = .venv/bin/python -m pip --disable-pip-version-check install -q -c constraints.txt
 
-# Those that train nothing and start no process.
-QUICK = $(addprefix tests/test_,$(addsuffix .py,config losses))
+# Tests of arrays and configs, which train nothing and start no process.
+QUICK = $(patsubst %,tests/test_%.py, \
+	config experiment validation losses objectives penalties optim metrics nonparametric measures)
+
+PYTEST = .venv/bin/python -m pytest -n 2 --timeout=600
 
 .PHONY: train test quick lint system
 
@@ -17,10 +20,10 @@ train: .venv/installed
 
 test: system lint
 	.venv/bin/mypy
-	.venv/bin/python -m pytest -n 2 --dist loadfile --timeout=600
+	$(PYTEST) --dist loadfile --no-loadscope-reorder
 
 quick: lint
-	.venv/bin/python -m pytest -n 2 --dist loadfile $(QUICK)
+	JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.pytest_cache/programs $(PYTEST) --dist worksteal $(QUICK)
 
 # What pip cannot install.
 system: .venv/tested

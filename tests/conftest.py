@@ -70,7 +70,16 @@ def pytest_report_header():
     return [f"left out: tests that need {x}, which is missing" for x in _missing()]
 
 
+# The files that take longest, by their time: begun last, one worker would end alone.
+LONGEST = (
+    *("train", "parallel", "variational_games", "step", "launch", "energy", "theory"),
+    *("f_divergence", "convolution", "objectives"),
+)
+
+
 def pytest_collection_modifyitems(items):
+    order = {f"test_{name}.py": index for index, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.name, len(order)))
     missing = _missing()
     for item in items:
         for mark in item.iter_markers("needs"):
