@@ -59,15 +59,17 @@ def _field(
 
 
 def _image_pictures(evaluator: Evaluator, state: TrainState, count: int) -> Pictures:
-    """Of one column per class where the generator is told a class."""
-    columns, given = None, {}
+    """Of one column per class, under its name, where the generator is told a class."""
+    columns, given, titles = None, {}, []
     if classes := evaluator.experiment.classes:
+        titles = list(evaluator.experiment.source.class_names)
+        titles = titles or [str(label) for label in range(classes)]
         columns, count = classes, -(-count // classes) * classes
         given = {"label": np.arange(max(count, _ROWS)) % classes}
     pictures = {}
     if "sample" in evaluator.probes:
         samples = evaluator.probe("sample", state, count, **given)
-        pictures["sample"] = draw.image_grid(samples, columns=columns)
+        pictures["sample"] = draw.image_grid(samples, columns=columns, titles=titles)
         if evaluator.experiment.nearest:
             pictures["nearest"] = _pairs(samples, evaluator.experiment.nearest(samples))
     for name in ("interpolation", "chain"):
@@ -113,7 +115,8 @@ def _latent_pictures(evaluator: Evaluator, state: TrainState) -> Pictures:
         pictures["map"] = draw.image_map(images, box=box)
     if batch is not None:
         label = None if batch.label is None else np.asarray(batch.label)
-        pictures["codes"] = draw.class_scatter(latents, label, box=box)
+        names = evaluator.experiment.source.class_names
+        pictures["codes"] = draw.class_scatter(latents, label, box=box, names=names)
     return pictures
 
 

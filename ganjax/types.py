@@ -135,6 +135,7 @@ class Source(NamedTuple):
     arrays: Tree
     batch: Callable[..., Batch]
     classes: int = 0  # of the labels, where there are any
+    class_names: tuple[str, ...] = ()  # by label, where they have any
 
 
 class Game(NamedTuple):

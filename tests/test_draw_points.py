@@ -299,3 +299,20 @@ def test_without_known_classes_all_have_one_colour(label):
 def test_classes_refuse_other_points():
     with pytest.raises(ValueError, match=r"\[N, 2\], not \[3, 3\]"):
         draw.class_scatter(np.zeros((3, 3)), box=BOX)
+
+
+def test_legend_of_classes_has_their_names_where_it_has_room():
+    label = np.arange(4)
+    plain, named, long, alike = (
+        draw.class_scatter(np.zeros((4, 2)), label, box=BOX, names=names)
+        for names in (
+            (),
+            [f"class {each}" for each in label],
+            [f"{each} is a class whose name is a long one" for each in label],
+            ["of one name"] * 4,
+        )
+    )
+    assert (plain == long).all()
+    assert (plain == alike).all()
+    assert (plain != named).any()
+    assert (named[:, -8:] == 255).all()

@@ -55,7 +55,9 @@ def test_the_map_shows_what_is_decoded_there(monkeypatch):
     drawn = {}
     for name in ("image_map", "class_scatter"):
         monkeypatch.setattr(
-            draw, name, lambda *args, box, name=name: drawn.update({name: (args, box)})
+            draw,
+            name,
+            lambda *args, box, names=(), name=name: drawn.update({name: (args, box)}),
         )
     draw_pictures(evaluator, state, 4)
     (images,), box = drawn["image_map"]
@@ -128,3 +130,32 @@ def test_points_have_no_nearest_image():
     evaluator, state = evaluated("adversarial", data="ring")
     assert evaluator.experiment.nearest is None
     assert set(draw_pictures(evaluator, state, 4)) == {"scatter"}
+
+
+def test_classes_are_named_above_their_columns_and_beside_their_codes(monkeypatch):
+    drawn = {}
+    grid, codes = draw.image_grid, draw.class_scatter
+
+    def image_grid(images, **given):
+        drawn.setdefault("titles", given.get("titles"))
+        return grid(images, **given)
+
+    def class_scatter(*args, **given):
+        drawn["names"] = given["names"]
+        return codes(*args, **given)
+
+    monkeypatch.setattr(draw, "image_grid", image_grid)
+    monkeypatch.setattr(draw, "class_scatter", class_scatter)
+    evaluator, state = evaluated("vae", conditioning="embedding")
+    experiment = evaluator.experiment
+    names = tuple(f"digit {number}" for number in range(10))
+    named = experiment.source._replace(class_names=names)
+    evaluator.experiment = experiment._replace(source=named)
+    draw_pictures(evaluator, state, 4)
+    assert tuple(drawn["titles"]) == drawn["names"] == names
+    # Without names their numbers are.
+    nameless = experiment.source._replace(class_names=())
+    evaluator.experiment = experiment._replace(source=nameless)
+    drawn.clear()
+    draw_pictures(evaluator, state, 4)
+    assert drawn["titles"] == list("0123456789")

@@ -164,6 +164,12 @@ def test_players_keep_their_colours(complete):
         assert re.search(rf"{colour}: light-dark\(#\w+, #\w+\);", page.source)
 
 
+def test_classes_are_named(complete):
+    write_json(complete / "data.json", {"classes": ["Ankle boot", "<Bag>"]})
+    words = "Classes, in the order of their labels: Ankle boot, <Bag>."
+    assert words in Page(report.write(complete)).text
+
+
 def test_missing_pieces_are_named(folder):
     page = Page(report.write(folder))
     assert "No evaluation yet: run with --mode=evaluate." in page.text

@@ -11,17 +11,26 @@ Colour = tuple[int, int, int]
 
 BROKEN: Colour = (255, 0, 255)  # what is not finite
 
+ENTRY_FONT = 15  # of the legend
+ENTRY_ROOM = 40  # pixels of an entry of the legend besides its text
+
 _LEFT, _TOP, _RIGHT, _BOTTOM = 46, 38, 16, 28  # margins in pixels
 INK = (64, 68, 76)
 
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
-def shorten(text: str, font: ImageFont.ImageFont, width: float) -> str:
+
+def printable(text: str) -> str:
+    """A name in one line; that of a file may have bytes that are no letters."""
+    return " ".join(text.encode(errors="replace").decode().split())
+
+
+def shorten(text: str, font: Font, width: float) -> str:
     """The beginning of a text that fits into `width` pixels.
 
     Dots stand for what is cut off, if more than two letters are left.
     """
-    # A name of a file that is not UTF-8 has no letters for some of its bytes.
-    kept = text = " ".join(text.encode(errors="replace").decode().split())
+    kept = text = printable(text)
     while kept and font.getlength(kept) > width:
         text = text[:-1].rstrip()
         kept = f"{text}\N{HORIZONTAL ELLIPSIS}" if len(text) > 2 else text
@@ -69,12 +78,12 @@ def framed(
 
 
 def _draw_entries(pen: ImageDraw.ImageDraw, entries: Mapping[str, Colour]) -> None:
-    font = ImageFont.load_default(15)
+    font = ImageFont.load_default(ENTRY_FONT)
     x, y = _LEFT, _TOP // 2
     for text, colour in entries.items():
         pen.ellipse((x, y - 5, x + 10, y + 5), fill=colour)
         pen.text((x + 17, y), text, INK, font, anchor="lm")
-        x += round(font.getlength(text)) + 40
+        x += round(font.getlength(text)) + ENTRY_ROOM
 
 
 def _draw_scale(

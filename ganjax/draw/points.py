@@ -3,9 +3,18 @@
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
-from ganjax.draw.frame import BROKEN, Bounds, Colour, blend, framed
+from ganjax.draw.frame import (
+    BROKEN,
+    ENTRY_FONT,
+    ENTRY_ROOM,
+    Bounds,
+    Colour,
+    blend,
+    framed,
+    printable,
+)
 
 # Blue and orange: every kind of colour vision tells them apart.
 REAL: Colour = (0, 90, 181)
@@ -65,13 +74,18 @@ def scatter(
 
 
 def class_scatter(
-    points: np.ndarray, label: np.ndarray | None = None, *, box: Sequence[Bounds]
+    points: np.ndarray,
+    label: np.ndarray | None = None,
+    *,
+    box: Sequence[Bounds],
+    names: Sequence[str] = (),
 ) -> np.ndarray:
     """Draws points `[N, 2]` in the colour of their class `[N]`, y upward.
 
-    `box` has the bounds of x and of y; points outside are left out. Without labels, or
-    with more classes than there are `CLASSES`, all have one colour and there is no
-    legend. Raises `ValueError` for another shape.
+    `box` has the bounds of x and of y; points outside are left out. The legend has
+    the `names` of the classes where it has room for them, else their numbers. Without
+    labels, or with more classes than there are `CLASSES`, all have one colour and there
+    is no legend. Raises `ValueError` for another shape.
     """
     points = _columns(points, 2)
     if label is None or label.max(initial=0) >= len(CLASSES):
@@ -80,11 +94,20 @@ def class_scatter(
         present = np.unique(label).tolist()
         parts = [points[label == each] for each in present]
         colours = [CLASSES[each] for each in present]
-        entries = {str(each): CLASSES[each] for each in present}
+        entries = dict(zip(_fitting_names(present, names), colours, strict=True))
     blank = np.full((_SIDE, _SIDE, 3), 255.0)
     plot = _dotted(blank, parts, colours, box, _WIDE_RADIUS)
     x_bounds, y_bounds = box
     return framed(plot, x_bounds=x_bounds, y_bounds=y_bounds, entries=entries)
+
+
+def _fitting_names(present: Sequence[int], names: Sequence[str]) -> list[str]:
+    """The names of classes where the legend has room for all, else their numbers."""
+    font = ImageFont.load_default(ENTRY_FONT)
+    texts = [printable(names[each]) for each in present] if names else []
+    width = sum(font.getlength(text) + ENTRY_ROOM for text in texts)
+    fits = len(set(texts)) == len(present) and width <= _SIDE
+    return texts if fits else [str(each) for each in present]
 
 
 def histogram(

@@ -129,6 +129,9 @@ def _evaluation(run: Run) -> Iterator[Markup]:
 def _samples(run: Run) -> Iterator[Markup]:
     films = draw_films(run)
     if films:
+        if run.classes:
+            names = f"Classes, in the order of their labels: {', '.join(run.classes)}."
+            yield element("p", names, class_="note")
         yield element("div", *films, class_="films")
     else:
         yield missing("No pictures yet: the folder samples/ holds none.")
