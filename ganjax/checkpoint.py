@@ -35,7 +35,7 @@ Table = dict[str, Any]  # dtype, shape and CRC of each leaf, by path
 
 # Orbax takes a path for a pattern or a bucket's name, and TensorStore takes a backslash
 # for a slash.
-_MISREAD = re.compile(r"[*?\[\\]|\A/(gs|s3|az|hf)/")
+_MISREAD = re.compile(r"[*?\[\\]|:/|\A/(gs|s3|az|hf)/")
 
 # Orbax logs thirty lines a save, and a failed one's traceback twice; here it is raised.
 logging.get_absl_logger().addFilter(lambda log: "/orbax/" not in log.pathname)
@@ -97,9 +97,10 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
         """Returns the newest good step and its state, or `None` if there are no steps.
 
         The leaves are NumPy arrays, bit for bit as they were saved; `target` is a like
-        pytree of arrays or `jax.ShapeDtypeStruct`s. Damaged steps are skipped with a
-        warning; nothing in the directory is changed. Raises `CheckpointError` if all
-        are, if the newest good one does not fit `target`, or if a save failed.
+        pytree of arrays or `jax.ShapeDtypeStruct`s, and an array `seed` in it must be
+        the state's. Damaged steps are skipped with a warning; nothing in the directory
+        is changed. Raises `CheckpointError` if all are, if the newest good one does not
+        fit `target`, or if a save failed.
         """
         read: dict[int, Leaves] = {}
         step = self._on_first(lambda: self._find_newest(read))
@@ -178,8 +179,10 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
             for torn in self._directory.glob(f"*{ocp.utils.TMP_DIR_SUFFIX}*"):
                 shutil.rmtree(torn)
             self._orbax.save(self._way / str(step), args=items)
-            for old in self.steps()[: -self._keep]:
-                shutil.rmtree(self._directory / str(old))
+            for old in map(str, self.steps()[: -self._keep]):
+                # Renamed first: whoever reads it beside finds no half of it.
+                torn = self._directory / f"{old}{ocp.utils.TMP_DIR_SUFFIX}"
+                shutil.rmtree((self._directory / old).rename(torn))
         except Exception as error:  # what is an OSError is often disguised as another
             raise CheckpointError(
                 f"cannot save {folder}: {self._reason(error)}"
@@ -276,6 +279,10 @@ def _check_fit(folder: Path, stored: Leaves, expected: Leaves) -> None:
         for path in wanted | found
         if found.get(path) != wanted.get(path)
     ]
+    seed = expected.get("state.seed")
+    if not wrong and isinstance(seed, np.ndarray | np.generic):
+        own = stored["state.seed"]
+        wrong = [] if own == seed else [f"state.seed is {own}, not {seed}"]
     if wrong:
         raise CheckpointError(f"{folder} does not fit: {'; '.join(wrong[:3])}")
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
 from ganjax.build import Experiment, build_experiment
 from ganjax.checkpoint import Checkpoints
@@ -32,7 +33,8 @@ def restore(
     config = revalidate(config)
     experiment = build_experiment(config)
     with Checkpoints(folder / "checkpoints", keep=config["record"]["keep"]) as saved:
-        restored = saved.restore(jax.eval_shape(experiment.init))
+        target = jax.eval_shape(experiment.init)
+        restored = saved.restore(target._replace(seed=np.uint32(experiment.seed)))
     if restored is None:
         raise missing
     return experiment, *restored

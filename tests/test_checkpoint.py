@@ -159,7 +159,16 @@ def test_relative_and_odd_directories(
 
 @pytest.mark.parametrize(
     "name",
-    ["seed[1]", "lr[0.1]", "a[*]", "runs[x]/inner", "**", "back\\slash", "a\\[1]"],
+    [
+        "seed[1]",
+        "lr[0.1]",
+        "a[*]",
+        "runs[x]/inner",
+        "**",
+        "gs:",
+        "back\\slash",
+        "a\\[1]",
+    ],
 )
 def test_paths_that_orbax_would_take_for_patterns(tmp_path: Path, name: str) -> None:
     before = set(Path(tempfile.gettempdir()).glob("ganjax-*"))
@@ -307,6 +316,36 @@ def test_a_renamed_checkpoint_falls_back(
     assert caplog.messages == [
         f"skipping a checkpoint: {stored}/1000 is damaged: it holds step 300"
     ]
+
+
+class Seeded(NamedTuple):
+    seed: Any
+    step: Any
+
+
+def test_a_checkpoint_of_another_seed_is_refused(tmp_path: Path) -> None:
+    with Checkpoints(tmp_path, keep=1) as checkpoints:
+        checkpoints.save(5, Seeded(np.uint32(3), np.int32(5)))
+        for seed in (np.uint32(3), jax.ShapeDtypeStruct((), np.uint32)):
+            assert checkpoints.restore(Seeded(seed, np.int32(0)))
+        with pytest.raises(CheckpointError) as raised:
+            checkpoints.restore(Seeded(np.uint32(4), np.int32(0)))
+    words = "does not fit: state.seed is 3, not 4"
+    assert str(raised.value) == f"{tmp_path}/5 {words}"
+
+
+def test_an_old_step_goes_at_once(
+    stored: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever reads beside a training, or after its kill, finds no half of a step."""
+    removed = []
+    monkeypatch.setattr(shutil, "rmtree", lambda path: removed.append(Path(path)))
+    fill(stored, [400], keep=1)
+    assert [path.name for path in removed] == [f"200{TORN}", f"300{TORN}"]
+    monkeypatch.undo()
+    assert restore(stored)[0] == 400
+    fill(stored, [500], keep=1)
+    assert names(stored) == {"500"}
 
 
 def test_a_step_removed_while_it_is_read_is_no_damage(

@@ -64,7 +64,7 @@ def saved_run(folder, arg, evaluation=None, factor=1.0):
     state = jax.device_get(build_experiment(config).init())
     trees = state.params, state.average
     params, average = jax.tree.map(lambda x: np.float32(factor) * x, trees)
-    state = state._replace(params=params, average=average)
+    state = state._replace(step=np.int32(1), params=params, average=average)
     with Checkpoints(folder / "checkpoints", keep=1) as checkpoints:
         checkpoints.save(1, state)
     return read_run(folder)
