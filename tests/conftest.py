@@ -4,6 +4,7 @@ Its processes end with it, its compiled programs go with its file, and it is lef
 only where the system lacks what it needs.
 """
 
+import ctypes
 import gc
 import os
 import resource
@@ -60,6 +61,9 @@ def _programs_end(request):
         sys.modules["jax"].config.update("jax_disable_most_optimizations", False)
         sys.modules["jax"].clear_caches()
         gc.collect()
+        if sys.platform == "linux":
+            # Else glibc keeps nearly all of it. Another libc lacks the function.
+            getattr(ctypes.CDLL(None), "malloc_trim", lambda _: 0)(0)
 
 
 def _missing():
