@@ -300,7 +300,7 @@ def test_fenchel_identity(case):
 def test_conjugate_is_the_supremum(case):
     row = build(case)
     u = np.concatenate([[0.0], np.geomspace(1e-6, 1e6, 100_001)])
-    f = np.asarray(row.f(u))
+    f = np.asarray(row.f(jnp.asarray(u)))
     # Also where no score leads: u t - f(u) may be largest at u = 0.
     for t in [-30.0, -3.0, *np.asarray(row.real(np.linspace(-5.0, 2.0, 8)))]:
         close(np.max(u * t - f), row.conjugate(t), rtol=1e-6, atol=1e-6)
