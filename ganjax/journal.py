@@ -24,6 +24,31 @@ from ganjax.record import (
 from ganjax.state import TrainState
 
 
+def opening(
+    config: Mapping[str, Any], evaluator: Evaluator, state: TrainState, step: int
+) -> str:
+    """What is trained on what, in one line, for who waits while it is compiled."""
+    devices, source = jax.devices(), evaluator.experiment.source
+    shape = " x ".join(map(str, evaluator.example_shape))
+    data = f"mixture of examples {shape}"
+    if "images" in source.arrays:
+        data = f"{len(source.arrays['images']):,} examples {shape}"
+    if source.classes:
+        data += f" in {source.classes} classes"
+    players = ", ".join(
+        f"{player} {sum(x.size for x in jax.tree.leaves(params)):,}"
+        for player, params in state.params.items()
+    )
+    words = [
+        f"{config['data']['name']}: {data}",
+        f"parameters: {players}",
+        f"{len(devices)} x {devices[0].device_kind}",
+    ]
+    if jax.process_count() > 1:
+        words.append(f"{jax.process_count()} processes")
+    return "; ".join([*words, f"compiling, then from step {step}"])
+
+
 class Journal:
     """The record of one run from `step` on; a context manager.
 

@@ -2,6 +2,7 @@
 
 import math
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -16,7 +17,13 @@ from ganjax.build import Experiment, build_experiment, build_layout
 from ganjax.checkpoint import CheckpointError, Checkpoints
 from ganjax.config import ConfigError
 from ganjax.evaluate import Evaluator
-from ganjax.journal import Journal, write_evaluation, write_report, write_samples
+from ganjax.journal import (
+    Journal,
+    opening,
+    write_evaluation,
+    write_report,
+    write_samples,
+)
 from ganjax.parallel import Layout
 from ganjax.peers import Peers
 from ganjax.record import read_json, write_json, write_status
@@ -194,7 +201,7 @@ def _advance(config: Config, folder: Path) -> tuple[str, int, str]:
     ):
         fresh = jax.device_get(experiment.init())
         step, state = saved.restore(fresh) or (0, fresh)
-        with _open_journal(config, folder, experiment, step) as journal:
+        with _open_journal(config, folder, experiment, step, state) as journal:
             for chunk in _chunks(config, experiment, layout, step, state):
                 step = chunk.step
                 due = partial(_is_due, chunk, steps)
@@ -216,12 +223,16 @@ def _advance(config: Config, folder: Path) -> tuple[str, int, str]:
 
 
 def _open_journal(
-    config: Config, folder: Path, experiment: Experiment, step: int
+    config: Config, folder: Path, experiment: Experiment, step: int, state: TrainState
 ) -> AbstractContextManager[Journal | None]:
     """Of several processes one writes."""
     if jax.process_index() > 0:
         return nullcontext()
-    return Journal(config, folder, Evaluator(experiment), step)
+    evaluator = Evaluator(experiment)
+    if step < config["steps"]:
+        line = opening(config, evaluator, state, step)
+        print(line, file=sys.stderr, flush=True)
+    return Journal(config, folder, evaluator, step)
 
 
 def _is_due(chunk: _Chunk, steps: int, cadence: int) -> bool:

@@ -120,6 +120,10 @@ def whole(home):
     """The run that nobody disturbs."""
     code, _, errors = run(home, "whole")
     assert (code, errors.count("Traceback")) == (0, 0), errors
+    assert errors.splitlines()[0] == (
+        "ring: mixture of examples 2; parameters: discriminator 65, generator 98; "
+        "1 x cpu; compiling, then from step 0"
+    )
     return "whole"
 
 
@@ -286,14 +290,17 @@ def test_of_two_processes_none_outlives_the_other(home):
         code, _, errors = finish(pair[1 - victim])
         message = f"process {victim} is gone; run the same command again to resume"
         assert code == 75, errors
-        assert [x for x in errors.splitlines() if not x.startswith("step ")] == [
-            f"ganjax: {message}"
-        ]
+        said = [x for x in errors.splitlines() if not x.startswith("step ")]
+        assert said.pop() == f"ganjax: {message}"
         finish(pair[victim])
         if victim == 1:  # else it was for the dead one to write
+            (opening,) = said
+            assert opening.endswith(" x cpu; 2 processes; compiling, then from step 0")
             status = read_json(home / "parted/status.json")
             assert (status["state"], status["message"]) == ("preempted", message)
             assert (home / f"parted/checkpoints/{status['step']}").exists()
+        else:
+            assert not said
 
 
 @pytest.mark.parametrize(
@@ -312,7 +319,12 @@ def test_other_runs_resume_with_the_same_bits(home, argument, devices):
     wait_for((home / cut / "checkpoints/40").exists, process)
     process.kill()
     finish(process)
-    assert run(home, cut, *flags, **tiny)[0] == 0
+    code, _, errors = run(home, cut, *flags, **tiny)
+    assert code == 0, errors
+    data = "1,797 examples 8 x 8 x 1 in 10 classes" if "digits" in argument else ""
+    assert f": {data or 'mixture of examples 2'}; parameters: " in errors
+    assert f"; {devices} x cpu; compiling, then from step " in errors
+    assert "from step 0\n" not in errors
     assert_same_run(home, whole, cut, *flags, experiment=tiny["experiment"])
     if "digits" in argument:
         assert_images_were_drawn(home / whole)
