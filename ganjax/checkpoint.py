@@ -88,7 +88,7 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
         Does nothing if this very state is stored already. Raises `CheckpointError` if
         another one is, as `step` or a later step, or if the save before failed.
         """
-        data, table = _pack(_by_path(state))
+        data, table = _pack(by_path(state))
         is_new = self._on_first(lambda: self._make_way(step, table))
         if is_new and jax.process_index() == 0:
             self._pending = self._writer.submit(self._write, step, data, table)
@@ -107,10 +107,25 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
         if step is None:
             return None
         leaves = read[step] if step in read else self._read(step)
-        expected = _by_path(target)
+        expected = by_path(target)
         _check_fit(self._directory / str(step), leaves, expected)
         structure = jax.tree.structure(target)
         return step, jax.tree.unflatten(structure, [leaves[path] for path in expected])
+
+    def read(self, step: int | None) -> tuple[int, Leaves]:
+        """Returns a step, the newest good one where it is `None`, and its leaves.
+
+        Raises `CheckpointError` where there is none, or it is damaged.
+        """
+        read: dict[int, Leaves] = {}
+        if step is None:
+            step = self._on_first(lambda: self._find_newest(read))
+        known = self.steps()
+        if step not in known:
+            there = ", ".join(map(str, known)) or "none"
+            which = "any" if step is None else f"step {step}"
+            raise CheckpointError(f"{self._directory} lacks {which}; there are {there}")
+        return step, read[step] if step in read else self._read(step)
 
     def reached_preemption(self, step: int) -> bool:
         """Returns whether all must save now, as one got SIGTERM; `step` rises."""
@@ -231,7 +246,7 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
         return _reason(error).replace(str(self._way), str(self._directory))
 
 
-def _by_path(tree: Tree) -> Leaves:
+def by_path(tree: Tree) -> Leaves:
     """Returns the leaves of `tree` by names such as `state.params['generator']`."""
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     return {f"state{jax.tree_util.keystr(path)}": leaf for path, leaf in leaves}

@@ -13,6 +13,7 @@ def check_consistent(config: Mapping[str, Any]) -> None:
     Raises:
       ConfigError: names the key and the choice that would go with the others.
     """
+    _check_init(config)
     _check_mixture(config["data"])
     _check_divergence(config["objective"])
     _check_likelihood(config)
@@ -24,6 +25,18 @@ def check_consistent(config: Mapping[str, Any]) -> None:
     _check_gradient_penalties(config)
     _check_augment(config)
     _check_corrections(config)
+
+
+def _check_init(config: Mapping[str, Any]) -> None:
+    at, chosen = "config.init_players", config["init_players"]
+    if not chosen:
+        return
+    if not config["init_from"]:
+        raise ConfigError(f"{at}: goes with config.init_from, which is not set")
+    players = schema.PLAYERS[config["game"]["name"]]
+    for player in chosen.split(","):
+        if player not in players:
+            raise ConfigError(f"{at}: {player!r} is none of {', '.join(players)}")
 
 
 def _check_mixture(data: Mapping[str, Any]) -> None:

@@ -66,6 +66,18 @@ _TRUNCATION = flags.DEFINE_float(
     lower_bound=1e-3,
     upper_bound=10.0,
 )
+_INIT_FROM = flags.DEFINE_string(
+    "init_from",
+    None,
+    "Run folder whose newest state a new run begins from, or FOLDER@STEP; the same as "
+    "--config.init_from.",
+)
+_INIT_PLAYERS = flags.DEFINE_string(
+    "init_players",
+    None,
+    "Which players do, such as generator,discriminator; all that both runs have unless "
+    "given.",
+)
 _COORDINATOR = flags.DEFINE_string(
     "coordinator_address", None, "host:port of process 0, for several processes."
 )
@@ -135,13 +147,14 @@ def _check_flags() -> None:
 
 def _read_config() -> dict[str, Any]:
     """Of the experiment file; to look at a run, its folder knows it too."""
+    given = [f"{x.name}={x.value}" for x in (_INIT_FROM, _INIT_PLAYERS) if x.value]
     if _CONFIG.value:
-        return validate(load(_CONFIG.value, _overrides))
+        return validate(load(_CONFIG.value, [*_overrides, *given]))
     if _MODE.value not in ("evaluate", "sample"):
         _fail("--config is missing; write --config=experiments/ring.py")
     if not _WORKDIR.value:
         _fail("--workdir is missing; write --workdir=runs/NAME")
-    return read_config(Path(_WORKDIR.value), _overrides)
+    return read_config(Path(_WORKDIR.value), [*_overrides, *given])
 
 
 def _choice() -> dict[str, Any]:

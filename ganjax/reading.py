@@ -57,6 +57,11 @@ def read_evaluation(workdir: Path) -> Mapping[str, Any]:
     return _read(workdir / "evaluation.json", _EVALUATION, optional=_COUNTS)
 
 
+def read_init(workdir: Path) -> Mapping[str, Any]:
+    """`init.json` of a run that began from another's state: its folder and step."""
+    return _read(workdir / "init.json", _INIT)
+
+
 def read_config(workdir: Path) -> Mapping[str, Any]:
     """`config.json` of a run, nested."""
     return _read(workdir / "config.json", {}, optional=_CONFIG)
@@ -151,6 +156,7 @@ _OBJECT = (_is_object, "an object")
 _COUNTS: _Shape = {"step": _COUNT, "samples": _COUNT}
 _STATUS: _Shape = {"state": _TEXT, "step": _COUNT, "steps": _COUNT, "message": _TEXT}
 _EVALUATION: _Shape = {"metrics": (_are_numbers, "an object of numbers")}
+_INIT: _Shape = {"folder": _TEXT, "step": _COUNT, "players": _OBJECT}
 _CONFIG: _Shape = {"seed": _COUNT, "steps": _COUNT}
 _DATA: _Shape = {"classes": (lambda x: x is None or _are_texts(x), "a list of strings")}
 _EXPERIMENT_HASH: _Shape = {"experiment_hash": _TEXT}

@@ -45,6 +45,10 @@ RUN = {
     # What to do when a loss, gradient or update is not finite: stop the run, or leave
     # that player as it was for the step and go on.
     "non_finite": Key("stop", choices=("stop", "skip")),
+    # Another run to begin from, FOLDER or FOLDER@STEP, and which players, separated by
+    # commas; all that both have where it is "".
+    "init_from": Key(""),
+    "init_players": Key(""),
 }
 
 _FEW_LABELS = {

@@ -17,6 +17,7 @@ from ganjax.build import Experiment, build_experiment, build_layout
 from ganjax.checkpoint import CheckpointError, Checkpoints
 from ganjax.config import ConfigError
 from ganjax.evaluate import Evaluator
+from ganjax.inherit import Inherited, inherit
 from ganjax.journal import (
     Journal,
     opening,
@@ -126,7 +127,8 @@ def _check_folder(config: Config, folder: Path, mode: str) -> None:
         check_resumable(read_json(written), config)
     except ConfigError as error:
         raise ConfigError(
-            f"--workdir: {folder} holds another run: {error}; choose another folder"
+            f"--workdir: {folder} holds another run: {error}; choose another folder, "
+            f"which may begin from this state by --init_from={folder}"
         ) from error
     except (ValueError, AttributeError) as error:
         raise ConfigError(f"--workdir: {written} is damaged: {error}") from error
@@ -193,14 +195,19 @@ def _advance(config: Config, folder: Path) -> tuple[str, int, str]:
     """Trains or resumes; returns how it ended, the last step and a message."""
     experiment, layout = build_experiment(config), build_layout(config)
     record, steps = config["record"], config["steps"]
+    first = _first_state(config, folder, experiment)
     if jax.process_index() == 0:
         write_json(folder / "config.json", config)
+        if first.record:
+            write_json(folder / "init.json", first.record)
     with (
         Checkpoints(folder / "checkpoints", keep=record["keep"]) as saved,
         StopRequest(processes=jax.process_count()) as stop,
     ):
-        fresh = jax.device_get(experiment.init())
-        step, state = saved.restore(fresh) or (0, fresh)
+        restored = saved.restore(first.state)
+        step, state = restored or (0, first.state)
+        if first.record and not restored:
+            saved.save(0, state)  # the other run is not needed again
         with _open_journal(config, folder, experiment, step, state) as journal:
             for chunk in _chunks(config, experiment, layout, step, state):
                 step = chunk.step
@@ -220,6 +227,15 @@ def _advance(config: Config, folder: Path) -> tuple[str, int, str]:
                 if stopping and step < steps:
                     return "preempted", step, "run the same command again to resume"
     return "done", step, ""
+
+
+def _first_state(config: Config, folder: Path, experiment: Experiment) -> Inherited:
+    """The state before the first step: new, or another run's until one is saved."""
+    fresh = jax.device_get(experiment.init())
+    begun = any(path.name.isdecimal() for path in (folder / "checkpoints").glob("*"))
+    if begun or not config["init_from"]:
+        return Inherited(fresh, {})
+    return inherit(config["init_from"], config["init_players"], fresh)
 
 
 def _open_journal(

@@ -23,6 +23,7 @@ JAX_FREE = {
 BELOW_BUILD = SHARED | LEAVES | JAX_FREE | {"objectives", "step", "parallel"}
 BELOW_TRAIN = BELOW_BUILD | {
     *("build", "evaluate", "journal", "pictures", "replay", "restore", "sampling"),
+    "inherit",
 }
 
 # What a room may import of ganjax besides itself; `experiments/` is a room too.
@@ -44,6 +45,7 @@ RULES: dict[str, set[str]] = {
     "journal": SHARED
     | {"evaluate", "measures", "pictures", "record", "progress", "draw", "report"}
     | {"state"},
+    "inherit": SHARED | {"checkpoint", "config", "state"},
     "sampling": SHARED | {"config", "evaluate", "draw", "reading", "record", "state"},
     "reference": {"augment", "config", "corrections", "losses", "objectives"}
     | {"penalties", "schema", "study", "validation"},

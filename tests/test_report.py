@@ -131,6 +131,15 @@ def test_page_is_self_contained_html(complete):
     assert "src" not in page.all("script")[0]
 
 
+def test_page_shows_what_a_run_began_from(complete):
+    assert "Begun from" not in Page(report.write(complete)).text
+    init = {"folder": "runs/first", "step": 600, "players": {"generator": ["params"]}}
+    write_json(complete / "init.json", init)
+    page = Page(report.write(complete))
+    assert "Begun from" in page.text
+    assert "runs/first@600: generator" in page.text
+
+
 def test_page_shows_all_data(complete):
     page = Page(report.write(complete))
     for shown in (

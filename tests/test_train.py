@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -218,6 +219,35 @@ def test_looking_needs_the_folder_alone(home, whole):
     drawn = np.load(home / whole / "samples/drawn-number1-seed5.npz")
     assert drawn["samples"].shape == (1, 2)
     assert (home / whole / "config.json").read_bytes() == config
+
+
+def test_a_run_that_began_from_another_needs_it_no_more(home, whole):
+    flags = ["--config.steps=60", "--config.seed=1", "--config.evaluation.every=0"]
+    rate = "--config.optimizers.discriminator.learning_rate=1e-5"
+    code, _, errors = run(home, whole, rate)
+    assert code == 2
+    assert (
+        f"another folder, which may begin from this state by --init_from={whole}"
+        in (errors)
+    )
+    shutil.copytree(home / whole, home / "copy@1")
+    begin = (*flags, rate, "--init_from=copy@1")
+    assert run(home, "tuned", *begin)[0] == 0
+    assert read_json(home / "tuned/config.json")["init_from"] == "copy@1"
+    init = read_json(home / "tuned/init.json")
+    assert (init["folder"], init["step"]) == ("copy@1", 600)
+    process = start(home, "tuned-cut", *begin)
+    wait_for((home / "tuned-cut/checkpoints/0").exists, process)
+    process.kill()
+    finish(process)
+    shutil.rmtree(home / "copy@1")
+    code, _, errors = run(home, "tuned-cut", *begin)
+    assert code == 0, errors
+    overrides = [*flags, rate, "--config.init_from=copy@1"]
+    assert_same_run(home, "tuned", "tuned-cut", *overrides)
+    words = "config.init_from: copy@1: copy has no checkpoints"
+    assert words in run(home, "tuned-late", *begin)[2]
+    assert not (home / "tuned-late").exists()
 
 
 def test_divergence_keeps_the_last_good_checkpoint(home):

@@ -707,3 +707,15 @@ def test_slope_above_one():
         ConfigError, match=re.escape("slope: must lie in (-inf, 1], not")
     ):
         validate(config)
+
+
+def test_players_to_begin_with():
+    config = good_config()
+    config["init_players"] = "generator"
+    words = "config.init_players: goes with config.init_from, which is not set"
+    refuses(words, validate, ConfigDict(config))
+    config["init_from"] = "runs/other"
+    assert validate(ConfigDict(config))["init_from"] == "runs/other"
+    config["init_players"] = "generator,encoder"
+    words = "config.init_players: 'encoder' is none of discriminator, generator"
+    refuses(words, validate, ConfigDict(config))

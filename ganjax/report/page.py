@@ -98,6 +98,9 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
     for key in ("seed", "batch_size"):
         if key in run.config:
             yield text.heading(key), text.value(run.config[key])
+    if run.init:
+        players = ", ".join(map(str, run.init["players"]))
+        yield "Begun from", f"{run.init['folder']}@{run.init['step']}: {players}"
     if "updated" in run.status:
         yield "Updated", text.moment(str(run.status["updated"]))
 

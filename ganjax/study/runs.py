@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -37,6 +38,7 @@ class Run(NamedTuple):
     samples: Mapping[str, list[tuple[int, Path]]]  # name -> (step, picture), steps rise
     classes: tuple[str, ...] = ()  # names, by label
     problems: tuple[str, ...] = ()
+    init: Mapping[str, Any] = MappingProxyType({})  # folder, step, players, of another
 
 
 def read_run(workdir: Path) -> Run:
@@ -69,6 +71,7 @@ def read_run(workdir: Path) -> Run:
         metrics=_with_speed(_read_metrics(workdir, status, problems)),
         samples=_find_samples(workdir / "samples"),
         classes=whole(reading.read_class_names, workdir, ()),
+        init=whole(reading.read_init, workdir, nothing),
         problems=tuple(problems),
     )
 
