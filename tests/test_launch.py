@@ -47,7 +47,7 @@ def sweep(add):
 
 # An experiment that is loaded by a run takes the run's place: each try does the next of
 # the words of its argument, an exit code, or "wait" for a stop that it answers with 75,
-# "deaf" to wait for a kill, or "killed"; "idle" ends with 0 and says nothing.
+# "deaf" to wait for a kill, or "killed".
 STAND_IN = """
 import os, signal, sys, time
 from pathlib import Path
@@ -72,8 +72,6 @@ def act(words, folder):
     count = len(tries.read_text()) if tries.exists() else 0
     tries.write_text("x" * (count + 1))
     word = words[count]
-    if word == "idle":
-        end(0)
     if word == "wait":
         def save(*_):
             write_status(folder, state="preempted", step=1, steps=3)

@@ -7,6 +7,8 @@ import pytest
 from rich.console import Console
 
 from ganjax.record import write_json, write_status
+from launch import session
+from launch.pool import Trial
 from launch.runs import View, look, saved_step
 from launch.screen import Screen, align, describe, summary, table
 
@@ -148,3 +150,17 @@ def test_view_of_other_folders(tmp_path):
     assert damaged.message.startswith(f"{tmp_path}/status.json: not JSON")
     write_status(tmp_path, state="diverged", step=3, steps=7, message="loss not finite")
     assert look(tmp_path, 7) == View("diverged", 3, 7, "loss not finite")
+
+
+def test_run_that_ended_well_must_say_so_itself(tmp_path):
+    log = tmp_path / "log"
+    judged = session._judge(look(tmp_path / "run", 7), Trial("done"), log)
+    assert judged.state == "failed"
+    assert judged.message == "it ended with 0, but its status is waiting"
+    write_status(tmp_path, state="done", step=3, steps=3)
+    judged = session._judge(look(tmp_path, 7), Trial("done"), log)
+    words = "it ended with 0, but status.json says done at 3 of 3 steps"
+    assert (judged.state, judged.message) == ("failed", words)
+    write_json(tmp_path / "evaluation.json", {"metrics": {}})
+    write_status(tmp_path, state="done", step=7, steps=7)
+    assert session._judge(look(tmp_path, 7), Trial("done"), log).state == "done"
