@@ -33,6 +33,7 @@ class Layout(NamedTuple):
     place: Callable[[TrainState], TrainState]
     place_data: Callable[[Tree], Tree]
     fetch: Callable[[Tree], Any]
+    devices: Sequence[jax.Device]  # those of other processes included
 
 
 def _scan(step: Step, count: int) -> Step:
@@ -77,6 +78,7 @@ def jit_layout(device: jax.Device) -> Layout:
         place=place,
         place_data=place,
         fetch=jax.device_get,
+        devices=[device],
     )
 
 
@@ -109,6 +111,7 @@ def pmap_layout(devices: Sequence[jax.Device]) -> Layout:
             data, NamedSharding(mesh, PartitionSpec())
         ),
         fetch=lambda state: jax.device_get(jax.tree.map(lambda x: x[0], state)),
+        devices=devices,
     )
 
 
@@ -134,4 +137,5 @@ def shard_map_layout(devices: Sequence[jax.Device]) -> Layout:
         place=place,
         place_data=place,
         fetch=jax.device_get,
+        devices=devices,
     )

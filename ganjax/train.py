@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from ganjax import peers
+from ganjax import memory, peers
 from ganjax.build import Experiment, build_experiment, build_layout
 from ganjax.checkpoint import CheckpointError, Checkpoints
 from ganjax.config import ConfigError
@@ -195,6 +195,7 @@ def _advance(config: Config, folder: Path) -> tuple[str, int, str]:
     """Trains or resumes; returns how it ended, the last step and a message."""
     experiment, layout = build_experiment(config), build_layout(config)
     record, steps = config["record"], config["steps"]
+    memory.check(experiment, config["evaluation"]["samples"], layout.devices)
     first = _first_state(config, folder, experiment)
     if jax.process_index() == 0:
         write_json(folder / "config.json", config)

@@ -24,6 +24,7 @@ BELOW_BUILD = SHARED | LEAVES | JAX_FREE | {"objectives", "step", "parallel"}
 BELOW_TRAIN = BELOW_BUILD | {
     *("build", "evaluate", "journal", "pictures", "replay", "restore", "sampling"),
     "inherit",
+    "memory",
 }
 
 # What a room may import of ganjax besides itself; `experiments/` is a room too.
@@ -39,6 +40,7 @@ RULES: dict[str, set[str]] = {
     "reorder": SHARED | {"networks"},
     "build": BELOW_BUILD,
     "evaluate": SHARED | LEAVES | {"build"},
+    "memory": SHARED | {"build", "config", "state"},
     "pictures": SHARED | {"evaluate", "draw", "state"},
     "replay": SHARED | {"build", "state", "validation"},
     "restore": SHARED | {"build", "checkpoint", "config", "state", "validation"},

@@ -1,0 +1,152 @@
+"""Whether a run can fit into the memory that there is, before anything is compiled.
+
+What is counted must be held at some moment, whatever the compiler does: it is a lower
+bound, so that a run which is refused could not have been trained.
+"""
+
+import math
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+
+from ganjax.build import Experiment
+from ganjax.config import ConfigError
+from ganjax.keys import Purpose, example_keys, purpose_key
+from ganjax.state import TrainState
+from ganjax.types import Outcome, Tree
+
+_UNITS = ("bytes", "KB", "MB", "GB", "TB", "PB", "EB")
+
+# Limit and use of the memory of a container, in versions 2 and 1 of control groups.
+_CGROUPS = (
+    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+    (
+        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+        "/sys/fs/cgroup/memory/memory.usage_in_bytes",
+    ),
+)
+
+
+def check(experiment: Experiment, samples: int, devices: Sequence[jax.Device]) -> None:
+    """Checks that a training fits into these devices, and its samples into the host.
+
+    Args:
+      experiment: to be trained.
+      samples: that an evaluation takes.
+      devices: that share the batch, those of other processes included.
+
+    Raises:
+      ConfigError: with the bytes needed, those there are, and the keys that they are
+        for.
+    """
+    own = [x for x in devices if x.process_index == jax.process_index()]
+    shared = own[0].platform == "cpu"  # by all of them, and with the host
+    copies = len(own) if shared else 1
+    on_device = [
+        (key, copies * size) for key, size in _needed(experiment, len(devices))
+    ]
+    example = _bytes(_example(experiment))
+    on_host = [("config.evaluation.samples", 2 * samples * example)]
+    if shared:
+        _compare([*on_device, *on_host], "this machine", free_on_host())
+        return
+    data = ("config.data", _bytes(experiment.source.arrays))
+    for device in own:
+        statistics = device.memory_stats() or {}
+        if "bytes_limit" in statistics:
+            free = statistics["bytes_limit"] - statistics.get("bytes_in_use", 0)
+            _compare([*on_device, data], str(device), free)
+    _compare(on_host, "this machine", free_on_host())
+
+
+def free_on_host() -> int:
+    """Bytes that this process may still take, by the system and its control group."""
+    free = _available()
+    for limit, use in _CGROUPS:
+        try:
+            free = min(free, int(_read(limit)) - int(_read(use)))
+        except (OSError, ValueError):  # no such group, or "max"
+            continue
+    return free
+
+
+def _available() -> int:
+    try:
+        lines = _read("/proc/meminfo").splitlines()
+        rows = dict(line.split(":", 1) for line in lines)
+        return int(rows["MemAvailable"].split()[0]) * 1024
+    except (OSError, ValueError, KeyError):  # no Linux
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _read(path: str) -> str:
+    return Path(path).read_text("utf-8")
+
+
+def _needed(experiment: Experiment, device_count: int) -> list[tuple[str, int]]:
+    """Keys and the bytes that a device holds for them while it takes a step."""
+    state = jax.eval_shape(experiment.init)
+    held = []
+    for player, params in state.params.items():
+        mutable = dict(state.mutable[player])
+        held.append(("config.game.buffer_size", _bytes(mutable.pop("buffer", ()))))
+        gradient = params
+        whole = (params, gradient, mutable, state.optimizer[player])
+        average = state.average.get(player, ())
+        held.append((f"config.networks.{player}", _bytes((whole, average))))
+    count = -(-experiment.batch_size // device_count)
+    return [*held, ("config.batch_size", _bytes(_outcome(experiment, state, count)))]
+
+
+def _outcome(experiment: Experiment, state: TrainState, count: int) -> Tree:
+    """Shapes of what a round of play makes of `count` examples, features included."""
+    game = experiment.parts.game
+
+    def play(state: TrainState, arrays: Tree) -> Outcome:
+        index = jnp.arange(count)
+        key = purpose_key(state.seed, Purpose.PLAY)
+        batch = experiment.source.batch(arrays, key, 0, 0, index)
+        variables = {
+            player: {"params": params, **state.mutable[player]}
+            for player, params in state.params.items()
+        }
+        return game.play(variables, batch, example_keys(key, 0, 0, index))[0]
+
+    return jax.eval_shape(play, state, experiment.source.arrays)
+
+
+def _example(experiment: Experiment) -> Tree:
+    """The shape of one example."""
+    source = experiment.source
+    return jax.eval_shape(
+        lambda arrays: (
+            source.batch(arrays, jax.random.key(0), 0, 0, jnp.arange(1)).real
+        ),
+        source.arrays,
+    )
+
+
+def _bytes(tree: Tree) -> int:
+    return sum(
+        math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree)
+    )
+
+
+def _compare(needed: Sequence[tuple[str, int]], where: str, free: int) -> None:
+    total = sum(size for _, size in needed)
+    if total <= free:
+        return
+    largest = sorted(needed, key=lambda part: -part[1])
+    parts = [f"{_text(size)} for {key}" for key, size in largest if 50 * size > total]
+    raise ConfigError(
+        f"config: needs at least {_text(total)} of memory, of which {where} has "
+        f"{_text(free)} free: {', '.join(parts)}"
+    )
+
+
+def _text(size: int) -> str:
+    power = min(int(math.log(max(size, 1), 1000)), len(_UNITS) - 1)
+    return f"{size / 1000**power:.3g} {_UNITS[power]}"
