@@ -127,7 +127,7 @@ def build_experiment(config: Config) -> Experiment:
 def _source(section: Config) -> Source:
     try:
         return SOURCES[section["name"]](**_keywords(section))
-    except DataError as error:
+    except (DataError, OSError) as error:
         raise ConfigError(f"config.data: {error}") from error
 
 

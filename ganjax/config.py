@@ -3,6 +3,7 @@
 import ast
 import runpy
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +12,7 @@ from typing import Any
 from ml_collections import ConfigDict, config_dict
 
 from ganjax import experiment, schema
-from ganjax.experiment import ConfigError
+from ganjax.experiment import ConfigError, shown
 from ganjax.schema import Key
 
 KINDS = {
@@ -19,6 +20,20 @@ KINDS = {
     float: "a number",
     str: "a string",
     tuple: "a tuple such as (64, 64)",
+}
+
+# What other programs call keys of ours.
+_ALIASES = {
+    "lr": "learning_rate",
+    "bs": "batch_size",
+    "batchsize": "batch_size",
+    "beta1": "b1",
+    "beta2": "b2",
+    "iterations": "steps",
+    "max_steps": "steps",
+    "latent_dim": "latent_size",
+    "z_dim": "latent_size",
+    "nz": "latent_size",
 }
 
 
@@ -40,7 +55,12 @@ def parse_arg(arg: str | None, **choices: Iterable[str]) -> SimpleNamespace:
             slot = next((s for s, words in slots.items() if value in words), "")
         if value not in slots.get(slot, ()):
             legal = "; ".join(f"{s}: {', '.join(words)}" for s, words in slots.items())
-            raise ConfigError(f"argument {word!r} is unknown; known are {legal}")
+            words = [x for known in slots.values() for x in known]
+            close = get_close_matches(value, words, n=1)
+            hint = f"did you mean {close[0]}? " if close else ""
+            raise ConfigError(
+                f"argument {shown(word)} is unknown; {hint}known are {legal}"
+            )
         if slot in chosen:
             raise ConfigError(f"arguments {chosen[slot]} and {value} are both {slot}")
         chosen[slot] = value
@@ -91,10 +111,9 @@ def override(config: ConfigDict, overrides: Sequence[str], location: str) -> Non
             raise ConfigError(f"--config.{key}: write --config.{key}=VALUE")
         at, _, last = key.rpartition(".")
         if last == "name" or f"{key}.name" in values:
-            path = location.partition(":")[0]
             raise ConfigError(
-                f"--config.{key}: names choose the program, not a value; give them as "
-                f"the experiment's argument, such as --config={path}:{text}"
+                f"--config.{key}: names choose the program, not a value"
+                f"{_argument_for(key, text, location)}"
             )
         if key not in values:
             raise ConfigError(f"--config.{key}: {_no_such_key(key, values, location)}")
@@ -105,8 +124,10 @@ def override(config: ConfigDict, overrides: Sequence[str], location: str) -> Non
 def _get_config(location: str) -> ConfigDict:
     config = experiment.get_config(location)
     if not isinstance(config, ConfigDict):
-        path = location.partition(":")[0]
-        raise ConfigError(f"{path}: get_config returns {config!r}, not a ConfigDict")
+        path = experiment.split(location)[0]
+        raise ConfigError(
+            f"{path}: get_config returns {shown(config)}, not a ConfigDict"
+        )
     return config
 
 
@@ -115,9 +136,22 @@ def sibling(file: str, name: str, function: str = "get_config") -> Callable[...,
     return runpy.run_path(str(Path(file).with_name(name)))[function]
 
 
+def _argument_for(key: str, text: str, location: str) -> str:
+    """A hint at the argument of that name, where the experiment takes it."""
+    at = f"{experiment.split(location)[0]}:{text}"
+    with suppress(ConfigError):
+        made = flatten(_get_config(at).to_dict())
+        if text in (made.get(key), made.get(f"{key}.name")):
+            return f"; give it as the experiment's argument, such as --config={at}"
+    return ""
+
+
 def _no_such_key(key: str, keys: Iterable[str], location: str) -> str:
-    last = key.rpartition(".")[2]
+    at, _, last = key.rpartition(".")
+    last = _ALIASES.get(last, last)
     alike = [other for other in keys if other.rpartition(".")[2] == last]
+    beside = f"{at}.{last}" if at else last
+    alike = [beside] if beside in alike else alike
     alike = alike or get_close_matches(key, keys, n=1)
     hint = f"; did you mean {' or '.join(alike[:3])}?" if alike else ""
     return f"{location} has no such key{hint}"
@@ -128,9 +162,9 @@ def _read(at: str, text: str, kind: type) -> Any:
         return None
     try:
         return _READERS.get(kind, ast.literal_eval)(text)
-    except (ValueError, SyntaxError, TypeError):
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         what = KINDS.get(kind, "a value")
-        raise ConfigError(f"{at}: must be {what}, not {text!r}") from None
+        raise ConfigError(f"{at}: must be {what}, not {shown(text)}") from None
 
 
 def _count(text: str) -> int:

@@ -11,11 +11,13 @@ It is a program: whoever has it read runs it. Whatever goes wrong inside the fil
 
 import hashlib
 import numbers
+import reprlib
 import runpy
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from os.path import isfile
+from difflib import get_close_matches
+from os.path import isdir, isfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,11 +28,36 @@ class ConfigError(Exception):
     """A config, argument or data set that cannot be used, said in one line."""
 
 
+_REPR = reprlib.Repr()
+_REPR.maxstring = _REPR.maxother = _REPR.maxlong = 80
+
+
 class Point(NamedTuple):
     """One run of a sweep: the argument, and dotted keys of the config with values."""
 
     arg: str
     overrides: dict[str, Value]
+
+
+def split(location: str) -> tuple[str, str | None]:
+    """The file and the argument of `file.py:argument`, None where no colon follows.
+
+    A path may hold colons itself: the file is the shortest beginning that is one, else
+    what ends with the first ".py".
+    """
+    ends = [i for i, letter in enumerate(f"{location}:") if letter == ":"]
+    files = [end for end in ends if isfile(location[:end])]
+    named = [end for end in ends if location[:end].endswith(".py")]
+    end = (files or named or ends)[0]
+    return location[:end], location[end + 1 :] if end < len(location) else None
+
+
+def shown(value: Any) -> str:
+    """A value as messages show it: its `repr`, the middle left out where it is long."""
+    try:
+        return _REPR.repr(value)
+    except ValueError:  # Python writes no whole number of 4,300 digits
+        return f"a whole number of {value.bit_length()} bits"
 
 
 def get_config(location: str) -> Any:
@@ -39,12 +66,12 @@ def get_config(location: str) -> Any:
     Raises:
       ConfigError: no such file or function, or an error in the file.
     """
-    path, colon, argument = location.partition(":")
+    path, argument = split(location)
     function = _function(path, "get_config")
     if function is None:
         raise ConfigError(f"{path}: has no function get_config(argument)")
     with _naming(path):
-        return function(*[argument] if colon else [])
+        return function(*[] if argument is None else [argument])
 
 
 def sweep(location: str) -> list[Point]:
@@ -54,7 +81,7 @@ def sweep(location: str) -> list[Point]:
       ConfigError: no such file or function, an error in the file, no point, the same
         point twice, or a value that a command line cannot carry.
     """
-    path = location.partition(":")[0]
+    path = split(location)[0]
     function = _function(path, "sweep")
     if function is None:
         raise ConfigError(f"{path}: has no function sweep(add) that adds points")
@@ -62,7 +89,7 @@ def sweep(location: str) -> list[Point]:
 
     def add(arg: str = "", **overrides: Any) -> None:
         if not isinstance(arg, str):
-            raise ConfigError(f"sweep adds arg={arg!r}; arg must be a string")
+            raise ConfigError(f"sweep adds arg={shown(arg)}; arg must be a string")
         point = Point(arg, {key: _value(key, x) for key, x in overrides.items()})
         if point in points:
             raise ConfigError(f"sweep adds {describe(point)} twice")
@@ -83,7 +110,7 @@ def study(location: str, runs: Sequence[Any]) -> Iterator[Any] | None:
     Raises:
       ConfigError: no such file, or an error in the file, perhaps in a later item.
     """
-    path = location.partition(":")[0]
+    path = split(location)[0]
     function = _function(path, "study")
     return None if function is None else _items(path, function, runs)
 
@@ -106,13 +133,13 @@ def file_hash(location: str) -> str:
     Of that file alone: what it imports, or builds on by `ganjax.config.sibling`, is not
     in it.
     """
-    path = Path(location.partition(":")[0])
+    path = Path(split(location)[0])
     return hashlib.sha256(path.read_bytes()).hexdigest() if isfile(path) else ""
 
 
 def join_args(location: str, arg: str) -> str:
     """`file.py:given` with the argument of a point behind: `file.py:given,arg`."""
-    path, _, given = location.partition(":")
+    path, given = split(location)
     words = ",".join(filter(None, (given, arg)))
     return f"{path}:{words}" if words else path
 
@@ -134,18 +161,32 @@ def _value(key: str, value: Any) -> Value:
     if isinstance(value, numbers.Real):
         return float(value)
     raise ConfigError(
-        f"sweep adds {key}={value!r}; a value must be a number, string, bool, tuple or "
-        "None"
+        f"sweep adds {key}={shown(value)}; a value must be a number, string, bool, "
+        "tuple or None"
     )
 
 
 def _function(path: str, name: str) -> Callable[..., Any] | None:
-    if not Path(path).is_file():
-        raise ConfigError(f"--config: there is no file {path}")
+    if isdir(path):
+        raise ConfigError(f"--config: {path} is a folder, not a file")
+    if not isfile(path):
+        raise ConfigError(f"--config: there is no file {path}{_alike(path)}")
     with _naming(path):
         # Anew for each call, a quarter of a millisecond: what one point of a sweep
         # changes in the file's own variables must not reach the next.
         return runpy.run_path(path, run_name="experiment").get(name)
+
+
+def _alike(path: str) -> str:
+    """A hint at an experiment file that is there."""
+    near = [f"{path}.py", f"experiments/{path}", f"experiments/{path}.py"]
+    found = [name for name in near if isfile(name)]
+    folder = Path(path).parent
+    if not found and isdir(folder):
+        names = [other.name for other in folder.glob("*.py")]
+        close = get_close_matches(Path(path).name, names, n=1)
+        found = [str(folder / name) for name in close]
+    return f"; did you mean {found[0]}?" if found else ""
 
 
 @contextmanager

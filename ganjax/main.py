@@ -17,10 +17,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from absl import app, flags
+from absl import flags
 
 from ganjax import peers
-from ganjax.command import fail, parse, quiet
+from ganjax.command import check_folder, fail, parse, quiet, start
 from ganjax.config import ConfigError, flatten, load
 from ganjax.devices import be_patient
 from ganjax.stored import read_config
@@ -125,6 +125,7 @@ def _main(argv: Sequence[str]) -> None:
             return
         if not _WORKDIR.value:
             _fail("--workdir is missing; write --workdir=runs/NAME")
+        check_folder(_WORKDIR.value)
         be_patient(os.environ)
         from ganjax import train
 
@@ -186,7 +187,7 @@ def _check_points(source: str) -> None:
     if _MODE.value != "check" or _CONFIG.value or _WORKDIR.value or _overrides:
         _fail("--points goes with --mode=check and no other flag")
     try:
-        text = sys.stdin.read() if source == "-" else Path(source).read_text()
+        text = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
         points = [
             (str(x["config"]), [*map(str, x["overrides"])]) for x in json.loads(text)
         ]
@@ -205,4 +206,4 @@ def _check_points(source: str) -> None:
 
 
 if __name__ == "__main__":
-    app.run(_main, flags_parser=_parse)
+    start(_main, _parse)

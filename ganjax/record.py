@@ -38,6 +38,7 @@ _PACKAGES = (
     "numpy",
     "scipy",
 )
+_TEMPORARY = re.compile(r"\..+\.\d+\.tmp")
 _STEP_OF_IMAGE = re.compile(r"_(\d{8,})\.png$")
 _DEEPEST = 32  # levels of JSON that are read; no file of ours has ten
 _LARGEST = sys.float_info.max
@@ -62,6 +63,11 @@ def write_bytes(path: str | Path, data: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether a file has the name that `write_bytes` gives what it has not finished."""
+    return _TEMPORARY.fullmatch(path.name) is not None
 
 
 def write_json(path: str | Path, value: Any) -> None:

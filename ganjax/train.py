@@ -27,7 +27,7 @@ from ganjax.journal import (
 )
 from ganjax.parallel import Layout
 from ganjax.peers import Peers
-from ganjax.record import read_json, write_json, write_status
+from ganjax.record import is_temporary, read_json, write_json, write_status
 from ganjax.report import RunError
 from ganjax.restore import restore
 from ganjax.sampling import Choice, write_choice
@@ -118,7 +118,7 @@ def _check_folder(config: Config, folder: Path, mode: str) -> None:
             raise ConfigError(f"--workdir: {folder} is not a run folder; train first")
         # A kill during the first write leaves its temporary file.
         foreign = not folder.is_dir() or any(
-            not path.name.endswith(".tmp") for path in folder.iterdir()
+            not is_temporary(path) for path in folder.iterdir()
         )
         if folder.exists() and foreign:
             raise ConfigError(f"--workdir: {folder} exists and is not a run folder")

@@ -1,6 +1,7 @@
 """Checks a config against the schema, and takes it apart. No jax."""
 
 import ctypes
+import sys
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -11,6 +12,7 @@ from ganjax import schema
 from ganjax.completion import completed
 from ganjax.config import KINDS, ConfigError, flatten, keys_of
 from ganjax.consistency import check_consistent
+from ganjax.experiment import shown
 from ganjax.schema import Key
 
 _SECTIONS = (
@@ -78,7 +80,7 @@ def revalidate(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _check_section(at: str, values: Any) -> None:
     if not isinstance(values, Mapping):
-        raise ConfigError(f"{at}: must be a section, not {values!r}")
+        raise ConfigError(f"{at}: must be a section, not {shown(values)}")
 
 
 def _check_keys(
@@ -111,7 +113,7 @@ def _named(at: str, values: Any, rows: Mapping[str, Any]) -> dict[str, Any]:
     _check_section(at, values)
     name = values.get("name", "")
     if name not in tuple(rows):
-        raise ConfigError(f"{at}.name: {name!r} is none of {', '.join(rows)}")
+        raise ConfigError(f"{at}.name: {shown(name)} is none of {', '.join(rows)}")
     rest = {key: value for key, value in values.items() if key != "name"}
     return {"name": name} | _checked(at, rest, keys_of(rows[name]))
 
@@ -173,20 +175,26 @@ def _like(at: str, value: Any, default: Any, key: Key) -> Any:
     """`value` as the type of `default`, element by element for tuples."""
     if isinstance(default, tuple):
         if not isinstance(value, tuple | list):
-            raise ConfigError(f"{at}: must be a tuple such as {default}, not {value!r}")
+            raise ConfigError(
+                f"{at}: must be a tuple such as {default}, not {shown(value)}"
+            )
         if not value:
             raise ConfigError(f"{at}: must not be empty")
         return tuple(_like(at, item, default[0], key) for item in value)
     if isinstance(default, float) and type(value) is int:
+        if abs(value) > sys.float_info.max:
+            raise ConfigError(f"{at}: {shown(value)} is too large for a float")
         value = float(value)
+    if isinstance(value, str) and "\0" in value:
+        raise ConfigError(f"{at}: {shown(value)} holds a NUL character")
     if type(value) is not type(default):
-        raise ConfigError(f"{at}: must be {KINDS[type(default)]}, not {value!r}")
+        raise ConfigError(f"{at}: must be {KINDS[type(default)]}, not {shown(value)}")
     if key.choices and value not in key.choices:
         raise ConfigError(
-            f"{at}: {value!r} is none of {', '.join(map(str, key.choices))}"
+            f"{at}: {shown(value)} is none of {', '.join(map(str, key.choices))}"
         )
     if key.range and not schema.within(value, key.range):
-        raise ConfigError(f"{at}: must lie in {key.range}, not {value}")
+        raise ConfigError(f"{at}: must lie in {key.range}, not {shown(value)}")
     # What the program reads: there 1e-50 is 0, 1e50 infinite and 0.999999999 is 1.
     single = ctypes.c_float(value).value if isinstance(value, float) else value
     if key.range and not schema.within(single, key.range):

@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from absl import app, flags
+from absl import flags
 
-from ganjax.command import fail, parse
+from ganjax.command import check_folder, fail, parse, start
 from ganjax.experiment import ConfigError
 from launch import lock, session
 from launch import sweep as sweeps
@@ -95,6 +95,7 @@ def _main(argv: Sequence[str]) -> None:
     if not _WORKDIR.value:
         _fail("--workdir is missing; write --workdir=sweeps/NAME")
     try:
+        check_folder(_WORKDIR.value)
         sys.exit(_run(command, Path(_WORKDIR.value)))
     except ConfigError as error:
         _fail(error)
@@ -131,4 +132,4 @@ def _run(command: str, folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    app.run(_main, flags_parser=_parse)
+    start(_main, _parse)

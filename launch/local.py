@@ -85,7 +85,7 @@ def _say_what_ended(job: Job, number: int) -> None:
 
     A full disk is no reason to lose the other runs.
     """
-    with suppress(OSError), open(job.log, "a") as log:
+    with suppress(OSError), open(job.log, "a", encoding="utf-8") as log:
         log.write(f"ended by signal {number} ({signal.strsignal(number)})\n")
 
 
@@ -101,7 +101,7 @@ def find_gpus() -> list[str]:
         ]
     try:
         listed = subprocess.run(
-            ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=30
+            ["nvidia-smi", "-L"], capture_output=True, encoding="utf-8", timeout=30
         ).stdout.splitlines()
     except (OSError, subprocess.SubprocessError):
         return []

@@ -207,7 +207,7 @@ def _judge(view: View, trial: Trial, log: Path) -> View:
     message = view.message if trial.state in FINISHED else ""
     again = trial.state == "waiting" and trial.failures > 0
     if again or trial.state in ("failed", "refused"):
-        lines = log.read_text(errors="replace").split("\n")
+        lines = log.read_text("utf-8", "replace").split("\n")
         message = next((line for line in reversed(lines) if line.strip()), "")
     message = message.removeprefix("ganjax: error: ")
     if again:

@@ -19,6 +19,7 @@ from ganjax.experiment import (
     describe,
     file_hash,
     join_args,
+    split,
 )
 from ganjax.experiment import sweep as read_points
 from launch import lock
@@ -119,7 +120,7 @@ def check_unchanged(folder: Path, sweep: Sweep, entries: Sequence[Entry]) -> Non
     Raises:
       ConfigError: the experiment file is another one, or a config has changed.
     """
-    path = sweep.experiment.partition(":")[0]
+    path = split(sweep.experiment)[0]
     own = [f"--config.{words}" for words in sweep.overrides]
     flags = (f"--config={sweep.experiment}", *own, f"--workdir={folder}")
     again = f"to run it as it is now: {shlex.join(['python', '-m', 'launch', *flags])}"
@@ -176,7 +177,7 @@ def find(folder: Path) -> Sweep | None:
     if not folder.is_dir() or not path.exists():
         # A kill before the first write leaves its lock, and a temporary file.
         if folder.is_dir() and all(
-            found.name == lock.NAME or found.name.endswith(".tmp")
+            found.name == lock.NAME or record.is_temporary(found)
             for found in folder.iterdir()
         ):
             return None
@@ -227,7 +228,8 @@ def _resolve(runs: Sequence[tuple[str, list[str]]]) -> list[dict[str, Any]]:
         [sys.executable, "-m", "ganjax.main", "--mode=check", "--points=-"],
         input=json.dumps(points),
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="backslashreplace",  # the child writes as its locale has it
     )
     if done.returncode:
         lines = done.stderr.splitlines() or [f"the check ended with {done.returncode}"]

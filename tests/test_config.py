@@ -75,7 +75,10 @@ def test_word_of_two_slots_goes_to_the_first_unless_named():
 @pytest.mark.parametrize(
     ("arg", "words"),
     [
-        ("hing", "'hing' is unknown; known are objective: hinge, wasserstein; data: "),
+        (
+            "hing",
+            "'hing' is unknown; did you mean hinge? known are objective: hinge, wass",
+        ),
         ("date=digits", "argument 'date=digits' is unknown"),
         ("data=hinge", "argument 'data=hinge' is unknown"),
         ("=digits,hinge=", "argument 'hinge=' is unknown"),
@@ -165,8 +168,14 @@ def test_load_runs_the_file_once(experiment, capsys):
 
 
 def test_load_of_what_is_no_file(tmp_path):
-    for path in (tmp_path / "ring.py", tmp_path):
-        refuses(f"--config: there is no file {path}", load, str(path))
+    path = tmp_path / "ring.py"
+    refuses(f"--config: there is no file {path}", load, str(path))
+    refuses(f"--config: {tmp_path} is a folder, not a file", load, str(tmp_path))
+    refuses("--config: there is no file aaa", load, "a" * 5000)
+    (tmp_path / "digits.py").touch()
+    hint = f"; did you mean {tmp_path / 'digits.py'}?"
+    refuses(hint, load, str(tmp_path / "digit.py"))
+    refuses(hint, load, str(tmp_path / "digits"))
 
 
 @pytest.mark.parametrize(
@@ -264,6 +273,13 @@ def test_reference_follows_an_override(experiment):
         ("objective.name=wasserstein", "argument, such as --config={path}:wasserstein"),
         ("objective=wasserstein", "argument, such as --config={path}:wasserstein"),
         ("networks.generator.name=dense", "names choose the program, not a value"),
+        ("batchsize=3", "did you mean batch_size?"),
+        (
+            "optimizers.generator.lr=1",
+            "did you mean optimizers.generator.learning_rate?",
+        ),
+        ("game.z_dim=3", "did you mean game.latent_size?"),
+        (f"networks.generator.widths={'-' * 3000}1", "(64, 64), not '---"),
         ("steps=1.5", "--config.steps: must be a whole number, not '1.5'"),
         ("steps=", "--config.steps: must be a whole number, not ''"),
         ("steps=many", "--config.steps: must be a whole number, not 'many'"),

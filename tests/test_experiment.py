@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ganjax import experiment
-from ganjax.experiment import ConfigError, Point, describe, join_args
+from ganjax.experiment import ConfigError, Point, describe, join_args, shown, split
 
 
 @pytest.fixture
@@ -154,3 +154,21 @@ def test_arguments_are_joined(location, arg, joined):
 
 def test_a_point_in_words():
     assert describe(Point("hinge", {"seed": 3, "a.b": 0.5})) == "hinge seed=3 a.b=0.5"
+
+
+def test_a_path_may_hold_colons(tmp_path):
+    folder = tmp_path / "a:b"
+    folder.mkdir()
+    path = folder / "ring.py"
+    path.write_text("def get_config(arg=''):\n    return arg\n")
+    assert experiment.get_config(f"{path}:hinge,x:y") == "hinge,x:y"
+    assert split(str(path)) == (str(path), None)
+    assert join_args(f"{path}:hinge", "x") == f"{path}:hinge,x"
+    assert split("no:where.py:hinge") == ("no:where.py", "hinge")
+    assert split("nothing:hinge") == ("nothing", "hinge")
+
+
+def test_long_values_are_shown_short():
+    assert shown("hinge") == "'hinge'"
+    for value in ("x" * 5000, (0,) * 400, 10**5000):
+        assert len(shown(value)) < 100

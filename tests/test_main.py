@@ -92,7 +92,7 @@ def test_check_of_a_good_config(ganjax, tmp_path, location, arguments):
         (("--config=",), "--config is missing"),
         (("--config",), "Missing value for flag --config"),
         (("--config=nothing.py",), "--config: there is no file nothing.py"),
-        (("--config=.",), "--config: there is no file ."),
+        (("--config=.",), "--config: . is a folder, not a file"),
         (("--config=a\nb.py",), "--config: there is no file a b.py"),
         (("--config=experiment.py:hing",), "experiment.py: argument 'hing' is unknown"),
         (
@@ -114,6 +114,8 @@ def test_check_of_a_good_config(ganjax, tmp_path, location, arguments):
             ("--config=experiment.py", "--config.objective.name=hinge"),
             "as the experiment's argument, such as --config=experiment.py:hinge",
         ),
+        (("--config=experiment.py", "--seed=3"), "a run's is --config.seed"),
+        (("--batch_size=32",), "write --config.batch_size=VALUE"),
         (("--mode=sample",), "--workdir is missing; write --workdir=runs/NAME"),
         (
             ("--config=experiment.py", "--seed=3"),
@@ -210,8 +212,8 @@ def test_broken_experiment(ganjax, tmp_path, source, words):
         ("foreign", "evaluate", "foreign is not a run folder; train first"),
         ("nothing", "sample", "nothing is not a run folder; train first"),
         ("foreign", "look", "foreign is not a run folder; train first"),
-        ("experiment.py", "train", "experiment.py exists and is not a run folder"),
-        ("experiment.py/run", "train", "Not a directory: 'experiment.py/run'"),
+        ("experiment.py", "train", "experiment.py exists and is not a folder"),
+        ("experiment.py/run", "train", "experiment.py/run: Not a directory"),
     ],
 )
 def test_folder_that_holds_no_run(ganjax, tmp_path, folder, mode, words):

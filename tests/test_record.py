@@ -425,3 +425,9 @@ def test_importing_is_light(tmp_path):
         child(script, tmp_path), capture_output=True, text=True, check=True
     )
     assert done.stdout == "\ntensorboardX\n"
+
+
+def test_our_own_unfinished_files_are_told_from_others(tmp_path):
+    assert record.is_temporary(tmp_path / ".config.json.123.tmp")
+    for name in ("x.tmp", ".x.tmp", "config.json.123.tmp", "config.json"):
+        assert not record.is_temporary(tmp_path / name)

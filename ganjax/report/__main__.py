@@ -6,10 +6,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from absl import app, flags
+from absl import flags
 
 from ganjax import report
-from ganjax.command import quiet
+from ganjax.command import one_line, quiet, start
 
 _OUTPUT = flags.DEFINE_string(
     "output", None, "File to write; report.html in the folder unless given."
@@ -64,9 +64,9 @@ def _parse(arguments: Sequence[str]) -> list[str]:
 
 
 def _refuse(reason: str) -> int:
-    print(f"ganjax.report: {reason}", file=sys.stderr)
+    print(f"ganjax.report: {one_line(reason)}", file=sys.stderr)
     return 2
 
 
 if __name__ == "__main__":
-    app.run(main, flags_parser=_parse)
+    start(main, _parse)

@@ -43,7 +43,7 @@ def draw_study(
     A file that is not the one that was launched is left out, unless `run_study`.
     """
     location = sweep.experiment
-    path = location.partition(":")[0]
+    path = experiment.split(location)[0]
     if not isfile(path):
         sentence = f"There is no file {path} here, so that its study is not shown."
         return Study([missing(sentence)], "")
