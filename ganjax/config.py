@@ -138,7 +138,10 @@ def sibling(file: str, name: str, function: str = "get_config") -> Callable[...,
 
 def _argument_for(key: str, text: str, location: str) -> str:
     """A hint at the argument of that name, where the experiment takes it."""
-    at = f"{experiment.split(location)[0]}:{text}"
+    path = experiment.split(location)[0]
+    if not path.endswith(".py"):
+        return ""  # the config of a run, which is data: it is not run for a hint
+    at = f"{path}:{text}"
     with suppress(ConfigError):
         made = flatten(_get_config(at).to_dict())
         if text in (made.get(key), made.get(f"{key}.name")):

@@ -12,6 +12,7 @@ from ganjax.config import (
     defaults,
     flatten,
     load,
+    override,
     parse_arg,
     penalty,
     schedule,
@@ -304,3 +305,11 @@ def test_override_is_refused(experiment, override, words):
 def test_flatten():
     nested = ConfigDict({"a": {"b": {"c": 1}, "d": (2, 3)}, "e": {}, "f": None})
     assert flatten(nested.to_dict()) == {"a.b.c": 1, "a.d": (2, 3), "f": None}
+
+
+def test_a_hint_runs_no_stored_config(tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    config = defaults(data="ring", network="mlp", objective="hinge")
+    refuses("not a value", override, config, ["objective.name=minimax"], str(path))
+    assert not (tmp_path / "ran").exists()
