@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import zlib
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -264,6 +265,12 @@ def test_long_run_stays_small_and_keeps_spikes(complete):
 
 def test_newest_picture_is_untouched_and_broken_ones_are_passed_over(complete):
     (complete / "samples" / "sample_00013000.png").write_bytes(b"no picture")
+    # A picture of 60,000 x 60,000 pixels, by its head.
+    whole = (complete / "samples" / "sample_00012000.png").read_bytes()
+    head = b"IHDR" + 2 * (60_000).to_bytes(4) + whole[24:29]
+    huge = whole[:12] + head + zlib.crc32(head).to_bytes(4) + whole[33:]
+    (complete / "samples" / "sample_00014000.png").write_bytes(huge)
+    (complete / "samples" / "sample_00015000.png").mkdir()
     page = Page(report.write(complete))
     assert [image["alt"] for image in page.all("img")] == [
         f"sample at step {step}" for step in ("12\u202f000", "1\u202f000", "6\u202f000")

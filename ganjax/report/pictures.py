@@ -12,6 +12,7 @@ from PIL import Image, UnidentifiedImageError
 
 MAX_EARLIER = 12
 BUDGET = 2_400_000  # bytes of all pictures of a page; base64 adds a third
+_UNREADABLE = (UnidentifiedImageError, SyntaxError, Image.DecompressionBombError)
 _MAX_SIDE = 1280  # of a picture that has to be encoded anew
 
 
@@ -51,7 +52,7 @@ def _is_picture(path: Path) -> bool:
     try:
         with Image.open(path) as image:
             image.verify()
-    except (UnidentifiedImageError, SyntaxError, OSError):
+    except (*_UNREADABLE, OSError):
         return False
     return True
 
