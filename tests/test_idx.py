@@ -1,8 +1,10 @@
 """The idx format: what is written is read, and every damage is named."""
 
 import gzip
+import os
 import re
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -55,7 +57,23 @@ BAD = {
     "header": ("x", GOOD[:15], "is cut short within its header"),
     # 24 bytes of elements, 4 + 3 * 4 of header.
     "short": ("x", GOOD[:-1], "39 bytes, but its header states 2 x 3 x 4 elements, 40"),
-    "long": ("x", GOOD + b"\0", "41 bytes, but its header states 2 x 3 x 4 elements,"),
+    "long": (
+        "x",
+        GOOD + b"\0",
+        "states 2 x 3 x 4 elements, 40 bytes with the header, but",
+    ),
+    "many-dimensions": (
+        "x",
+        b"\0\0\x08\x41" + b"\0\0\0\1" * 65 + b"x",
+        "65 dimensions",
+    ),
+    "all-dimensions": ("x", b"\0\0\x08\xff" + b"\0\0\0\1" * 255 + b"x", "255 dim"),
+    "nothing-of-much": (
+        "x",
+        b"\0\0\x08\3" + b"\0" * 4 + b"\xff" * 8,
+        "than it can hold",
+    ),
+    "stated-bomb": ("x.gz", gzip.compress(GOOD[:4] + b"\x7f\0\0\0" * 3), "it can hold"),
     "huge": ("x", GOOD[:4] + b"\xff" * 12, "states 4294967295 x 4294967295 x"),
     "not-packed": ("x.gz", GOOD, "is not a good gzip file"),
     "packed-unnamed": ("x", PACKED, "is not an idx file: it starts with b'\\x1f\\x8b"),
@@ -76,6 +94,24 @@ def test_damage_is_named_in_one_line(name, content, words, tmp_path):
         read_idx(path)
     assert str(caught.value).startswith(f"{path}: ")
     assert "\n" not in str(caught.value)
+
+
+def test_a_bomb_is_not_unpacked_beyond_what_its_header_states(tmp_path):
+    # 50 MB of zeros behind 24 elements, in 50 KB.
+    path = tmp_path / "x.gz"
+    path.write_bytes(gzip.compress(GOOD + bytes(50_000_000), compresslevel=1))
+    tracemalloc.start()
+    with pytest.raises(DataError, match=r"40 bytes with the header, but it holds more"):
+        read_idx(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5_000_000
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "x")
+    with pytest.raises(DataError, match=r"x: is not a regular file"):
+        read_idx(tmp_path / "x")
 
 
 @pytest.mark.parametrize("name", ["x", "x.gz"])
