@@ -15,6 +15,7 @@ from contextlib import ExitStack, suppress
 from typing import NoReturn
 
 from ganjax.config import ConfigError
+from ganjax.relay import relay, start
 
 JOIN_SECONDS = 300.0  # that processes wait for each other at the start
 _UNWIND_SECONDS = 10.0  # that a process which lost another has to come to its end
@@ -61,7 +62,7 @@ class Peers:
     def coordinator(self) -> str:
         """The address of JAX's coordinator, as it is to be given here."""
         host, port = self._address
-        return f"127.0.0.1:{port}" if self._is_first else _relay(host, port)
+        return f"127.0.0.1:{port}" if self._is_first else relay(host, port)
 
     def guard(self, work: Callable[[], int], on_lost: Callable[[str], object]) -> int:
         """Returns the exit code of `work()`, or ends the process when another is gone.
@@ -73,7 +74,7 @@ class Peers:
         """
         self._on_lost = on_lost
         for number, line in self._lines.items():
-            _start(self._watch, number, line)
+            start(self._watch, number, line)
         try:
             code = work()
         except ConfigError:
@@ -204,7 +205,7 @@ def _greet(
     while (left := deadline - time.monotonic()) > 0:
         answer = ""
         with suppress(OSError), ExitStack() as unless_all_came:
-            line = _dial(host, port, left)
+            line = socket.create_connection((host, port), timeout=left)
             unless_all_came.callback(line.close)
             line.sendall(f"ganjax {number} {count}\n".encode())
             answer = _read_line(line)
@@ -218,10 +219,6 @@ def _greet(
         f"process 0 at {host}:{port} did not say within {seconds:.0f} s that all "
         f"{count} processes have come"
     )
-
-
-def _dial(host: str, port: int, timeout: float) -> socket.socket:
-    return socket.create_connection((host, port), timeout=timeout)
 
 
 def _kept(line: socket.socket) -> socket.socket:
@@ -255,51 +252,3 @@ def _read_line(line: socket.socket) -> str:
             return ""
         words += byte
     return words.decode(errors="replace").strip()
-
-
-def _relay(host: str, port: int) -> str:
-    """An address here from which all goes to process 0, except that it has ended."""
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def accept() -> None:
-        while True:
-            inner, _ = listener.accept()
-            try:
-                outer = _dial_until(host, port, time.monotonic() + JOIN_SECONDS)
-            except OSError:
-                inner.close()
-                continue
-            _start(_pump, inner, outer)
-            _start(_pump_and_hold, outer, inner)
-
-    _start(accept)
-    return f"127.0.0.1:{listener.getsockname()[1]}"
-
-
-def _dial_until(host: str, port: int, deadline: float) -> socket.socket:
-    """Process 0 opens the port again for JAX, a moment after it said "go"."""
-    while True:
-        try:
-            line = _dial(host, port, _GREETING_SECONDS)
-            line.settimeout(None)
-            return line
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-        time.sleep(_RETRY_SECONDS)
-
-
-def _pump(source: socket.socket, sink: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(1 << 16):
-            sink.sendall(data)
-
-
-def _pump_and_hold(source: socket.socket, sink: socket.socket) -> None:
-    """The sink must not see that the source has ended."""
-    _pump(source, sink)
-    threading.Event().wait()
-
-
-def _start(target: Callable[..., object], *arguments: object) -> None:
-    threading.Thread(target=target, args=arguments, daemon=True).start()

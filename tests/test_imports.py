@@ -18,7 +18,16 @@ JAX_FREE = {
     *("__init__", "config", "validation", "consistency", "schema", "stopping"),
     *("completion", "stored"),
     *("record", "events", "progress", "draw", "report"),
-    *("experiment", "command", "devices", "measures", "peers", "reading", "study"),
+    *(
+        "experiment",
+        "command",
+        "devices",
+        "measures",
+        "peers",
+        "relay",
+        "reading",
+        "study",
+    ),
 }
 BELOW_BUILD = SHARED | LEAVES | JAX_FREE | {"objectives", "step", "parallel"}
 BELOW_TRAIN = BELOW_BUILD | {
