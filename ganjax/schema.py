@@ -70,6 +70,7 @@ _FOLDER = {
     "channels": Key(3, choices=(1, 3)),
     # What to do with images that are grey among colour, transparent or CMYK.
     "mismatch": Key("refuse", choices=("refuse", "convert")),
+    "max_pixels": Key(178_956_970, "[1, 2147483647]"),  # of one image
 }
 
 SOURCES: dict[str, dict[str, Key]] = {
@@ -483,4 +484,4 @@ TRACED = (
 )
 
 # What a resumed run may change: it does not change what is computed.
-RESUMABLE = ("record", "evaluation", "parallel", "data.directory")
+RESUMABLE = ("record", "evaluation", "parallel", "data.directory", "data.max_pixels")

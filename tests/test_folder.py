@@ -2,6 +2,8 @@
 
 import os
 import re
+import struct
+import zlib
 
 import jax
 import numpy as np
@@ -55,6 +57,7 @@ def source_of(
     size=(4, 4),
     channels=3,
     mismatch="refuse",
+    max_pixels=10_000,
     labelled=0,
 ):
     height, width = size
@@ -65,6 +68,7 @@ def source_of(
         width=width,
         channels=channels,
         mismatch=mismatch,
+        max_pixels=max_pixels,
         **(labels if name == "class_folders" else {}),
     )
 
@@ -315,11 +319,11 @@ DAMAGES = {
     ),
     "deep": (
         *("x.png", lambda p: Image.new("I;16", (4, 4), 1000).save(p)),
-        "has pixels of Pillow's mode I;16; make them grey or RGB, of 8 bits",
+        "has 16 bits a channel; make it grey or RGB, of 8 bits",
     ),
     "deep_pgm": (
         *("x.pgm", lambda p: p.write_bytes(b"P5 1 1 1023\n\x03\xff")),
-        "has pixels of Pillow's mode I; make",
+        "has 10 bits a channel; make",
     ),
 }
 
@@ -398,7 +402,6 @@ def test_absolute_folder_is_looked_for_in_one_place(tmp_path, monkeypatch):
 def test_labels_are_the_folders_in_the_order_of_their_names(tmp_path):
     for level, name in enumerate(["10", "9", "b", "a", "B"]):
         write(tmp_path / name / "x.png", flat(level))
-    (tmp_path / "aa").mkdir()  # holds no image: no class
     (tmp_path / "README").write_text("five classes")
     source = source_of(tmp_path, "class_folders", channels=1)
     # Of the order 10 9 B a b, that of their characters.
@@ -518,3 +521,123 @@ def test_unlabelled_images_cannot_be_conditioned_on():
     config.networks.generator.conditioning = "embedding"
     with pytest.raises(ConfigError, match="the data image_folder has no labels"):
         validate(config)
+
+
+def test_a_class_without_images_is_named(tmp_path):
+    write_classes(tmp_path)
+    (tmp_path / "bird").mkdir()
+    said = message(tmp_path, "class_folders")
+    assert said == (
+        f"{tmp_path}: the class folder bird holds no image; fill or remove it"
+    )
+
+
+# 16 bits a channel: what Pillow makes of them are the upper 8, or mode I;16.
+def png(kind, samples):
+    """A PNG of 4 x 4 pixels of 16 bits a sample, all of 40,000."""
+
+    def chunk(name, data):
+        sizes = struct.pack(">I", len(data)), struct.pack(">I", zlib.crc32(name + data))
+        return sizes[0] + name + data + sizes[1]
+
+    head = struct.pack(">IIBBBBB", 4, 4, 16, kind, 0, 0, 0)
+    row = b"\0" + struct.pack(">H", 40_000) * 4 * samples
+    whole = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(row * 4))
+    return b"\x89PNG\r\n\x1a\n" + whole + chunk(b"IEND", b"")
+
+
+def tiff(samples):
+    """A little-endian TIFF likewise, in one strip."""
+    data = struct.pack("<H", 40_000) * 16 * samples
+    bits = struct.pack("<H", 16) * samples
+    end = 8 + 2 + 12 * 9 + 4  # of the header and the entries
+    photometric = 2 if samples > 1 else 1
+    entries = [(256, 4), (257, 4), (258, None), (259, 1), (262, photometric)]
+    entries += [(273, end + len(bits)), (277, samples), (278, 4), (279, len(data))]
+    rows = b"".join(
+        struct.pack("<HHII", tag, 4, 1, value)
+        if value is not None
+        else struct.pack("<HHI", tag, 3, samples)
+        + (struct.pack("<I", end) if samples > 2 else bits.ljust(4, b"\0"))
+        for tag, value in entries
+    )
+    head = b"II*\0" + struct.pack("<IH", 8, len(entries))
+    return head + rows + bytes(4) + bits + data
+
+
+def netpbm(magic, greatest, samples, value):
+    pixels = struct.pack(">H" if greatest > 255 else "B", value) * 16 * samples
+    return f"{magic}\n4 4\n{greatest}\n".encode() + pixels
+
+
+DEEP = {
+    "grey.png": (png(0, 1), 16),
+    "colour.png": (png(2, 3), 16),
+    "grey_alpha.png": (png(4, 2), 16),
+    "colour_alpha.png": (png(6, 4), 16),
+    "grey.tif": (tiff(1), 16),
+    "colour.tif": (tiff(3), 16),
+    "colour.ppm": (netpbm("P6", 65_535, 3, 40_000), 16),
+    "colour12.ppm": (netpbm("P6", 4_095, 3, 2_000), 12),
+    "grey.pgm": (netpbm("P5", 65_535, 1, 40_000), 16),
+    "grey10.pgm": (netpbm("P5", 1_023, 1, 600), 10),
+}
+
+
+@pytest.mark.parametrize("name", DEEP)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_more_than_8_bits_a_channel_are_refused(name, channels, tmp_path):
+    content, bits = DEEP[name]
+    (tmp_path / name).write_bytes(content)
+    said = message(tmp_path, channels=channels, mismatch="convert")
+    assert said.startswith(f"{tmp_path / name}: has {bits} bits a channel; make it")
+
+
+def test_fewer_than_8_bits_are_scaled(tmp_path):
+    # Of 100 the value 60 is 153 of 255.
+    (tmp_path / "a.ppm").write_bytes(netpbm("P6", 100, 3, 60))
+    Image.new("1", (4, 4), 1).save(tmp_path / "b.png")
+    images = images_of(tmp_path, mismatch="convert")
+    assert [image.mean() for image in images] == [153, 255]
+
+
+def test_every_folder_is_read_once_by_its_own_path(tmp_path):
+    write(tmp_path / "own/a/1.png", flat(RED))
+    write(tmp_path / "own/b/2.png", flat(BLUE))
+    (tmp_path / "own/a/up").symlink_to("..")  # to a parent
+    (tmp_path / "own/b/up").symlink_to("../..")
+    (tmp_path / "own/0_before_a").symlink_to("a")  # to a sibling
+    (tmp_path / "own/b/again").symlink_to("../a")
+    assert images_of(tmp_path / "own")[:, 0, 0].tolist() == [[*RED], [*BLUE]]
+    assert source_of(tmp_path / "own", "class_folders").classes == 2
+
+
+def test_only_regular_files_are_read(tmp_path):
+    write(tmp_path / "a.png", flat(RED))
+    os.mkfifo(tmp_path / "b.png")  # whoever opened it would wait for ever
+    assert message(tmp_path) == f"{tmp_path}/b.png: is not a regular file"
+
+
+def test_too_many_pixels_name_the_key_that_allows_them(tmp_path):
+    write(tmp_path / "a.png", flat(RED, 20, 30))
+    assert message(tmp_path, max_pixels=599) == (
+        f"{tmp_path}/a.png: has 30 x 20 pixels; --config.data.max_pixels=600 allows "
+        "it, and takes up to 7.2e-06 GB of memory"
+    )
+    assert images_of(tmp_path, max_pixels=600).shape == (1, 4, 4, 3)
+
+
+def test_pixels_are_limited_by_the_key_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    write(tmp_path / "a.png", flat(RED, 20, 30))
+    assert images_of(tmp_path, max_pixels=600).shape == (1, 4, 4, 3)
+    assert Image.MAX_IMAGE_PIXELS == 100
+
+
+def test_grey_palettes_are_grey(tmp_path):
+    grey = Image.fromarray(np.asarray(flat(77), np.uint8)).convert("P")
+    grey.save(tmp_path / "grey.png")
+    assert "of 1 images 1 grey (first: grey.png)" in message(tmp_path)
+    coloured = Image.fromarray(np.asarray(flat(RED), np.uint8)).quantize(2)
+    coloured.save(tmp_path / "grey.png")
+    assert images_of(tmp_path)[0, 0, 0].tolist() == [*RED]

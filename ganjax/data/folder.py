@@ -1,12 +1,17 @@
 """Folders of image files."""
 
 import os
-from collections.abc import Sequence
+import re
+import stat
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.ImageFile import ImageFile
 
 from ganjax.data.files import DataError
 from ganjax.data.images import few_labels, resident
@@ -24,6 +29,12 @@ _SUFFIXES = frozenset(
 _GREY = frozenset({"1", "L", "LA"})
 _MODES = _GREY | {"P", "RGB", "RGBA", "CMYK", "YCbCr"}
 
+_LARGE = 16_000_000  # pixels
+_BYTES = 12  # of a pixel while it is decoded: as a file, as RGBA and over white
+
+_BITS_PER_SAMPLE = 258  # the TIFF tag
+_WIDE = re.compile(r"(?!BGR;)\w+;(16|32|64)\w*")  # Pillow's names of raw pixels
+
 # What may be unlike among the images, and what mismatch=convert does to those.
 _CONVERSIONS = {
     "grey": "repeats a grey channel three times",
@@ -33,12 +44,19 @@ _CONVERSIONS = {
 
 
 def image_folder(
-    *, directory: str, height: int, width: int, channels: int, mismatch: str
+    *,
+    directory: str,
+    height: int,
+    width: int,
+    channels: int,
+    mismatch: str,
+    max_pixels: int,
 ) -> Source:
     """The images in a folder and all its sub-folders, without labels.
 
     Files whose suffix is that of an image are read, sorted by their path within the
-    folder; other files, and names that start with a dot, are passed over. An image is
+    folder; other files, and names that start with a dot, are passed over. Links are
+    followed: a folder that several lead to is read once, a file by each. An image is
     turned upright as its EXIF data says, cropped around its centre to the aspect ratio
     `height : width`, and resized with Pillow's Lanczos filter, which averages when it
     makes images smaller. Of an animation the first frame counts.
@@ -51,13 +69,16 @@ def image_folder(
       mismatch: what is done with images that cannot be read as they are: with three
         channels those stored as grey, and transparent and CMYK ones. "refuse" or
         "convert": a grey channel is repeated, what is transparent laid over white.
+      max_pixels: of one image; larger ones may be made to fill the memory.
 
     Raises:
-      DataError: no such folder, no image in it, a file that cannot be read or has more
-        than 8 bits a channel, or a mismatch to refuse.
+      DataError: no such folder, no image in it, a file that is not a regular one,
+        cannot be read, or has more than 8 bits a channel or too many pixels; or a
+        mismatch to refuse.
     """
     folder = _folder("image_folder", directory)
-    images = _read(folder, _find(folder), (height, width, channels), mismatch)
+    shape = (height, width, channels)
+    images = _read(folder, _find(folder), shape, mismatch, max_pixels)
     return resident(images, np.zeros(len(images)), classes=0)
 
 
@@ -68,6 +89,7 @@ def class_folders(
     width: int,
     channels: int,
     mismatch: str,
+    max_pixels: int,
     labelled: int,
     labelled_share: float,
 ) -> Source:
@@ -97,7 +119,8 @@ def class_folders(
             f"{folder}: has no class but {classes[0]}; name the folder that holds the "
             "class folders, or read it as image_folder, without labels"
         )
-    images = _read(folder, paths, (height, width, channels), mismatch)
+    _check_no_class_is_empty(folder, names)
+    images = _read(folder, paths, (height, width, channels), mismatch, max_pixels)
     source = resident(images, labels, classes=len(classes))
     return few_labels(source, labelled=labelled, labelled_share=labelled_share)
 
@@ -120,20 +143,33 @@ def _folder(name: str, directory: str) -> Path:
 
 
 def _find(folder: Path) -> list[Path]:
-    """The image files, as sorted paths relative to the folder."""
+    """The image files, as sorted paths relative to the folder.
+
+    Data are often linked into place, and a link may lead to a folder that is read
+    already, or to one above it: each folder is read once, by its own path rather than
+    by a link's.
+    """
 
     def stop(error: OSError) -> None:
         raise DataError(f"{error.filename}: cannot be read: {error.strerror}")
 
-    found = []
-    # Data are often linked into place; os.walk would pass over what it may not enter.
-    for parent, names, files in os.walk(folder, onerror=stop, followlinks=True):
-        names[:] = [name for name in names if not name.startswith(".")]
-        found += [
-            Path(parent, file).relative_to(folder)
-            for file in files
-            if not file.startswith(".") and Path(file).suffix.lower() in _SUFFIXES
-        ]
+    found, links, seen = [], [str(folder)], set()
+    while links:
+        # os.walk by itself would pass over what it may not enter.
+        for parent, names, files in os.walk(links.pop(0), onerror=stop):
+            identity = os.stat(parent)
+            if (identity.st_dev, identity.st_ino) in seen:
+                names.clear()
+                continue
+            seen.add((identity.st_dev, identity.st_ino))
+            names[:] = sorted(name for name in names if not name.startswith("."))
+            paths = [os.path.join(parent, name) for name in names]
+            links += [path for path in paths if os.path.islink(path)]
+            found += [
+                Path(parent, file).relative_to(folder)
+                for file in files
+                if not file.startswith(".") and Path(file).suffix.lower() in _SUFFIXES
+            ]
     if not found:
         raise DataError(
             f"{folder}: holds no image, a file that ends with one of "
@@ -143,43 +179,99 @@ def _find(folder: Path) -> list[Path]:
 
 
 def _read(
-    folder: Path, paths: Sequence[Path], shape: tuple[int, int, int], mismatch: str
+    folder: Path,
+    paths: Sequence[Path],
+    shape: tuple[int, int, int],
+    mismatch: str,
+    max_pixels: int,
 ) -> np.ndarray:
     """uint8 `[N, *shape]`, the images in the order of the paths."""
     height, width, channels = shape
     images = np.empty((len(paths), *shape), np.uint8)
 
+    one_at_a_time = Lock()  # of those that take much memory
+
     def read(row: int) -> str:
-        image = _decoded(folder / paths[row])
-        kind = _mismatch(image, channels)
-        plain = _plain(image, "L" if channels == 1 else "RGB")
-        fitted = ImageOps.fit(plain, (width, height), Image.Resampling.LANCZOS)
+        with _opened(folder / paths[row], max_pixels) as image:
+            is_large = image.width * image.height > _LARGE
+            with one_at_a_time if is_large else nullcontext():
+                image.load()
+                ImageOps.exif_transpose(image, in_place=True)
+                kind = _mismatch(image, channels)
+                plain = _plain(image, "L" if channels == 1 else "RGB")
+                fitted = ImageOps.fit(plain, (width, height), Image.Resampling.LANCZOS)
         images[row] = np.asarray(fitted).reshape(shape)
         return kind
 
-    with ThreadPoolExecutor() as pool:  # Pillow works without Python's lock
+    with _own_limit(), ThreadPoolExecutor() as pool:  # Pillow frees Python's lock
         kinds = list(pool.map(read, range(len(paths))))
     if mismatch == "refuse" and any(kinds):
         _refuse(folder, paths, kinds)
     return images
 
 
-def _decoded(path: Path) -> Image.Image:
-    """The image, upright, in one of `_MODES`."""
+def _check_no_class_is_empty(folder: Path, names: Sequence[str]) -> None:
+    """As its number would go to the next one."""
+    folders = {
+        entry.name
+        for entry in os.scandir(folder)
+        if entry.is_dir() and not entry.name.startswith(".")
+    }
+    for name in sorted(folders - set(names)):
+        # A link to a class that is read already is no class.
+        if not (folder / name).is_symlink():
+            raise DataError(
+                f"{folder}: the class folder {name} holds no image; fill or remove it"
+            )
+
+
+@contextmanager
+def _own_limit() -> Iterator[None]:
+    """Leaves the number of pixels to `max_pixels`, as Pillow has one limit for all."""
+    given, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = given
+
+
+@contextmanager
+def _opened(path: Path, max_pixels: int) -> Iterator[ImageFile]:
+    """An image that may be read as it is; what goes wrong with it names the file."""
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would never end
+            raise DataError(f"{path}: is not a regular file")
         with Image.open(path) as image:
-            upright = ImageOps.exif_transpose(image)
+            _check(path, image, max_pixels)
+            yield image
+    except DataError:
+        raise
     except UnidentifiedImageError as error:
         raise DataError(f"{path}: is not an image that Pillow can read") from error
     except Exception as error:  # bad bytes make its decoders raise of every kind
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise DataError(f"{path}: cannot be read as an image: {reason}") from error
-    if upright.mode not in _MODES:
+
+
+def _check(path: Path, image: ImageFile, max_pixels: int) -> None:
+    """Refuses by its head what would take too much memory or come out wrong."""
+    width, height = image.size
+    if width * height > max_pixels:
         raise DataError(
-            f"{path}: has pixels of Pillow's mode {upright.mode}; make them grey or "
+            f"{path}: has {width} x {height} pixels; --config.data.max_pixels="
+            f"{width * height} allows it, and takes up to "
+            f"{_BYTES * width * height / 1e9:.2g} GB of memory"
+        )
+    if (bits := _bits(image)) > 8:
+        raise DataError(
+            f"{path}: has {bits} bits a channel; make it grey or RGB, of 8 bits a "
+            "channel"
+        )
+    if image.mode not in _MODES:
+        raise DataError(
+            f"{path}: has pixels of Pillow's mode {image.mode}; make them grey or "
             "RGB, of 8 bits a channel"
         )
-    return upright
 
 
 def _mismatch(image: Image.Image, channels: int) -> str:
@@ -191,14 +283,41 @@ def _mismatch(image: Image.Image, channels: int) -> str:
             return "transparent"
     if image.mode == "CMYK":
         return "CMYK"
-    return "grey" if channels == 3 and image.mode in _GREY else ""
+    return "grey" if channels == 3 and _is_grey(image) else ""
+
+
+def _is_grey(image: Image.Image) -> bool:
+    if image.mode != "P":
+        return image.mode in _GREY
+    used = np.unique(np.asarray(image))
+    palette = np.array(image.getpalette("RGB")).reshape(-1, 3)[used]
+    return bool((palette == palette[:, :1]).all())
+
+
+def _bits(image: ImageFile) -> int:
+    """Bits of a channel in the file, as its decoder says, which may read the upper 8.
+
+    Decoders of JPEG 2000 and AVIF scale what they read to 8 bits.
+    """
+    if tags := getattr(image, "tag_v2", None):  # TIFF
+        return max(tags.get(_BITS_PER_SAMPLE, (1,)))
+    for tile in image.tile:
+        words = tile.args if isinstance(tile.args, tuple) else (tile.args,)
+        if tile.codec_name == "ppm" and isinstance(words[-1], int):
+            return words[-1].bit_length()  # of the greatest value
+        for word in words:
+            # BGR;16 is 16 bits for all channels together.
+            wide = _WIDE.fullmatch(word) if isinstance(word, str) else None
+            if wide:
+                return int(wide[1])
+    return 8
 
 
 def _plain(image: Image.Image, mode: str) -> Image.Image:
     if image.has_transparency_data:
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image.convert("RGBA"))
-    return image.convert(mode)
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _refuse(folder: Path, paths: Sequence[Path], kinds: list[str]) -> None:
