@@ -52,7 +52,7 @@ RUN = {
 }
 
 _FEW_LABELS = {
-    "labelled": Key(0, "[0, inf)"),  # examples that keep their label; 0 is all
+    "labelled": Key(0, "[0, 2147483647]"),  # examples that keep their label; 0 is all
     # Of a batch, expected; read where `labelled` is not 0.
     "labelled_share": Key(0.5, "(0, 1]"),
 }
@@ -65,8 +65,8 @@ _PUBLISHED = {
 
 _FOLDER = {
     "directory": Key(""),  # must be given
-    "height": Key(32, "[1, inf)"),
-    "width": Key(32, "[1, inf)"),
+    "height": Key(32, "[1, 16384]"),
+    "width": Key(32, "[1, 16384]"),
     "channels": Key(3, choices=(1, 3)),
     # What to do with images that are grey among colour, transparent or CMYK.
     "mismatch": Key("refuse", choices=("refuse", "convert")),
@@ -75,12 +75,12 @@ _FOLDER = {
 
 SOURCES: dict[str, dict[str, Key]] = {
     "ring": {
-        "modes": Key(8, "[1, inf)"),
+        "modes": Key(8, "[1, 10000]"),
         "radius": Key(1.0, "(0, inf)"),
         "sd": Key(0.01, "[0, inf)"),
     },
     "grid": {
-        "side": Key(5, "[1, inf)"),
+        "side": Key(5, "[1, 100]"),
         "spacing": Key(2.0, "(0, inf)"),
         "sd": Key(0.05, "[0, inf)"),
     },
@@ -114,7 +114,7 @@ LABELLED = frozenset({"digits", "mnist", "fashion_mnist", "class_folders"})
 GAMES: dict[str, Row] = {
     "adversarial": Row(
         {
-            "latent_size": Key(2, "[1, inf)"),
+            "latent_size": Key(2, "[1, 2147483647]"),
             "prior": Key("normal", choices=("normal", "uniform")),
         },
         (
@@ -128,13 +128,13 @@ GAMES: dict[str, Row] = {
     ),
     "energy": Row(
         {
-            "chain_steps": Key(20, "[1, inf)"),  # in training
-            "sample_steps": Key(500, "[1, inf)"),
+            "chain_steps": Key(20, "[1, 1000000]"),  # in training
+            "sample_steps": Key(500, "[1, 1000000]"),
             "step_size": Key(0.1, "(0, inf)"),
             "noise": Key(0.01, "[0, inf)"),
             "clip_gradient": Key(None, "(0, inf)", kind=float),
             "reach": Key(1.0, "(0, inf)"),
-            "buffer_size": Key(8192, "[0, inf)"),  # 0 is no buffer
+            "buffer_size": Key(8192, "[0, 100000000]"),  # 0 is no buffer
             "refresh": Key(0.05, "[0, 1]"),
         },
         (
@@ -143,19 +143,19 @@ GAMES: dict[str, Row] = {
         ),
     ),
     "auto_encoder": Row(
-        {"latent_size": Key(2, "[1, inf)")}, ("real", "mean", "reconstruction")
+        {"latent_size": Key(2, "[1, 2147483647]")}, ("real", "mean", "reconstruction")
     ),
     "vae": Row(
         {
-            "latent_size": Key(2, "[1, inf)"),
+            "latent_size": Key(2, "[1, 2147483647]"),
             # What is modelled of a pixel, itself or a draw of black or white.
             "pixels": Key("grey", choices=("grey", "binary")),
-            "importance_samples": Key(64, "[1, inf)"),  # when it is evaluated
+            "importance_samples": Key(64, "[1, 100000]"),  # when it is evaluated
         },
         ("real", "mean", "log_var", "reconstruction_logits"),
     ),
     "vae_gan": Row(
-        {"latent_size": Key(2, "[1, inf)")},
+        {"latent_size": Key(2, "[1, 2147483647]")},
         (
             *("real", "fake", "real_score", "fake_score", "real_features"),
             *("mean", "log_var", "reconstruction_score", "reconstruction_features"),
@@ -184,7 +184,7 @@ PLAYERS: dict[str, tuple[str, ...]] = {
 }
 
 _STACK = {
-    "widths": Key((128, 128, 128), "[1, inf)"),
+    "widths": Key((128, 128, 128), "[1, 10000000]"),
     "slope": Key(0.2, "[0, 1)"),
     "normalization": Key("none", choices=("none", "batch")),
 }
@@ -213,40 +213,42 @@ NETWORKS: dict[str, dict[str, dict[str, Key]]] = {
         "generator": _STACK
         | _EMBEDDING
         | {
-            "widths": Key((256, 512, 1024), "[1, inf)"),
+            "widths": Key((256, 512, 1024), "[1, 10000000]"),
             "normalization": Key("batch", choices=("none", "batch")),
             "output": Key("tanh", choices=("linear", "tanh")),
         },
-        "discriminator": _STACK | _OUTPUT | {"widths": Key((512, 256), "[1, inf)")},
-        "encoder": _STACK | {"widths": Key((512, 256), "[1, inf)")},
+        "discriminator": _STACK
+        | _OUTPUT
+        | {"widths": Key((512, 256), "[1, 10000000]")},
+        "encoder": _STACK | {"widths": Key((512, 256), "[1, 10000000]")},
     },
     "dcgan": {
         "generator": {
-            "channels": Key((128, 64), "[1, inf)"),
+            "channels": Key((128, 64), "[1, 10000000]"),
             "normalization": Key("batch", choices=("none", "batch")),
             **_EMBEDDING,
             "output": Key("tanh", choices=("linear", "tanh")),
         },
         "discriminator": {
-            "channels": Key((64, 128), "[1, inf)"),
+            "channels": Key((64, 128), "[1, 10000000]"),
             "slope": Key(0.2, "[0, 1)"),
             "normalization": Key("batch", choices=("none", "batch", "spectral")),
             **_OUTPUT,
         },
         "encoder": {
-            "channels": Key((64, 128), "[1, inf)"),
+            "channels": Key((64, 128), "[1, 10000000]"),
             "slope": Key(0.2, "[0, 1)"),
             "normalization": Key("batch", choices=("none", "batch")),
         },
     },
     "maxout": {
         "generator": {
-            "widths": Key((1200, 1200), "[1, inf)"),
+            "widths": Key((1200, 1200), "[1, 10000000]"),
             "reach": Key(0.05, "(0, inf)"),
         },
         "discriminator": {
-            "units": Key((240, 240), "[1, inf)"),
-            "pieces": Key(5, "[1, inf)"),
+            "units": Key((240, 240), "[1, 10000000]"),
+            "pieces": Key(5, "[1, 1000]"),
             "keep_input": Key(0.8, "(0, 1]"),
             "keep_hidden": Key(0.5, "(0, 1]"),
             "reach": Key(0.005, "(0, inf)"),
@@ -258,7 +260,7 @@ NETWORKS: dict[str, dict[str, dict[str, Key]]] = {
     },
     "affine": {
         "generator": {"mean": Key(0.0, "(-inf, inf)"), "sd": Key(1.0, "(-inf, inf)")},
-        "discriminator": {"widths": Key((64, 64), "[1, inf)")},
+        "discriminator": {"widths": Key((64, 64), "[1, 10000000]")},
     },
 }
 
@@ -362,7 +364,7 @@ OBJECTIVES: dict[str, Row] = {
     "vae_gan": Row(
         {
             # Of the discriminator, from the last.
-            "feature_layer": Key(1, "[1, inf)"),
+            "feature_layer": Key(1, "[1, 1000]"),
             # What the discriminator is shown beside real examples.
             "fakes": Key("both", choices=("prior", "reconstruction", "both")),
             "reconstruction_weight": Key(1.0, "[0, inf)"),  # to the generator
@@ -381,7 +383,7 @@ WITHOUT_GENERATOR = frozenset({"classification", "energy"})
 # Objectives that give an encoder something to minimise.
 WITH_ENCODER = frozenset({"auto_encoder", "vae", "vae_gan"})
 
-_LAZY = {"every": Key(1, "[1, inf)")}
+_LAZY = {"every": Key(1, "[1, 2147483647]")}
 
 PENALTIES: dict[str, dict[str, Key]] = {
     "interpolated_gradient": _LAZY
@@ -447,8 +449,8 @@ AVERAGE = {"decay": Key(0.999, "[0, 1)")}
 
 SCHEDULES: dict[str, dict[str, Key]] = {
     "alternating": {
-        "discriminator_rounds": Key(1, "[1, inf)"),
-        "generator_rounds": Key(1, "[1, inf)"),
+        "discriminator_rounds": Key(1, "[1, 1000]"),
+        "generator_rounds": Key(1, "[1, 1000]"),
     },
     "simultaneous": {},
 }
@@ -466,16 +468,18 @@ PARALLEL = {
 }
 
 RECORD = {
-    "every": Key(100, "[1, inf)"),  # steps per dispatch and per record of metrics
-    "pictures_every": Key(2_500, "[1, inf)"),
-    "checkpoint_every": Key(2_500, "[1, inf)"),
-    "keep": Key(3, "[1, inf)"),  # newest checkpoints
-    "examples": Key(64, "[1, inf)"),  # in a grid of samples
+    "every": Key(
+        100, "[1, 2147483647]"
+    ),  # steps per dispatch and per record of metrics
+    "pictures_every": Key(2_500, "[1, 2147483647]"),
+    "checkpoint_every": Key(2_500, "[1, 2147483647]"),
+    "keep": Key(3, "[1, 2147483647]"),  # newest checkpoints
+    "examples": Key(64, "[1, 10000]"),  # in a grid of samples
 }
 
 EVALUATION = {
-    "every": Key(0, "[0, inf)"),  # steps; 0 is at the end only
-    "samples": Key(2_500, "[6, inf)"),  # each has five neighbours
+    "every": Key(0, "[0, 2147483647]"),  # steps; 0 is at the end only
+    "samples": Key(2_500, "[6, 1000000]"),  # each has five neighbours
 }
 
 TRACED = (

@@ -109,7 +109,7 @@ def test_section_of_a_penalty():
         "",
         "| key | default | values |",
         "| --- | --- | --- |",
-        "| `every` | `1` | [1, inf) |",
+        "| `every` | `1` | [1, 2147483647] |",
         "| `weight` | `0.001` | [0, inf) |",
         "",
         '- Karras et al. 2018, "Progressive Growing of GANs", section A.1.',

@@ -107,6 +107,16 @@ def test_numbers_have_a_range(key):
     assert bool(key.range) == (is_number and not key.choices)
 
 
+@pytest.mark.parametrize("key", KEYS)
+def test_whole_numbers_end_where_the_program_can_hold_them(key):
+    value = key.default if key.kind is None else key.kind()
+    while isinstance(value, tuple):
+        value = value[0]
+    if type(value) is int and not key.choices:
+        assert key.range.endswith("]")
+        assert float(key.range[1:-1].split(",")[1]) <= 2**32 - 1
+
+
 NAMES = [
     *(("data", name) for name in schema.SOURCES),
     *(("game", name) for name in schema.GAMES),

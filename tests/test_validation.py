@@ -231,7 +231,7 @@ def test_wrong_type(key, value, words):
         ("data.radius", 0.0, "config.data.radius: must lie in (0, inf), not 0.0"),
         ("data.sd", -0.1, "config.data.sd: must lie in [0, inf), not -0.1"),
         ("networks.generator.slope", 1.0, "slope: must lie in [0, 1), not 1.0"),
-        ("networks.generator.widths", (8, 0), "widths: must lie in [1, inf), not 0"),
+        ("networks.generator.widths", (8, 0), "must lie in [1, 10000000], not 0"),
         ("objective.real_target", NAN, "must lie in (-inf, inf), not nan"),
         ("objective.real_target", INF, "must lie in (-inf, inf), not inf"),
         ("objective.real_target", -INF, "must lie in (-inf, inf), not -inf"),
@@ -242,7 +242,14 @@ def test_wrong_type(key, value, words):
         ("optimizers.generator.clip_weights", 0.0, "must lie in (0, inf), not 0.0"),
         ("optimizers.generator.b2", 1.0, "b2: must lie in [0, 1), not 1.0"),
         ("average.generator.decay", 1.5, "decay: must lie in [0, 1), not 1.5"),
-        ("evaluation.samples", 5, "samples: must lie in [6, inf), not 5"),
+        ("evaluation.samples", 5, "samples: must lie in [6, 1000000], not 5"),
+        ("evaluation.samples", 10**9, "must lie in [6, 1000000], not 1000000000"),
+        ("game.latent_size", 4294967296, "must lie in [1, 2147483647], not 4294967296"),
+        ("game.latent_size", 10**30, "latent_size: must lie in [1, 2147483647], not 1"),
+        ("data.modes", 10**10, "modes: must lie in [1, 10000], not 10000000000"),
+        ("schedule.discriminator_rounds", 10**30, "must lie in [1, 1000], not 1000"),
+        ("networks.generator.widths", (10**12,), "must lie in [1, 10000000], not 1000"),
+        ("networks.generator.widths", (0,) * 400, "widths: must lie in [1, 10000000]"),
         # The program's numbers are float32, which has no such number.
         (LR, 1e-50, "must lie in (0, inf), not 1e-50, in float32 0.0"),
         (LR, 1e50, "must lie in (0, inf), not 1e+50, in float32 inf"),
@@ -719,3 +726,14 @@ def test_players_to_begin_with():
     config["init_players"] = "generator,encoder"
     words = "config.init_players: 'encoder' is none of discriminator, generator"
     refuses(words, validate, ConfigDict(config))
+
+
+def test_whole_numbers_that_python_does_not_write():
+    config = defaults(data="ring", network="mlp", objective="hinge")
+    config.steps = 10**5000
+    with pytest.raises(ConfigError, match="not a whole number of 16610 bits"):
+        validate(config)
+    given = defaults(data="ring", network="mlp", objective="hinge").to_dict()
+    given["optimizers"]["generator"]["learning_rate"] = 10**5000  # of a config.json
+    with pytest.raises(ConfigError, match="is too large for a float"):
+        validate(ConfigDict(given))
