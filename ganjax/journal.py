@@ -30,9 +30,9 @@ def opening(
     """What is trained on what, in one line, for who waits while it is compiled."""
     devices, source = jax.devices(), evaluator.experiment.source
     shape = " x ".join(map(str, evaluator.example_shape))
-    data = f"mixture of examples {shape}"
+    data = f"examples of {shape}, drawn anew"
     if "images" in source.arrays:
-        data = f"{len(source.arrays['images']):,} examples {shape}"
+        data = f"{len(source.arrays['images']):,} examples of {shape}"
     if source.classes:
         data += f" in {source.classes} classes"
     players = ", ".join(
@@ -42,7 +42,7 @@ def opening(
     words = [
         f"{config['data']['name']}: {data}",
         f"parameters: {players}",
-        f"{len(devices)} x {devices[0].device_kind}",
+        f"devices: {len(devices)} {devices[0].device_kind}",
     ]
     if jax.process_count() > 1:
         words.append(f"{jax.process_count()} processes")

@@ -122,8 +122,8 @@ def whole(home):
     code, _, errors = run(home, "whole")
     assert (code, errors.count("Traceback")) == (0, 0), errors
     assert errors.splitlines()[0] == (
-        "ring: mixture of examples 2; parameters: discriminator 65, generator 98; "
-        "1 x cpu; compiling, then from step 0"
+        "ring: examples of 2, drawn anew; parameters: discriminator 65, generator 98; "
+        "devices: 1 cpu; compiling, then from step 0"
     )
     return "whole"
 
@@ -325,7 +325,7 @@ def test_of_two_processes_none_outlives_the_other(home):
         finish(pair[victim])
         if victim == 1:  # else it was for the dead one to write
             (opening,) = said
-            assert opening.endswith(" x cpu; 2 processes; compiling, then from step 0")
+            assert opening.endswith(" cpu; 2 processes; compiling, then from step 0")
             status = read_json(home / "parted/status.json")
             assert (status["state"], status["message"]) == ("preempted", message)
             assert (home / f"parted/checkpoints/{status['step']}").exists()
@@ -351,9 +351,9 @@ def test_other_runs_resume_with_the_same_bits(home, argument, devices):
     finish(process)
     code, _, errors = run(home, cut, *flags, **tiny)
     assert code == 0, errors
-    data = "1,797 examples 8 x 8 x 1 in 10 classes" if "digits" in argument else ""
-    assert f": {data or 'mixture of examples 2'}; parameters: " in errors
-    assert f"; {devices} x cpu; compiling, then from step " in errors
+    data = "1,797 examples of 8 x 8 x 1 in 10 classes" if "digits" in argument else ""
+    assert f": {data or 'examples of 2, drawn anew'}; parameters: " in errors
+    assert f"; devices: {devices} cpu; compiling, then from step " in errors
     assert "from step 0\n" not in errors
     assert_same_run(home, whole, cut, *flags, experiment=tiny["experiment"])
     if "digits" in argument:
