@@ -67,10 +67,14 @@ def read_config(workdir: Path) -> Mapping[str, Any]:
     return _read(workdir / "config.json", {}, optional=_CONFIG)
 
 
+def read_data(workdir: Path) -> Mapping[str, Any]:
+    """`data.json` of a run: examples, shape, classes and fingerprint of its data."""
+    return _read(workdir / "data.json", {}, optional=_DATA)
+
+
 def read_class_names(workdir: Path) -> tuple[str, ...]:
     """The names of the classes that a run's data had; none where it had no classes."""
-    found = _read(workdir / "data.json", {}, optional=_DATA)
-    return tuple(found.get("classes") or ())
+    return tuple(read_data(workdir).get("classes") or ())
 
 
 def read_sweep(folder: Path) -> Mapping[str, Any]:
@@ -158,7 +162,15 @@ _STATUS: _Shape = {"state": _TEXT, "step": _COUNT, "steps": _COUNT, "message": _
 _EVALUATION: _Shape = {"metrics": (_are_numbers, "an object of numbers")}
 _INIT: _Shape = {"folder": _TEXT, "step": _COUNT, "players": _OBJECT}
 _CONFIG: _Shape = {"seed": _COUNT, "steps": _COUNT}
-_DATA: _Shape = {"classes": (lambda x: x is None or _are_texts(x), "a list of strings")}
+_DATA: _Shape = {
+    "examples": _COUNT,
+    "shape": (
+        lambda x: isinstance(x, list) and all(map(is_count, x)),
+        "a list of counts",
+    ),
+    "classes": (lambda x: x is None or _are_texts(x), "a list of strings"),
+    "fingerprint": _TEXT,
+}
 _EXPERIMENT_HASH: _Shape = {"experiment_hash": _TEXT}
 _SWEEP: _Shape = {
     "experiment": _TEXT,

@@ -10,6 +10,7 @@ import numpy as np
 from ganjax.build import Experiment, build_experiment
 from ganjax.checkpoint import Checkpoints
 from ganjax.config import ConfigError
+from ganjax.identity import check_data
 from ganjax.state import TrainState
 from ganjax.validation import revalidate
 
@@ -24,7 +25,8 @@ def restore(
       folder: of the run.
 
     Raises:
-      ConfigError: the config is not valid, its data is missing, or nothing was saved.
+      ConfigError: the config is not valid, its data is missing or not what it was, or
+        nothing was saved.
       CheckpointError: all that was saved is damaged, or another run's.
     """
     missing = ConfigError(f"{folder} has no checkpoint yet; train first")
@@ -32,6 +34,7 @@ def restore(
         raise missing  # before reading makes one
     config = revalidate(config)
     experiment = build_experiment(config)
+    check_data(folder, experiment.source)
     with Checkpoints(folder / "checkpoints", keep=config["record"]["keep"]) as saved:
         target = jax.eval_shape(experiment.init)
         restored = saved.restore(target._replace(seed=np.uint32(experiment.seed)))

@@ -17,6 +17,7 @@ from ganjax.build import Experiment, build_experiment, build_layout
 from ganjax.checkpoint import CheckpointError, Checkpoints
 from ganjax.config import ConfigError
 from ganjax.evaluate import Evaluator
+from ganjax.identity import check_data
 from ganjax.inherit import Inherited, inherit
 from ganjax.journal import (
     Journal,
@@ -195,10 +196,13 @@ def _advance(config: Config, folder: Path) -> tuple[str, int, str]:
     """Trains or resumes; returns how it ended, the last step and a message."""
     experiment, layout = build_experiment(config), build_layout(config)
     record, steps = config["record"], config["steps"]
+    data = check_data(folder, experiment.source)
     memory.check(experiment, config["evaluation"]["samples"], layout.devices)
     first = _first_state(config, folder, experiment)
     if jax.process_index() == 0:
         write_json(folder / "config.json", config)
+        if data:
+            write_json(folder / "data.json", data)
         if first.record:
             write_json(folder / "init.json", first.record)
     with (

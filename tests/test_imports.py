@@ -32,6 +32,7 @@ JAX_FREE = {
 BELOW_BUILD = SHARED | LEAVES | JAX_FREE | {"objectives", "step", "parallel"}
 BELOW_TRAIN = BELOW_BUILD | {
     *("build", "evaluate", "journal", "pictures", "replay", "restore", "sampling"),
+    "identity",
     "inherit",
     "memory",
 }
@@ -52,7 +53,9 @@ RULES: dict[str, set[str]] = {
     "memory": SHARED | {"build", "config", "state"},
     "pictures": SHARED | {"evaluate", "draw", "state"},
     "replay": SHARED | {"build", "state", "validation"},
-    "restore": SHARED | {"build", "checkpoint", "config", "state", "validation"},
+    "identity": SHARED | {"config", "reading"},
+    "restore": SHARED
+    | {"build", "checkpoint", "config", "identity", "state", "validation"},
     "journal": SHARED
     | {"evaluate", "measures", "pictures", "record", "progress", "draw", "report"}
     | {"state"},

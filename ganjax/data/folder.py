@@ -121,7 +121,9 @@ def class_folders(
         )
     _check_no_class_is_empty(folder, names)
     images = _read(folder, paths, (height, width, channels), mismatch, max_pixels)
-    source = resident(images, labels, classes=len(classes))
+    source = resident(
+        images, labels, classes=len(classes), class_names=tuple(classes.tolist())
+    )
     return few_labels(source, labelled=labelled, labelled_share=labelled_share)
 
 

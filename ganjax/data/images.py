@@ -11,11 +11,19 @@ from ganjax.data.files import DataError
 from ganjax.keys import example_keys, fold
 from ganjax.types import Batch, Source
 
+DIGITS = tuple("0123456789")
+
 # What an example's key is used for besides, by itself, its row among all.
 _IS_LABELLED, _LABELLED_ROW, _GUESS = range(3)
 
 
-def resident(images: np.ndarray, labels: np.ndarray, *, classes: int) -> Source:
+def resident(
+    images: np.ndarray,
+    labels: np.ndarray,
+    *,
+    classes: int,
+    class_names: tuple[str, ...] = (),
+) -> Source:
     """Draws from all images with replacement, so that a batch is i.i.d. of the data.
 
     Args:
@@ -24,6 +32,7 @@ def resident(images: np.ndarray, labels: np.ndarray, *, classes: int) -> Source:
       labels: int `[N]`.
       classes: how many there are, also where not all occur; 0 where there are no
         labels, whatever the array holds.
+      class_names: by label, where the classes have names.
     """
     arrays = {"images": images, "labels": labels.astype(np.int32)}
 
@@ -42,7 +51,7 @@ def resident(images: np.ndarray, labels: np.ndarray, *, classes: int) -> Source:
         label = jnp.asarray(arrays["labels"])[row]
         return Batch(real, label=label, is_labelled=jnp.ones(row.shape, bool))
 
-    return Source(arrays, batch, classes=classes)
+    return Source(arrays, batch, classes, class_names)
 
 
 def few_labels(source: Source, *, labelled: int, labelled_share: float) -> Source:
@@ -150,5 +159,7 @@ def digits(*, split: str, labelled: int, labelled_share: float) -> Source:
     in_test = np.zeros(len(labels), bool)
     in_test[_some_of_each(labels, np.bincount(labels) // 5)] = True
     rows = {"all": in_test | ~in_test, "train": ~in_test, "test": in_test}[split]
-    source = resident(images[rows][..., None], labels[rows], classes=10)
+    source = resident(
+        images[rows][..., None], labels[rows], classes=10, class_names=DIGITS
+    )
     return few_labels(source, labelled=labelled, labelled_share=labelled_share)

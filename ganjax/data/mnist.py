@@ -4,11 +4,15 @@ import numpy as np
 
 from ganjax.data.files import DataError, find_files
 from ganjax.data.idx import read_idx
-from ganjax.data.images import few_labels, resident
+from ganjax.data.images import DIGITS, few_labels, resident
 from ganjax.types import Source
 
 _SHAPE = (28, 28)
 _CLASSES = 10
+_GARMENTS = (
+    *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+    *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+)
 
 # The SHA-256 sums of the files: of each split the images, then the labels.
 _Sums = dict[str, dict[str, str]]
@@ -73,7 +77,7 @@ def mnist(
     Raises:
       DataError: a file is missing or damaged, or so many cannot be labelled.
     """
-    source = _read("mnist", _MNIST[split], directory=directory, url=_MNIST_URL)
+    source = _read("mnist", _MNIST[split], DIGITS, directory=directory, url=_MNIST_URL)
     return few_labels(source, labelled=labelled, labelled_share=labelled_share)
 
 
@@ -98,6 +102,7 @@ def fashion_mnist(
     source = _read(
         "fashion_mnist",
         _FASHION_MNIST[split],
+        _GARMENTS,
         directory=directory,
         url=_FASHION_MNIST_URL,
     )
@@ -105,7 +110,14 @@ def fashion_mnist(
 
 
 # Of one split only, so that a folder that holds nothing else is enough for it.
-def _read(name: str, files: dict[str, str], *, directory: str, url: str) -> Source:
+def _read(
+    name: str,
+    files: dict[str, str],
+    class_names: tuple[str, ...],
+    *,
+    directory: str,
+    url: str,
+) -> Source:
     found = find_files(name, files, directory=directory, url=url)
     image_path, label_path = found.values()
     images, labels = read_idx(image_path), read_idx(label_path)
@@ -120,7 +132,9 @@ def _read(name: str, files: dict[str, str], *, directory: str, url: str) -> Sour
         )
     if labels.max() >= _CLASSES:
         raise DataError(f"{label_path}: {labels.max()} is no label from 0 to 9")
-    return resident(images[..., None], labels, classes=_CLASSES)
+    return resident(
+        images[..., None], labels, classes=_CLASSES, class_names=class_names
+    )
 
 
 def _sizes(array: np.ndarray) -> str:
