@@ -25,7 +25,7 @@ def describe_data(source: Source) -> dict[str, Any]:
         return {}
     digest = hashlib.sha256()
     for name in ("images", "labels"):
-        digest.update(memoryview(np.ascontiguousarray(source.arrays[name])))
+        digest.update(np.ascontiguousarray(source.arrays[name]).data)
     count, *shape = source.arrays["images"].shape
     return {
         "examples": count,
