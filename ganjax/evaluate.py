@@ -1,6 +1,8 @@
 """What a state is worth: its probes and metrics, drawn with fixed keys."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import jax
@@ -15,7 +17,7 @@ from ganjax.metrics import (
     reconstruction_quality,
 )
 from ganjax.state import TrainState, averaged_variables
-from ganjax.types import Batch, Outcome, Tree, Variables
+from ganjax.types import Batch, Outcome, Terms, Tree, Variables
 
 _CHUNK = 500  # examples per call of a probe, so that memory does not grow with N
 
@@ -33,13 +35,15 @@ class Evaluator:
     """Looks at states of an experiment, with averaged parameters where there are any.
 
     Every look uses the same latents and the same real examples, so that two of them
-    differ by their states alone. `probes` are the game's, by name.
+    differ by their states alone. `probes` are the game's, by name; `not_finite` names
+    those whose outputs held NaN or infinity so far.
     """
 
     def __init__(self, experiment: Experiment) -> None:
         self.experiment = experiment
         self._parts = experiment.parts
         self.probes = self._parts.game.probes
+        self.not_finite: set[str] = set()
         self._arrays = jax.device_put(experiment.source.arrays)
         self._real = jax.jit(self._draw)
         self._probe = jax.jit(self._run, static_argnums=0)
@@ -83,25 +87,33 @@ class Evaluator:
         for index in _chunks(count):
             rows = {field: values[index] for field, values in given.items()}
             outputs.append(self._probe(name, variables, self._arrays, index, rows))
-        return np.concatenate(jax.device_get(outputs))[:count]
+        whole = np.concatenate(jax.device_get(outputs))[:count]
+        if not np.isfinite(whole).all():
+            self.not_finite.add(name)
+        return whole
 
     def metrics(self, state: TrainState, count: int) -> dict[str, float]:
         """Metrics of `count` samples and as many real examples, and of a test split.
 
-        Where there is none, codes are measured of the real examples.
+        Where there is none, codes are measured of the real examples. A metric of
+        anything that is not finite is NaN.
         """
         measured = self._sampled(state, count) if "sample" in self.probes else {}
         if "classify" in self.probes and (test := self.experiment.test):
-            predicted = self.probe_batch("classify", state, test).argmax(axis=1)
-            measured |= classification_error(predicted, np.asarray(test.label))
+            label = np.asarray(test.label)
+            measured |= _measure(
+                lambda logits: classification_error(logits.argmax(axis=1), label),
+                self.probe_batch("classify", state, test),
+            )
         if "reconstruction" in self.probes:
             batch = self.examples_to_judge(count)
             made = self.probe_batch("reconstruction", state, batch)
-            measured |= reconstruction_quality(np.asarray(batch.real), made)
+            quality = partial(reconstruction_quality, np.asarray(batch.real))
+            measured |= _measure(quality, made)
         if "log_weights" in self.probes:
             batch = self.examples_to_judge(count)
             weights = self.probe_batch("log_weights", state, batch)
-            measured |= likelihood_bounds(weights)
+            measured |= _measure(likelihood_bounds, weights)
         return measured
 
     def examples_to_judge(self, count: int) -> Batch:
@@ -119,12 +131,29 @@ class Evaluator:
 
     def _sampled(self, state: TrainState, count: int) -> dict[str, float]:
         samples = self.probe("sample", state, count)
-        measured: dict[str, Any] = dict(self.experiment.quality(samples))
+        measured = _measure(self.experiment.quality, samples)
         if "score" in self.probes:
-            outcome = Outcome(
-                real_score=self.probe("score", state, count, real=self.real(count)),
-                fake_score=self.probe("score", state, count, real=samples),
-            )
+            real = self.probe("score", state, count, real=self.real(count))
+            fake = self.probe("score", state, count, real=samples)
             for monitor in self._parts.monitors.values():
-                measured |= monitor(outcome)
-        return {name: float(value) for name, value in measured.items()}
+                measured |= _measure(partial(_monitored, monitor), real, fake)
+        return measured
+
+
+def _monitored(
+    monitor: Callable[[Outcome], Terms], real: np.ndarray, fake: np.ndarray
+) -> Terms:
+    return monitor(Outcome(real_score=real, fake_score=fake))
+
+
+def _measure(
+    measures: Callable[..., Mapping[str, Any]], *arrays: np.ndarray
+) -> dict[str, float]:
+    """What is measured of arrays; NaN each where one of them is not finite.
+
+    What NaN or infinity does to a measure is chance: an error, or a wrong number.
+    """
+    if all(np.isfinite(array).all() for array in arrays):
+        return {name: float(x) for name, x in measures(*arrays).items()}
+    names = measures(*map(np.zeros_like, arrays))
+    return dict.fromkeys(names, math.nan)

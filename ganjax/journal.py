@@ -1,6 +1,7 @@
 """Writes a run folder as its run goes on: metrics, pictures, evaluation, status."""
 
 import io
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -66,6 +67,8 @@ class Journal:
         self.status("running")
         self._recorder = Recorder(folder, step=step)
         self._seconds = self._recorder.seconds
+        evaluated = any(x.startswith("evaluation/") for x in self._recorder.names)
+        self._was_evaluated = step if evaluated else None  # by an earlier process
         self._progress = Progress(config["steps"], start=step)
 
     def __enter__(self) -> Self:
@@ -101,7 +104,7 @@ class Journal:
         self._progress.update(step, losses)
 
     def draw(self, state: TrainState) -> None:
-        """Draws the pictures of a state on the host."""
+        """Draws the pictures of a state on the host, perhaps once more."""
         examples = self._config["record"]["examples"]
         pictures = draw_pictures(self._evaluator, state, examples)
         for name, pixels in pictures.items():
@@ -110,6 +113,8 @@ class Journal:
 
     def evaluate(self, state: TrainState) -> None:
         """Records the evaluation of a state on the host among the metrics."""
+        if self._was_evaluated == self._step:
+            return
         count = self._config["evaluation"]["samples"]
         metrics = self._evaluator.metrics(state, count)
         named = {f"evaluation/{name}": value for name, value in metrics.items()}
@@ -123,12 +128,14 @@ def write_evaluation(
     step: int,
     state: TrainState,
 ) -> None:
-    """Writes `evaluation.json`."""
+    """Writes `evaluation.json`; a measure that cannot be taken is null."""
     count = config["evaluation"]["samples"]
     metrics = evaluator.metrics(state, count)
     path = folder / "evaluation.json"
     write_json(path, {"step": step, "samples": count, "metrics": metrics})
     print(f"{path}: {', '.join(f'{name} {x:.4g}' for name, x in metrics.items())}")
+    if lost := [name for name, x in metrics.items() if not math.isfinite(x)]:
+        print(f"{path}: not finite, and so null: {', '.join(lost)}")
     if caution := measures.remark(metrics):
         print(caution)
 

@@ -109,6 +109,7 @@ class Recorder:
 
     Attributes:
       seconds: training time up to `step`, as the last kept record has it, or 0.0.
+      names: of all that was recorded of `step` itself.
     """
 
     def __init__(self, workdir: str | Path, *, step: int = 0) -> None:
@@ -119,6 +120,7 @@ class Recorder:
             print(f"{describe_damage(workdir, damaged)}; dropped", file=sys.stderr)
         kept = [r for r in records if r.values["step"] <= step]
         self.seconds = float(kept[-1].values.get("seconds") or 0.0) if kept else 0.0
+        self.names = {x for r in kept if r.values["step"] == step for x in r.values}
         write_bytes(metrics, b"".join(r.line for r in kept))
         for path in self._samples.glob("*.png"):
             drawn = _STEP_OF_IMAGE.search(path.name)

@@ -10,13 +10,14 @@ def nearest_rows(examples: np.ndarray, samples: np.ndarray) -> np.ndarray:
 
     Args:
       examples: `[N, ...]`, N > 0, of any type.
-      samples: `[M, ...]`.
+      samples: `[M, ...]`; a number that is not finite counts as 0.
     """
     from sklearn.metrics import pairwise_distances_argmin_min
 
     def flat(points: np.ndarray) -> np.ndarray:
         return np.reshape(points, (len(points), -1)).astype(np.float32)
 
+    samples = np.where(np.isfinite(samples), samples, 0)
     found = []
     count = max(1, _CHUNK // examples[0].size)
     for start in range(0, len(examples), count):
