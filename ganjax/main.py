@@ -8,6 +8,12 @@ run the same command again to resume; 1 a bug.
 """
 # The docstring is what --help prints; this file is flags only, and imports jax late.
 
+from ganjax.stopping import StopRequest
+
+_STOP = StopRequest()
+if __name__ == "__main__":
+    _STOP.install()  # before the imports, which take a while
+
 import json
 import os
 import sys
@@ -130,7 +136,7 @@ def _main(argv: Sequence[str]) -> None:
         from ganjax import train
 
         folder = Path(_WORKDIR.value)
-        work = partial(train.run, config, folder, _MODE.value, _choice())
+        work = partial(train.run, config, folder, _MODE.value, _choice(), _STOP)
         sys.exit(_together(work, folder) if _is_one_of_several() else work())
     except ConfigError as error:
         _fail(error)
@@ -179,6 +185,7 @@ def _together(work: Callable[[], int], folder: Path) -> int:
         joined = train.join(_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)
     except peers.PeerError as error:
         fail("ganjax", error, code=peers.LOST)
+    _STOP.share()
     return joined.guard(work, end)
 
 

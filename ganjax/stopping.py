@@ -1,52 +1,85 @@
-"""Asks for a run to be saved and ended when its process is told to stop."""
+"""Ends a process that is told to stop, and lets a training save before. No jax."""
 
 import os
 import signal
-from collections.abc import Callable
-from types import FrameType, TracebackType
-from typing import Self
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import NoReturn
+
+PREEMPTED = 75  # exit code of a process that was stopped and can go on
 
 _SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 
 
 class StopRequest:
-    """While open, turns the first stop signal into `requested`; a second one kills.
+    """The first stop signal ends the process, or is noted where that is put off.
 
-    SIGUSR1 is what a batch system sends some time before its limit. With several
-    processes JAX itself watches SIGTERM, so that all stop after the same step, and a
-    handler of ours would disable that: there SIGUSR1 is passed on as SIGTERM.
+    SIGUSR1 is what a batch system sends some time before its limit. A second signal
+    kills. One that is ignored, as by nohup, stays so.
+
+    Attributes:
+      requested: whether a signal has come.
+      last_words: is called before the process ends.
     """
 
-    def __init__(self, *, processes: int) -> None:
+    def __init__(self) -> None:
         self.requested = False
-        handlers = dict.fromkeys(_SIGNALS, self._request)
-        self._handlers = handlers if processes == 1 else {signal.SIGUSR1: _pass_on}
-        self._previous: dict[signal.Signals, Callable | int | None] = {}
+        self.last_words: Callable[[], object] = lambda: None
+        self._is_put_off = False
+        self._heeded: list[int] = []
+
+    def install(self) -> None:
+        """Heeds signals from now on, to the end of the process."""
+        self._install(_SIGNALS, self._request)
+
+    def share(self) -> None:
+        """Leaves the signals to JAX, under which several processes run.
+
+        It watches SIGTERM itself, so that all stop after the same step, and a handler
+        of ours would disable that: other signals are passed on as SIGTERM.
+        """
+        self._install([x for x in self._heeded if x != signal.SIGTERM], _pass_on)
+
+    @contextmanager
+    def put_off(self) -> Iterator[None]:
+        """Only notes a signal while open, so that what it holds comes to its end."""
+        self._is_put_off = True
+        try:
+            yield
+        finally:
+            self._is_put_off = False
+
+    def check(self) -> None:
+        """Ends the process if a signal has come."""
+        if self.requested:
+            self._leave()
+
+    def _install(
+        self, numbers: Sequence[int], handler: Callable[[int, FrameType | None], None]
+    ) -> None:
+        self._heeded = [x for x in numbers if signal.getsignal(x) != signal.SIG_IGN]
+        for number in self._heeded:
+            signal.signal(number, handler)
 
     def _request(self, number: int, frame: FrameType | None) -> None:
         self.requested = True
-        self._restore()
+        for heeded in self._heeded:
+            signal.signal(heeded, signal.SIG_DFL)
+        if not self._is_put_off:
+            self._leave()
 
-    def _restore(self) -> None:
-        for name, handler in self._previous.items():
-            signal.signal(name, handler)
-        self._previous = {}
-
-    def __enter__(self) -> Self:
-        """Installs the handlers."""
-        for name, handler in self._handlers.items():
-            self._previous[name] = signal.signal(name, handler)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Puts the previous handlers back."""
-        self._restore()
+    def _leave(self) -> NoReturn:
+        # An exception could be raised in a callback that Python or JAX makes, which
+        # prints it and goes on.
+        with suppress(Exception):
+            self.last_words()
+            sys.stdout.flush()
+        os._exit(PREEMPTED)
 
 
 def _pass_on(number: int, frame: FrameType | None) -> None:
+    # A second Ctrl-C kills; the first reaches all processes of a terminal.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.kill(os.getpid(), signal.SIGTERM)

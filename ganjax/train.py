@@ -33,12 +33,14 @@ from ganjax.report import RunError
 from ganjax.restore import restore
 from ganjax.sampling import Choice, write_choice
 from ganjax.state import TrainState
-from ganjax.stopping import StopRequest
+from ganjax.stopping import PREEMPTED, StopRequest
 from ganjax.validation import check_resumable
 
 Config = Mapping[str, Any]
 
-EXIT_CODES = {"done": 0, "diverged": 3, "preempted": 75}
+EXIT_CODES = {"done": 0, "diverged": 3, "preempted": PREEMPTED}
+
+_AGAIN = "run the same command again to resume"
 
 
 def join(coordinator_address: str | None, num_processes: int, process_id: int) -> Peers:
@@ -65,7 +67,7 @@ def join(coordinator_address: str | None, num_processes: int, process_id: int) -
 
 
 def write_preempted(folder: Path, message: str) -> None:
-    """Writes the status of a run that ends because another process is gone."""
+    """Writes the status of a run that ends before its time, with what is saved."""
     with suppress(OSError, ValueError, LookupError):
         status = read_json(folder / "status.json")
         if status["state"] not in ("running", "failed"):
@@ -77,7 +79,11 @@ def write_preempted(folder: Path, message: str) -> None:
 
 
 def run(
-    config: Config, folder: Path, mode: str, choice: Mapping[str, Any] | None = None
+    config: Config,
+    folder: Path,
+    mode: str,
+    choice: Mapping[str, Any] | None = None,
+    stop: StopRequest | None = None,
 ) -> int:
     """Trains, evaluates or samples a run, and returns the exit code.
 
@@ -86,6 +92,7 @@ def run(
       folder: of the run; training makes it, or resumes what it finds there.
       mode: "train", "evaluate" or "sample".
       choice: of samples, fields of a `Choice`; else as at the end of a training.
+      stop: what tells this process to save and end; else nothing does.
 
     Raises:
       ConfigError: the folder belongs to another run, has nothing to look at, or cannot
@@ -96,7 +103,7 @@ def run(
         if jax.process_index() == 0:
             _check_folder(config, folder, mode)
         if mode == "train":
-            return _train(config, folder)
+            return _train(config, folder, stop or StopRequest())
         sample = partial(_write_samples, choice=choice)
         _look(config, folder, (sample if mode == "sample" else write_evaluation,))
         if jax.process_index() == 0:
@@ -135,13 +142,18 @@ def _check_folder(config: Config, folder: Path, mode: str) -> None:
         raise ConfigError(f"--workdir: {written} is damaged: {error}") from error
 
 
-def _look(config: Config, folder: Path, writers: tuple[Callable, ...]) -> None:
-    """Restores the newest state and lets each writer write what it makes of it."""
+def _look(config: Config, folder: Path, writers: tuple[Callable, ...]) -> list[str]:
+    """Restores the newest state and lets each writer write what it makes of it.
+
+    Returns the probes whose outputs were not finite, in the first process.
+    """
     experiment, *restored = restore(config, folder)
-    if jax.process_index() == 0:
-        evaluator = Evaluator(experiment)
-        for write in writers:
-            write(config, folder, evaluator, *restored)
+    if jax.process_index() > 0:
+        return []
+    evaluator = Evaluator(experiment)
+    for write in writers:
+        write(config, folder, evaluator, *restored)
+    return sorted(evaluator.not_finite)
 
 
 def _write_samples(
@@ -192,45 +204,61 @@ def _chunks(
         yield _Chunk(before, step, seconds, metrics, skipped, fetch)
 
 
-def _advance(config: Config, folder: Path) -> tuple[str, int, str]:
-    """Trains or resumes; returns how it ended, the last step and a message."""
+class _Made(NamedTuple):
+    """What a training works with, made and checked before anything is written."""
+
+    experiment: Experiment
+    layout: Layout
+    data: dict[str, Any]  # what `data.json` is to hold, if anything
+    first: Inherited
+
+
+def _make(config: Config, folder: Path) -> _Made:
     experiment, layout = build_experiment(config), build_layout(config)
-    record, steps = config["record"], config["steps"]
     data = check_data(folder, experiment.source)
     memory.check(experiment, config["evaluation"]["samples"], layout.devices)
-    first = _first_state(config, folder, experiment)
+    return _Made(experiment, layout, data, _first_state(config, folder, experiment))
+
+
+def _advance(
+    config: Config, folder: Path, stop: StopRequest, made: _Made
+) -> tuple[str, int, str]:
+    """Trains or resumes; returns how it ended, the last step and a message."""
+    experiment, layout, data, first = made
+    record, steps = config["record"], config["steps"]
     if jax.process_index() == 0:
         write_json(folder / "config.json", config)
         if data:
             write_json(folder / "data.json", data)
         if first.record:
             write_json(folder / "init.json", first.record)
-    with (
-        Checkpoints(folder / "checkpoints", keep=record["keep"]) as saved,
-        StopRequest(processes=jax.process_count()) as stop,
-    ):
+    with Checkpoints(folder / "checkpoints", keep=record["keep"]) as saved:
         restored = saved.restore(first.state)
         step, state = restored or (0, first.state)
         if first.record and not restored:
             saved.save(0, state)  # the other run is not needed again
         with _open_journal(config, folder, experiment, step, state) as journal:
+            kept = step
+            if step and journal is not None:  # killed once it had saved
+                before = (step - 1) // record["every"] * record["every"]
+                _observe(config, journal, before, step, lambda: state)
+            if stop.requested:
+                return "preempted", step, _AGAIN
             for chunk in _chunks(config, experiment, layout, step, state):
                 step = chunk.step
-                due = partial(_is_due, chunk, steps)
                 stopping = stop.requested or saved.reached_preemption(step)
                 if journal is not None:
                     journal.record(step, chunk.seconds, chunk.metrics)
                 if config["non_finite"] == "stop" and any(chunk.skipped.values()):
-                    return "diverged", step, _what_diverged(chunk)
-                if journal is not None:
-                    if due(record["pictures_every"]):
-                        journal.draw(chunk.fetch())
-                    if due(config["evaluation"]["every"]):
-                        journal.evaluate(chunk.fetch())
-                if stopping or due(record["checkpoint_every"]):
+                    return "diverged", step, _what_diverged(chunk, kept)
+                every = record["checkpoint_every"]
+                if stopping or _is_due(chunk.before, step, steps, every):
                     saved.save(step, chunk.fetch())
+                    kept = step
+                if journal is not None:
+                    _observe(config, journal, chunk.before, step, chunk.fetch)
                 if stopping and step < steps:
-                    return "preempted", step, "run the same command again to resume"
+                    return "preempted", step, _AGAIN
     return "done", step, ""
 
 
@@ -256,34 +284,75 @@ def _open_journal(
     return Journal(config, folder, evaluator, step)
 
 
-def _is_due(chunk: _Chunk, steps: int, cadence: int) -> bool:
-    """Whether the chunk crossed a multiple of `cadence`, or is the last; 0 is never."""
-    crossed = cadence > 0 and chunk.step // cadence > chunk.before // cadence
-    return crossed or (cadence > 0 and chunk.step == steps)
+def _observe(
+    config: Config,
+    journal: Journal,
+    before: int,
+    step: int,
+    fetch: Callable[[], TrainState],
+) -> None:
+    """Draws and evaluates the state after `step`, where that is due."""
+    due = partial(_is_due, before, step, config["steps"])
+    if due(config["record"]["pictures_every"]):
+        journal.draw(fetch())
+    if due(config["evaluation"]["every"]):
+        journal.evaluate(fetch())
 
 
-def _what_diverged(chunk: _Chunk) -> str:
+def _is_due(before: int, step: int, steps: int, cadence: int) -> bool:
+    """Whether a chunk crossed a multiple of `cadence`, or is the last; 0 is never."""
+    crossed = cadence > 0 and step // cadence > before // cadence
+    return crossed or (cadence > 0 and step == steps)
+
+
+def _what_diverged(chunk: _Chunk, kept: int) -> str:
+    """Names what was not finite, and `kept`, the last step that was saved."""
     names = [name for name, value in chunk.metrics.items() if not math.isfinite(value)]
     if not names:
         names = [f"{player}'s update" for player, n in chunk.skipped.items() if n]
     steps = f"between steps {chunk.before} and {chunk.step}"
-    return f"{', '.join(names)} not finite {steps}; the last good checkpoint is kept"
+    advice = f"no checkpoint was saved; set record.checkpoint_every below {chunk.step}"
+    saved = f"the last good checkpoint, of step {kept}, is kept" if kept else advice
+    return f"{', '.join(names)} not finite {steps}; {saved}"
 
 
-def _train(config: Config, folder: Path) -> int:
-    ending, step, message = _advance(config, folder)
-    status = partial(write_status, folder, step=step, steps=config["steps"])
-    is_writer = jax.process_index() == 0
-    try:
-        if ending == "done":
-            _look(config, folder, (write_evaluation, write_samples))
-    except Exception as error:
-        if is_writer:
-            status(state="failed", message=f"{type(error).__name__}: {error}")
-        raise
-    if is_writer:
-        # Only now: who reads "done" may rely on the evaluation.
-        status(state=ending, message=message)
-        print(f"{ending} at step {step}" + (message and f": {message}"))
-        write_report(folder)
+def _train(config: Config, folder: Path, stop: StopRequest) -> int:
+    stop.last_words = partial(_say_preempted, folder)
+    ending, step, message = _finish(config, folder, stop)
+    if jax.process_index() == 0:
+        with stop.put_off():
+            # Only now: who reads "done" may rely on the evaluation.
+            _status(config, folder, ending, step, message)
+            print(f"{ending} at step {step}" + (message and f": {message}"))
+            write_report(folder)
     return EXIT_CODES[ending]
+
+
+def _say_preempted(folder: Path) -> None:
+    write_preempted(folder, _AGAIN)
+    print(f"preempted: {_AGAIN}", flush=True)
+
+
+def _finish(config: Config, folder: Path, stop: StopRequest) -> tuple[str, int, str]:
+    """Trains and evaluates; returns how it ended, the last step and a message."""
+    made = _make(config, folder)
+    with stop.put_off():
+        ending, step, message = _advance(config, folder, stop, made)
+    if ending != "done":
+        return ending, step, message
+    stop.check()
+    try:
+        lost = _look(config, folder, (write_evaluation, write_samples))
+    except Exception as error:
+        message = f"{type(error).__name__}: {error}"
+        _status(config, folder, "failed", step, message)
+        raise
+    if lost and config["non_finite"] == "stop":
+        return "diverged", step, f"{', '.join(lost)} of the last state not finite"
+    return "done", step, ""
+
+
+def _status(config: Config, folder: Path, state: str, step: int, message: str) -> None:
+    if jax.process_index() == 0:
+        steps = config["steps"]
+        write_status(folder, state=state, step=step, steps=steps, message=message)

@@ -64,7 +64,8 @@ RULES: dict[str, set[str]] = {
     "reference": {"augment", "config", "corrections", "losses", "objectives"}
     | {"penalties", "schema", "study", "validation"},
     "train": BELOW_TRAIN,
-    "main": {"command", "config", "devices", "peers", "stored", "validation"},
+    "main": {"command", "config", "devices", "peers", "stopping", "stored"}
+    | {"validation"},
     "copy_experiments": {"command"},
     "experiments": {"config", "study"},
     "launch": {"command", "config", "experiment", "measures", "reading", "record"},

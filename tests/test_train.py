@@ -194,6 +194,23 @@ def test_a_signal_saves_and_the_same_command_resumes(home, whole):
     assert_same_run(home, whole, "stopped")
 
 
+def test_a_signal_after_the_last_step_leaves_the_evaluation_to_the_same_command(
+    home, whole
+):
+    shutil.copytree(home / whole, home / "[late]")
+    (home / "[late]/evaluation.json").unlink()
+    process = start(home, "[late]")
+    status = home / "[late]/status.json"
+    wait_for(lambda: read_json(status)["state"] == "running", process)
+    process.send_signal(signal.SIGTERM)
+    code, _, errors = finish(process)
+    assert (code, errors.count("Traceback")) == (75, 0), errors
+    assert (read_json(status)["state"], read_json(status)["step"]) == ("preempted", 600)
+    code, _, errors = run(home, "[late]")
+    assert code == 0, errors
+    assert_same_run(home, whole, "[late]")
+
+
 def test_another_config_is_refused_and_harmless_keys_are_not(home, whole):
     before = (home / whole / "config.json").read_bytes()
     code, _, errors = run(home, whole, "--config.batch_size=32")
@@ -250,15 +267,17 @@ def test_a_run_that_began_from_another_needs_it_no_more(home, whole):
     assert not (home / "tuned-late").exists()
 
 
-def test_divergence_keeps_the_last_good_checkpoint(home):
+def test_divergence_is_stopped_or_skipped(home):
     flags = ["--config.optimizers.discriminator.learning_rate=1e38"]
     code, _, errors = run(home, "diverged", *flags)
     assert (code, errors.count("Traceback")) == (3, 0), errors
     status = read_json(home / "diverged/status.json")
     assert status["state"] == "diverged"
     assert "discriminator" in status["message"]
-    for step in (home / "diverged/checkpoints").iterdir():
-        assert int(step.name) <= status["step"]
+    assert status["message"].endswith(
+        f"no checkpoint was saved; set record.checkpoint_every below {status['step']}"
+    )
+    assert list((home / "diverged/checkpoints").iterdir()) == []
     code, _, _ = run(home, "skipped", *flags, "--config.non_finite=skip")
     assert code == 0
     _, state = final_state(home, "skipped", flags[0].partition(".")[2])

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from ganjax.stopping import StopRequest
+
+if __name__ == "__main__":
+    StopRequest().install()  # before the imports, which take a while
+
 import sys
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,0 +1,90 @@
+"""What an evaluation says of outputs that are not finite."""
+
+import json
+import math
+
+import jax
+import numpy as np
+import pytest
+
+from ganjax import train
+from ganjax.build import build_experiment
+from ganjax.config import defaults
+from ganjax.evaluate import Evaluator
+from ganjax.journal import Journal, write_evaluation, write_samples
+from ganjax.metrics import nearest_rows
+from ganjax.pictures import draw_pictures
+from ganjax.record import read_json
+from ganjax.stopping import StopRequest
+from ganjax.validation import validate
+
+MEASURES = {
+    "ring": {"modes_covered", "high_quality", "reverse_kl", "variance_ratio"},
+    "digits": {"coverage", "precision", "recall", "density"},
+}
+
+
+def make(data):
+    config = defaults(data=data, network="mlp", objective="hinge")
+    config.networks.generator.widths = config.networks.discriminator.widths = (4,)
+    config.batch_size = 8
+    config.evaluation.samples = 12
+    config.record.examples = 4
+    return validate(config)
+
+
+def spoil(state):
+    """The state with a generator of NaN."""
+    for tree in (state.params, state.average):
+        for leaf in jax.tree.leaves(tree["generator"]):
+            leaf.fill(np.nan)
+    return state
+
+
+@pytest.mark.parametrize("data", MEASURES)
+def test_measures_of_samples_that_are_not_finite_are_null(data, tmp_path, capsys):
+    config = make(data)
+    experiment = build_experiment(config)
+    evaluator = Evaluator(experiment)
+    state = jax.tree.map(np.array, jax.device_get(experiment.init()))
+    good = evaluator.metrics(state, 12)
+    assert evaluator.not_finite == set()
+    write_evaluation(config, tmp_path, evaluator, 7, spoil(state))
+    assert evaluator.not_finite == {"sample", "score"}
+    found = read_json(tmp_path / "evaluation.json")
+    assert found["metrics"].keys() == good.keys() >= MEASURES[data]
+    assert set(found["metrics"].values()) == {None}
+    assert "not finite, and so null: " in capsys.readouterr().out
+    write_samples(config, tmp_path, evaluator, 7, state)
+    assert not np.isfinite(np.load(tmp_path / "samples/final.npz")["samples"]).all()
+    assert draw_pictures(evaluator, state, 4).keys()
+
+
+def test_an_evaluation_is_recorded_once(tmp_path):
+    """A run that was killed between its save and the evaluation makes it up."""
+    config = make("ring")
+    experiment = build_experiment(config)
+    state = jax.device_get(experiment.init())
+    for _ in range(2):
+        with Journal(config, tmp_path, Evaluator(experiment), 0) as journal:
+            journal.evaluate(state)
+    (line,) = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    assert not math.isnan(json.loads(line)["evaluation/high_quality"])
+
+
+def test_the_nearest_example_of_what_is_not_finite():
+    examples = np.array([[3.0, 0.0], [0.0, 1.0]])
+    samples = np.array([[np.nan, 2.0], [np.inf, -np.inf], [2.0, 0.0]])
+    np.testing.assert_array_equal(nearest_rows(examples, samples), [1, 1, 0])
+
+
+@pytest.mark.parametrize(("rule", "ending"), [("stop", "diverged"), ("skip", "done")])
+def test_a_last_state_that_makes_nothing_finite_has_diverged(
+    rule, ending, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(train, "_advance", lambda *_: ("done", 5, ""))
+    monkeypatch.setattr(train, "_look", lambda *_: ["sample"])
+    config = {**make("ring"), "non_finite": rule}
+    found = train._finish(config, tmp_path, StopRequest())
+    message = "sample of the last state not finite" if rule == "stop" else ""
+    assert found == (ending, 5, message)
