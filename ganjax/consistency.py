@@ -215,7 +215,7 @@ def _check_networks(config: Mapping[str, Any]) -> None:
             raise ConfigError(f"{at}: {network['name']} is for images, not for {data}")
         if (
             network.get("conditioning", "none") != "none"
-            and data not in schema.LABELLED
+            and data not in schema.LABELLED | schema.MAY_BE_LABELLED
         ):
             raise ConfigError(f"{at}.conditioning: the data {data} has no labels")
         head = network.get("head", "score")

@@ -63,14 +63,17 @@ _PUBLISHED = {
     **_FEW_LABELS,
 }
 
-_FOLDER = {
+_OWN = {
     "directory": Key(""),  # must be given
     "height": Key(32, "[1, 16384]"),
     "width": Key(32, "[1, 16384]"),
+    "max_pixels": Key(178_956_970, "[1, 2147483647]"),  # of one image
+}
+
+_FOLDER = _OWN | {
     "channels": Key(3, choices=(1, 3)),
     # What to do with images that are grey among colour, transparent or CMYK.
     "mismatch": Key("refuse", choices=("refuse", "convert")),
-    "max_pixels": Key(178_956_970, "[1, 2147483647]"),  # of one image
 }
 
 SOURCES: dict[str, dict[str, Key]] = {
@@ -97,11 +100,15 @@ SOURCES: dict[str, dict[str, Key]] = {
     "fashion_mnist": _PUBLISHED,
     "image_folder": _FOLDER,
     "class_folders": _FOLDER | _FEW_LABELS,
+    "own_images": _OWN,
 }
 
 # Sources of images, and the networks that need them.
 IMAGES = frozenset(
-    {"digits", "mnist", "fashion_mnist", "image_folder", "class_folders"}
+    {
+        *("digits", "mnist", "fashion_mnist"),
+        *("image_folder", "class_folders", "own_images"),
+    }
 )
 IMAGE_NETWORKS = frozenset({"dcgan"})
 
@@ -110,6 +117,10 @@ POINT_NETWORKS = frozenset({"affine"})
 
 # Sources whose examples carry a label.
 LABELLED = frozenset({"digits", "mnist", "fashion_mnist", "class_folders"})
+
+# Sources whose examples carry one where the data has classes. Networks that are
+# conditioned on it are told nothing where it has none.
+MAY_BE_LABELLED = frozenset({"own_images"})
 
 GAMES: dict[str, Row] = {
     "adversarial": Row(

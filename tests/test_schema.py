@@ -248,6 +248,7 @@ def test_game_makes_the_fields_it_declares(game, network, source, tmp_path):
 
     outcome = jax.eval_shape(play, jax.random.key(0))
     made = {field for field in Outcome._fields if getattr(outcome, field) is not None}
-    unlabelled = schema.LABEL_FIELDS if source not in schema.LABELLED else set()
+    labelled = schema.LABELLED | schema.MAY_BE_LABELLED
+    unlabelled = schema.LABEL_FIELDS if source not in labelled else set()
     unmade = unlabelled if logits else unlabelled | schema.LOGIT_FIELDS
     assert made == set(schema.GAMES[game].fields) - unmade

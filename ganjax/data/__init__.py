@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from ganjax.data.files import DataError
-from ganjax.data.folder import class_folders, image_folder
+from ganjax.data.folder import class_folders, image_folder, own_images
 from ganjax.data.images import digits
 from ganjax.data.mixture import grid, mixture, ring
 from ganjax.data.mnist import fashion_mnist, mnist
@@ -20,6 +20,7 @@ SOURCES: dict[str, Callable[..., Source]] = {
     "fashion_mnist": fashion_mnist,
     "image_folder": image_folder,
     "class_folders": class_folders,
+    "own_images": own_images,
 }
 
 # Sources whose density is known, as Gaussian components in their arrays.

@@ -127,6 +127,31 @@ def class_folders(
     return few_labels(source, labelled=labelled, labelled_share=labelled_share)
 
 
+def own_images(*, directory: str, height: int, width: int, max_pixels: int) -> Source:
+    """The images in a folder, read as they are: in colour or grey, labelled or not.
+
+    Where each image lies in a sub-folder of the folder, and they are several, these
+    are the classes, as of `class_folders`; else there are no labels. The examples are
+    grey, of one channel, where no pixel of any has a colour; else grey images among
+    them have three equal channels. See `image_folder` for the rest, with "convert".
+
+    Raises:
+      DataError: as `image_folder`, or a class folder holds no image.
+    """
+    folder = _folder("own_images", directory)
+    paths = _find(folder)
+    images = _read(folder, paths, (height, width, 3), "convert", max_pixels)
+    if all((image == image[..., :1]).all() for image in images):
+        images = np.ascontiguousarray(images[..., :1])
+    parents = [path.parts[0] for path in paths]
+    classes, labels = np.unique(parents, return_inverse=True)
+    if len(classes) == 1 or any(len(path.parts) != 2 for path in paths):
+        return resident(images, np.zeros(len(images)), classes=0)
+    _check_no_class_is_empty(folder, parents)
+    names = tuple(classes.tolist())
+    return resident(images, labels, classes=len(names), class_names=names)
+
+
 def _folder(name: str, directory: str) -> Path:
     option = f"{name}: --config.data.directory"
     if not directory:
