@@ -4,6 +4,7 @@ import os
 import re
 import struct
 import zlib
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from PIL import Image
 
 from ganjax.build import build_experiment
-from ganjax.config import ConfigError, defaults
+from ganjax.config import ConfigError, defaults, load
 from ganjax.data import SOURCES, DataError
 from ganjax.validation import validate
 
@@ -641,3 +642,71 @@ def test_grey_palettes_are_grey(tmp_path):
     coloured = Image.fromarray(np.asarray(flat(RED), np.uint8)).quantize(2)
     coloured.save(tmp_path / "grey.png")
     assert images_of(tmp_path)[0, 0, 0].tolist() == [*RED]
+
+
+def own_images(folder, size=(4, 4)):
+    height, width = size
+    return SOURCES["own_images"](
+        directory=str(folder), height=height, width=width, max_pixels=10_000
+    )
+
+
+def test_own_images_find_their_classes(tmp_path):
+    source = own_images(write_classes(tmp_path))
+    sorted_in = source_of(tmp_path, "class_folders")
+    assert (source.classes, source.class_names) == (2, ("cat", "dog"))
+    for name, values in sorted_in.arrays.items():
+        np.testing.assert_array_equal(source.arrays[name], values, strict=True)
+    (tmp_path / "README").write_text("of 7 images")
+    assert own_images(tmp_path).classes == 2
+    (tmp_path / "bird").mkdir()
+    with pytest.raises(DataError, match="the class folder bird holds no image"):
+        own_images(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "names", [("a.png", "b.png"), ("a/x.png", "b.png"), ("a/b/x.png", "c/x.png")]
+)
+def test_own_images_without_classes(names, tmp_path):
+    for name in names:
+        write(tmp_path / name, flat(RED))
+    source = own_images(tmp_path)
+    assert (source.classes, source.class_names) == (0, ())
+    assert draw(source).label is None
+
+
+def test_own_images_of_one_folder_within_are_no_class(tmp_path):
+    write(tmp_path / "all/a.png", flat(RED))
+    assert own_images(tmp_path).classes == 0
+
+
+def test_own_images_are_grey_where_all_are(tmp_path):
+    write(tmp_path / "a.png", flat(7))
+    write(tmp_path / "b.png", flat((9, 9, 9)))
+    Image.new("LA", (4, 4), (100, 51)).save(tmp_path / "c.png")
+    images = own_images(tmp_path).arrays["images"]
+    assert images.shape == (3, 4, 4, 1)
+    assert images[:, 0, 0, 0].tolist() == [7, 9, 224]
+    write(tmp_path / "d.png", flat(BLUE))
+    images = own_images(tmp_path).arrays["images"]
+    assert images[:, 0, 0].tolist() == [[7] * 3, [9] * 3, [224] * 3, [*BLUE]]
+
+
+@pytest.mark.parametrize("classes", [2, 0])
+def test_own_images_experiment(classes, tmp_path):
+    write_classes(tmp_path)
+    if not classes:
+        write(tmp_path / "0.png", flat(GREEN))
+    path = Path(__file__).parents[1] / "experiments/own_images.py"
+    config = load(str(path), [f"data.directory={tmp_path}"])
+    experiment = build_experiment(validate(config))
+    assert experiment.classes == experiment.source.classes == classes
+    made = jax.eval_shape(experiment.init).params["generator"]
+    assert any("Embed" in name for name in made) is bool(classes)
+
+
+def test_class_logits_need_data_that_is_sure_to_have_labels():
+    config = config_of("own_images")
+    config.networks.discriminator.head = "score_and_logits"
+    with pytest.raises(ConfigError, match=r"head: the data own_images has no labels"):
+        validate(config)
