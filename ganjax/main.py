@@ -15,6 +15,7 @@ if __name__ == "__main__":
     _STOP.install()  # before the imports, which take a while
 
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -46,8 +47,9 @@ _MODE = flags.DEFINE_enum(
     "train",
     ["train", "evaluate", "sample", "check"],
     "train: train or resume; evaluate: write evaluation.json; sample: write "
-    "samples/final.npz and a picture; check: check the config and stop. To evaluate "
-    "and to sample need --workdir alone.",
+    "samples/final.npz and pictures, or with flags such as --number and --label "
+    "samples/drawn-*.npz; check: check the config and stop. To evaluate and to sample "
+    "need --workdir alone.",
 )
 _NUMBER = flags.DEFINE_integer(
     "number", None, "With --mode=sample: how many samples.", lower_bound=1
@@ -145,6 +147,8 @@ def _main(argv: Sequence[str]) -> None:
 def _check_flags() -> None:
     """Refuses flags that the mode does not read."""
     if _MODE.value == "sample":
+        if math.isnan(_TRUNCATION.value or 0.0):  # which no bound of a flag refuses
+            _fail("--truncation: must be a number, not nan")
         return
     for flag in _CHOICES:
         if flag.value is not None:
@@ -166,7 +170,8 @@ def _read_config() -> dict[str, Any]:
 
 def _choice() -> dict[str, Any]:
     """What was said of the samples to draw."""
-    return {flag.name: flag.value for flag in _CHOICES if flag.value is not None}
+    given = {flag.name: flag.value for flag in _CHOICES if flag.value is not None}
+    return {key: tuple(x) if isinstance(x, list) else x for key, x in given.items()}
 
 
 def _is_one_of_several() -> bool:

@@ -1,6 +1,7 @@
 """Samples as they are asked for: how many, from which seed, of which classes."""
 
 import io
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +17,8 @@ from ganjax.reading import read_class_names
 from ganjax.record import write_bytes
 from ganjax.state import TrainState
 
+_LONGEST = 200  # bytes of a file's name without its ending
+
 
 class Choice(NamedTuple):
     """What `--mode=sample` was asked for; `None` where nothing was said."""
@@ -27,13 +30,19 @@ class Choice(NamedTuple):
 
     @property
     def name(self) -> str:
-        """A file's name that tells the choice, so that no other is overwritten."""
+        """A file's name that tells the choice, so that no other is overwritten.
+
+        A long one is cut and ends in its CRC-32: a file system takes 255 bytes.
+        """
         words = [
             f"{key}{'+'.join(value) if isinstance(value, tuple) else value}"
             for key, value in self._asdict().items()
             if value is not None
         ]
-        return "-".join(["drawn", *words]).replace("/", "_")
+        name = "-".join(["drawn", *words]).replace("/", "_")
+        if len(name.encode()) <= _LONGEST:
+            return name
+        return f"{name[: _LONGEST // 4]}-{zlib.crc32(name.encode()):08x}"
 
 
 def write_choice(
@@ -48,7 +57,7 @@ def write_choice(
     """Writes `samples/drawn-CHOICE.npz`, and of images a picture beside it.
 
     The file holds `samples [N, ...]`, `step`, and `label [N]` where classes were
-    chosen: these take turns.
+    chosen: these take turns, a column of the picture each.
 
     Raises:
       ConfigError: the game makes no samples by what was chosen.
@@ -74,8 +83,9 @@ def write_choice(
     write_bytes(path, buffer.getvalue())
     if samples.ndim == 4:
         shown = samples[: config["record"]["examples"]]
-        columns = len(choice.label) if choice.label and len(choice.label) > 1 else None
-        pixels = draw.image_grid(shown, columns=columns)
+        titles = choice.label or ()
+        columns = len(titles) if len(titles) > 1 else None  # else nearly square
+        pixels = draw.image_grid(shown, columns=columns, titles=titles)
         write_bytes(path.with_suffix(".png"), png_bytes(pixels))
     print(f"{path}: samples {list(samples.shape)} of step {step}")
 

@@ -67,6 +67,16 @@ def test_help(ganjax):
         assert flag in done.stdout
 
 
+def test_classes_of_samples_are_a_tuple(ganjax):
+    program = """
+from ganjax import main
+main._parse(["ganjax", "--mode=sample", "--label=3,7", "--number=4"])
+print(main._choice())
+"""
+    done = ganjax(program, program="-c")
+    assert done.stdout == "{'number': 4, 'label': ('3', '7')}\n"
+
+
 @pytest.mark.parametrize(
     ("location", "arguments"),
     [
@@ -126,6 +136,10 @@ def test_check_of_a_good_config(ganjax, tmp_path, location, arguments):
             "--number goes with --mode=sample",
         ),
         (("--mode=sample", "--number=0"), "flag --number=0: 0 is not a positive"),
+        (
+            ("--mode=sample", "--workdir=.", "--truncation=nan"),
+            "--truncation: must be a number, not nan",
+        ),
         (("--num_processes=0",), "flag --num_processes=0: 0 is not a positive"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",

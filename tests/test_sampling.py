@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from ganjax.build import build_experiment
 from ganjax.config import ConfigError, defaults
+from ganjax.draw import image_grid
 from ganjax.evaluate import Evaluator
 from ganjax.record import write_json
 from ganjax.sampling import Choice, write_choice
@@ -70,7 +72,9 @@ def test_classes_take_turns_by_number_or_name(told, tmp_path):
     given = {"label": np.array([3, 9, 3, 9, 3])}
     expected = told.evaluator.probe("sample", told.state, 5, **given)
     np.testing.assert_array_equal(drawn["samples"], expected)
-    assert (tmp_path / "samples/drawn-number5-label3+9.png").exists()
+    expected = image_grid(drawn["samples"], columns=2, titles=("3", "9"))
+    shown = Image.open(tmp_path / "samples/drawn-number5-label3+9.png")
+    np.testing.assert_array_equal(np.asarray(shown), expected)
     names = ["zero", *"abcdefgh", "9/nine"]
     write_json(tmp_path / "data.json", {"classes": names})
     named = told(tmp_path, number=5, label=("c", "9/nine"))
@@ -86,6 +90,14 @@ def test_truncated_latents_stay_the_same_and_within(ring, tmp_path):
     origin = {"latents": np.zeros((12, 2), np.float32)}
     expected = ring.evaluator.probe("decode", ring.state, 12, **origin)
     np.testing.assert_allclose(narrow, expected, atol=0.01)
+
+
+def test_many_classes_have_a_name_that_a_file_can_have(told, tmp_path):
+    every, most = tuple("0123456789" * 14), tuple("0123456789" * 13)
+    drawn = told(tmp_path, label=every)
+    np.testing.assert_array_equal(drawn["label"], [*range(10), 0, 1])
+    assert Choice(label=every).name != Choice(label=most).name
+    assert len(Choice(label=("é" * 300,)).name.encode()) < 250
 
 
 @pytest.mark.parametrize(
