@@ -20,12 +20,20 @@ from ganjax.types import Outcome, Tree
 
 _UNITS = ("bytes", "KB", "MB", "GB", "TB", "PB", "EB")
 
-# Limit and use of the memory of a container, in versions 2 and 1 of control groups.
+# Limit and use of the memory of a container, and what the use includes but the kernel
+# gives back: pages of files. In versions 2 and 1 of control groups.
 _CGROUPS = (
-    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+    (
+        "/sys/fs/cgroup/memory.max",
+        "/sys/fs/cgroup/memory.current",
+        "/sys/fs/cgroup/memory.stat",
+        ("active_file", "inactive_file"),
+    ),
     (
         "/sys/fs/cgroup/memory/memory.limit_in_bytes",
         "/sys/fs/cgroup/memory/memory.usage_in_bytes",
+        "/sys/fs/cgroup/memory/memory.stat",
+        ("total_active_file", "total_inactive_file"),
     ),
 )
 
@@ -65,10 +73,12 @@ def check(experiment: Experiment, samples: int, devices: Sequence[jax.Device]) -
 def free_on_host() -> int:
     """Bytes that this process may still take, by the system and its control group."""
     free = _available()
-    for limit, use in _CGROUPS:
+    for limit, use, statistics, names in _CGROUPS:
         try:
-            free = min(free, int(_read(limit)) - int(_read(use)))
-        except (OSError, ValueError):  # no such group, or "max"
+            left = int(_read(limit)) - int(_read(use))
+            rows = dict(line.split() for line in _read(statistics).splitlines())
+            free = min(free, left + sum(int(rows[name]) for name in names))
+        except (OSError, ValueError, KeyError):  # no such group, or "max"
             continue
     return free
 

@@ -87,13 +87,28 @@ def test_an_accelerator_has_its_own_memory(monkeypatch):
         check(made, free=10**6, devices=[Accelerator(2_000)], monkeypatch=monkeypatch)
 
 
-def test_a_container_has_less_than_its_machine(monkeypatch):
+@pytest.mark.parametrize(
+    ("limit", "use", "statistics", "prefix"),
+    [
+        ("memory.max", "memory.current", "memory.stat", ""),
+        (
+            *("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+            *("memory/memory.stat", "total_"),
+        ),
+    ],
+)
+def test_a_container_has_less_than_its_machine(
+    limit, use, statistics, prefix, monkeypatch
+):
     files = {
         "/proc/meminfo": "MemTotal: 9000 kB\nMemAvailable:    8000 kB\n",
-        "/sys/fs/cgroup/memory.max": "3000000\n",
-        "/sys/fs/cgroup/memory.current": "1000000\n",
+        f"/sys/fs/cgroup/{limit}": "3000000\n",
+        f"/sys/fs/cgroup/{use}": "1000000\n",
+        # Pages of files that were read count as use, and are given back when needed.
+        f"/sys/fs/cgroup/{statistics}": f"{prefix}active_file 300000\n"
+        f"{prefix}inactive_file 400000\n{prefix}shmem 50000\n",
     }
     monkeypatch.setattr(memory, "_read", lambda path: files.get(path, "max"))
-    assert memory.free_on_host() == 2_000_000
-    files["/sys/fs/cgroup/memory.max"] = "max\n"
+    assert memory.free_on_host() == 2_700_000
+    files[f"/sys/fs/cgroup/{limit}"] = "max\n"
     assert memory.free_on_host() == 8_192_000
