@@ -174,7 +174,8 @@ def _function(path: str, name: str) -> Callable[..., Any] | None:
     with _naming(path):
         # Anew for each call, a quarter of a millisecond: what one point of a sweep
         # changes in the file's own variables must not reach the next.
-        return runpy.run_path(path, run_name="experiment").get(name)
+        found = runpy.run_path(path, run_name="experiment").get(name)
+        return found if callable(found) else None  # as after `from ganjax import study`
 
 
 def _alike(path: str) -> str:

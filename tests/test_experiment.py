@@ -62,6 +62,7 @@ def sweep(add):
     ("source", "words"),
     [
         ("x = 1", "experiment.py: has no function sweep(add) that adds points"),
+        ("sweep = 1", "experiment.py: has no function sweep(add) that adds points"),
         ("def sweep(add):\n    pass", "experiment.py: sweep(add) adds no point"),
         (
             "def sweep(add):\n    add('hinge', seed=1)\n    add('hinge', seed=1)",
@@ -101,7 +102,8 @@ def test_study_gives_items_whether_returned_or_yielded(write):
     yielded = "def study(runs):\n    yield len(runs)\n    yield 'b'"
     for source in (returned, yielded):
         assert list(experiment.study(write(source), ["run"] * 3)) == [3, "b"]
-    assert experiment.study(write("x = 1"), []) is None
+    for source in ("x = 1", "from ganjax import study"):
+        assert experiment.study(write(source), []) is None
 
 
 def test_error_while_a_study_yields_is_said(write):
