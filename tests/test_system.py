@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -123,3 +124,12 @@ def test_pytest_leaves_exactly_those_tests_out_and_fails_in_ci(tmp_path, ci):
     skipped = lines[-1].partition(" skipped")[0].rpartition(" ")[2]
     assert f"left out: {skipped} {left}" in lines
     assert int(skipped) > 9
+
+
+def test_plugins_that_make_test_calls_are_asked_for():
+    with open(ROOT / "pyproject.toml", "rb") as file:
+        asked = tomllib.load(file)["project"]["optional-dependencies"]["dev"]
+    names = {words.partition(">=")[0] for words in asked}
+    makefile = (ROOT / "Makefile").read_text()
+    plugins = {"--timeout=": "pytest-timeout", "--dist ": "pytest-xdist"}
+    assert {x for flag, x in plugins.items() if flag in makefile} <= names
