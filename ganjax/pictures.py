@@ -16,6 +16,7 @@ Pictures = dict[str, np.ndarray]
 _POINTS = 1_000  # of each kind in a scatter plot or histogram
 _FIELD = 128  # points per axis of the discriminator's field
 _ROWS = 8  # of images that lead from one to another
+_COLUMNS = 16  # of a class each, at most
 _MAP = 15  # images along each axis of a map of latents
 _OUTER = 1.0  # percent of latents beyond either end of an axis of their map
 
@@ -59,12 +60,19 @@ def _field(
 
 
 def _image_pictures(evaluator: Evaluator, state: TrainState, count: int) -> Pictures:
-    """Of one column per class, under its name, where the generator is told a class."""
+    """Of one column per class, under its name, where the generator is told a class.
+
+    Where these are too many for columns, of one image per class.
+    """
     columns, given, titles = None, {}, []
     if classes := evaluator.experiment.classes:
         titles = list(evaluator.experiment.source.class_names)
         titles = titles or [str(label) for label in range(classes)]
-        columns, count = classes, -(-count // classes) * classes
+        if classes > _COLUMNS:
+            count = min(classes, count)
+            titles = titles[:count]
+        else:
+            columns, count = classes, -(-count // classes) * classes
         given = {"label": np.arange(max(count, _ROWS)) % classes}
     pictures = {}
     if "sample" in evaluator.probes:

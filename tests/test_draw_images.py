@@ -161,6 +161,18 @@ def columns_of(strip):
     return np.split(strip[:, : 3 * 30], 3, axis=1)
 
 
+def test_more_titles_than_columns_stand_each_above_its_image():
+    images = np.zeros((4, 28, 28, 1), np.float32)
+    names = ("a", "b", "c", "d")
+    grid = draw.image_grid(images, columns=2, min_size=28, titles=names)
+    first = draw.image_grid(images[:2], columns=2, min_size=28, titles=names[:2])
+    second = draw.image_grid(images[2:], columns=2, min_size=28, titles=names[2:])
+    # The gap below the first two is that above the title of the next.
+    gap = draw.image_grid(images[:1], min_size=28).shape[0] - 28
+    np.testing.assert_array_equal(grid[: len(first) - gap // 2], first[: -(gap // 2)])
+    np.testing.assert_array_equal(grid[len(first) - gap // 2 :], second)
+
+
 def test_titles_stand_above_their_columns():
     images = np.full((6, 28, 28, 1), -1.0)
     plain = draw.image_grid(images, columns=3, min_size=28)

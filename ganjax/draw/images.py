@@ -44,8 +44,9 @@ def image_grid(
     Values beyond [-1, 1] are clipped; pixels that are not finite are magenta. One or
     two channels are shown as the first one in grey, three or more as the first three.
     Images are enlarged by the least whole factor that makes their longer side at least
-    `min_size` pixels. `titles` stand above the columns, shortened to fit. Raises
-    `ValueError` for another shape, or for no images.
+    `min_size` pixels. `titles` stand above the columns, or, where they are more than
+    these, each above its image, shortened to fit. Raises `ValueError` for another
+    shape, or for no images.
     """
     images = np.asarray(images, np.float32)
     if images.ndim != 4 or 0 in images.shape:
@@ -58,16 +59,21 @@ def image_grid(
         (rows * columns, height * scale + _GAP, width * scale + _GAP, 3), 255, np.uint8
     )
     cells[:number, _GAP:, _GAP:] = _pixels(images).repeat(scale, 1).repeat(scale, 2)
-    grid = cells.reshape(rows, columns, *cells.shape[1:]).swapaxes(1, 2)
-    grid = grid.reshape(rows * cells.shape[1], columns * cells.shape[2], 3)
-    grid = np.pad(grid, ((0, _GAP), (0, _GAP), (0, 0)), constant_values=255)
-    return np.concatenate([_headline(titles, cells.shape[2], grid), grid])
+    lines = cells.reshape(rows, columns, *cells.shape[1:]).swapaxes(1, 2)
+    lines = lines.reshape(rows, cells.shape[1], columns * cells.shape[2], 3)
+    lines = np.pad(lines, ((0, 0), (0, 0), (0, _GAP), (0, 0)), constant_values=255)
+    parts = []
+    for row, line in enumerate(lines):
+        above = titles[row * columns : (row + 1) * columns]
+        parts += [_headline(above, cells.shape[2], line.shape[1]), line]
+    parts.append(np.full((_GAP, lines.shape[2], 3), 255, np.uint8))
+    return np.concatenate(parts)
 
 
-def _headline(titles: Sequence[str], width: int, grid: np.ndarray) -> np.ndarray:
-    """A strip as wide as a grid, with a title over each column; none without titles."""
+def _headline(titles: Sequence[str], width: int, whole: int) -> np.ndarray:
+    """A strip of `whole` pixels, with a title each `width`; none without titles."""
     height = _HEADLINE if titles else 0
-    strip = Image.new("RGB", (grid.shape[1], height), "white")
+    strip = Image.new("RGB", (whole, height), "white")
     pen, font = ImageDraw.Draw(strip), ImageFont.load_default(12)
     for column, title in enumerate(titles):
         middle = _GAP + column * width + (width - _GAP) // 2
