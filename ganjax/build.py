@@ -16,8 +16,10 @@ from ganjax import schema
 from ganjax.augment import AUGMENTATIONS, compose
 from ganjax.config import ConfigError
 from ganjax.corrections import CORRECTIONS
-from ganjax.data import MIXTURES, SOURCES, DataError
+from ganjax.data import DataError
+from ganjax.data.files import FEWEST
 from ganjax.data.images import rescaled
+from ganjax.data.sources import MIXTURES, SOURCES
 from ganjax.games import BATCH_COUPLED as BATCH_COUPLED_GAMES
 from ganjax.games import GAMES, SCHEDULES
 from ganjax.losses.likelihood import make_likelihood
@@ -49,8 +51,6 @@ from ganjax.types import (
     View,
 )
 from ganjax.validation import numbers
-
-_FEWEST = 6  # images: each has five neighbours, by which samples are measured
 
 Config = Mapping[str, Any]
 Build = Callable[[Tree, Array | int], Parts]
@@ -152,9 +152,9 @@ def _quality(config: Config, source: Source) -> Callable[..., dict[str, float]]:
     if config["data"]["name"] in MIXTURES:
         return lambda samples: mixture_quality(samples, **source.arrays)
     real = _distinct(source.arrays["images"], config["evaluation"]["samples"])
-    if len(real) < _FEWEST:
+    if len(real) < FEWEST:
         raise ConfigError(
-            f"config.data: {len(real)} different images are too few; at least {_FEWEST}"
+            f"config.data: {len(real)} different images are too few; at least {FEWEST}"
         )
     return lambda samples: neighbour_quality((real - 127.5) / 127.5, samples)
 

@@ -18,7 +18,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
 from functools import partial
 from pathlib import Path
@@ -48,8 +48,8 @@ _MODE = flags.DEFINE_enum(
     ["train", "evaluate", "sample", "check"],
     "train: train or resume; evaluate: write evaluation.json; sample: write "
     "samples/final.npz and pictures, or with flags such as --number and --label "
-    "samples/drawn-*.npz; check: check the config and stop. To evaluate and to sample "
-    "need --workdir alone.",
+    "samples/drawn-*.npz; check: check the config, and that its data is there, and "
+    "stop. To evaluate and to sample need --workdir alone.",
 )
 _NUMBER = flags.DEFINE_integer(
     "number", None, "With --mode=sample: how many samples.", lower_bound=1
@@ -104,6 +104,12 @@ _POINTS = flags.DEFINE_string(
     "the flat config of each, a line of JSON.",
 )
 
+_LOOK = flags.DEFINE_boolean(
+    "look_at_data",
+    True,
+    "With --mode=check: see whether the data is there, without reading its images.",
+)
+
 _CHOICES = (_NUMBER, _SEED, _LABEL, _TRUNCATION)
 
 _fail = partial(fail, "ganjax")
@@ -129,7 +135,8 @@ def _main(argv: Sequence[str]) -> None:
         _check_flags()
         config = _read_config()
         if _MODE.value == "check":
-            print(f"{_CONFIG.value}: good")
+            seen = _look(config["data"])
+            print(f"{_CONFIG.value}: good" + (seen and f"; {seen}"))
             return
         if not _WORKDIR.value:
             _fail("--workdir is missing; write --workdir=runs/NAME")
@@ -194,6 +201,19 @@ def _together(work: Callable[[], int], folder: Path) -> int:
     return joined.guard(work, end)
 
 
+def _look(section: Mapping[str, Any]) -> str:
+    """What is seen of the data, in a few words."""
+    if not _LOOK.value:
+        return ""
+    from ganjax.data.files import DataError
+    from ganjax.data.look import look
+
+    try:
+        return look(section)
+    except (DataError, OSError) as error:
+        raise ConfigError(f"config.data: {error}") from error
+
+
 def _check_points(source: str) -> None:
     """Checks many configs in one process; nothing is printed unless all are good."""
     if _MODE.value != "check" or _CONFIG.value or _WORKDIR.value or _overrides:
@@ -207,10 +227,14 @@ def _check_points(source: str) -> None:
         what = 'must hold a JSON list of {"config": ..., "overrides": [...]}'
         _fail(f"--points: {source}: {what}; {type(error).__name__}: {error}")
     lines = []
+    looked: list[Mapping[str, Any]] = []
     for index, (location, overrides) in enumerate(points):
         try:
             with redirect_stdout(sys.stderr):  # an experiment file may print
                 config = validate(load(location, overrides))
+            if config["data"] not in looked:
+                looked.append(config["data"])
+                _look(config["data"])
         except ConfigError as error:
             _fail(f"point {index} ({' '.join((location, *overrides))}): {error}")
         lines.append(json.dumps(flatten(config)))

@@ -7,8 +7,9 @@ import jax
 import numpy as np
 import pytest
 
-from ganjax.data import SOURCES, DataError
+from ganjax.data import DataError
 from ganjax.data.images import few_labels, resident
+from ganjax.data.sources import SOURCES
 from ganjax.keys import Purpose, purpose_key
 
 KEY = purpose_key(0, Purpose.DATA)

@@ -15,7 +15,7 @@ from test_train import ENVIRONMENT, assert_same_run, final_state, run, start
 from ganjax import experiment as experiment_file
 from ganjax.build import build_experiment
 from ganjax.config import ConfigError, defaults, load
-from ganjax.data import SOURCES
+from ganjax.data.sources import SOURCES
 from ganjax.devices import virtual
 from ganjax.evaluate import Evaluator
 from ganjax.games import GAMES

@@ -13,7 +13,8 @@ from PIL import Image
 
 from ganjax.build import build_experiment
 from ganjax.config import ConfigError, defaults, load
-from ganjax.data import SOURCES, DataError
+from ganjax.data import DataError
+from ganjax.data.sources import SOURCES
 from ganjax.validation import validate
 
 NAMES = ("image_folder", "class_folders")

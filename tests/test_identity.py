@@ -9,7 +9,7 @@ from test_mnist import write_files
 from ganjax import train
 from ganjax.build import build_experiment
 from ganjax.config import ConfigError, defaults
-from ganjax.data import SOURCES
+from ganjax.data.sources import SOURCES
 from ganjax.identity import check_data, describe_data
 from ganjax.record import read_json, write_json
 from ganjax.restore import restore

@@ -71,7 +71,7 @@ RULES: dict[str, set[str]] = {
     "launch": {"command", "config", "experiment", "measures", "reading", "record"},
 }
 # And what it may import besides, inside a function.
-LATE = {"main": {"train"}, "experiments": BELOW_TRAIN}
+LATE = {"main": {"train", "data"}, "experiments": BELOW_TRAIN}
 
 JAX = {"jax", "jaxlib", "flax", "optax", "orbax", "chex"}
 ONLY_IN = {
@@ -202,6 +202,7 @@ def loaded(*arguments):
         ("-c", "import ganjax.record"),
         ("-c", "import ganjax.report"),
         ("-c", "import ganjax.experiment"),
+        ("-c", "import ganjax.data.look"),
         ("-m", "ganjax.main", "--help"),
         ("-m", "launch", "--help"),
     ],

@@ -9,7 +9,8 @@ from test_idx import idx_bytes
 
 from ganjax.build import build_experiment
 from ganjax.config import ConfigError, defaults
-from ganjax.data import SOURCES, DataError
+from ganjax.data import DataError
+from ganjax.data.sources import SOURCES
 from ganjax.validation import validate
 
 NAMES = ("mnist", "fashion_mnist")

@@ -11,7 +11,7 @@ import numpy as np
 import optax
 from conformance import OF_SCORES
 
-from ganjax.data import SOURCES
+from ganjax.data.sources import SOURCES
 from ganjax.games import GAMES
 from ganjax.metrics import score_statistics
 from ganjax.networks import NETWORKS

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+FEWEST = 6  # images: each has five neighbours, by which samples are measured
+
 
 class DataError(Exception):
     """Data that is missing or damaged, said in one line."""
@@ -30,6 +32,21 @@ def find_files(
     Raises:
       DataError: a file is not there and cannot be downloaded.
     """
+    found, advice = find_own(name, files, directory=directory, url=url)
+    return found or _cached(name, files, url, advice)
+
+
+def find_own(
+    name: str, files: Mapping[str, str], *, directory: str, url: str
+) -> tuple[dict[str, Path], str]:
+    """As `find_files`, but nothing is downloaded.
+
+    Returns:
+      Where the files are; or that none is there, and how to put them there.
+
+    Raises:
+      DataError: `directory` lacks a file.
+    """
     wanted = " and ".join(files)
     if directory:
         found, lack = _look(directory, files)
@@ -38,19 +55,19 @@ def find_files(
                 f"{name}: --config.data.directory={directory} {lack}; put {wanted} "
                 f"there, or leave the directory out to have them from {url}"
             )
-        return found
+        return found, ""
     looked = "$GANJAX_DATA is not set"
     if root := os.environ.get("GANJAX_DATA"):
         folder = os.path.join(root, name)
         found, lack = _look(folder, files)
         if not lack:
-            return found
+            return found, ""
         looked = f"$GANJAX_DATA/{name} ({folder}) {lack}"
     advice = (
         f"{looked}; put {wanted} into a folder and name it by --config.data.directory, "
         f"or into $GANJAX_DATA/{name}"
     )
-    return _cached(name, files, url, advice)
+    return {}, advice
 
 
 def _look(folder: str, files: Iterable[str]) -> tuple[dict[str, Path], str]:

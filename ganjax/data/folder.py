@@ -15,16 +15,13 @@ from PIL.ImageFile import ImageFile
 
 from ganjax.data.files import DataError
 from ganjax.data.images import few_labels, resident
-from ganjax.types import Source
-
-# Also of formats that cannot be read: to pass over such a photograph in silence would
-# be worse than to refuse it.
-_SUFFIXES = frozenset(
-    {
-        *(".avif", ".bmp", ".gif", ".heic", ".heif", ".jpeg", ".jpg", ".jp2", ".pbm"),
-        *(".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"),
-    }
+from ganjax.data.listing import (
+    class_of_each,
+    class_of_each_if_any,
+    find_folder,
+    find_images,
 )
+from ganjax.types import Source
 
 _GREY = frozenset({"1", "L", "LA"})
 _MODES = _GREY | {"P", "RGB", "RGBA", "CMYK", "YCbCr"}
@@ -76,9 +73,9 @@ def image_folder(
         cannot be read, or has more than 8 bits a channel or too many pixels; or a
         mismatch to refuse.
     """
-    folder = _folder("image_folder", directory)
+    folder = find_folder("image_folder", directory)
     shape = (height, width, channels)
-    images = _read(folder, _find(folder), shape, mismatch, max_pixels)
+    images = _read(folder, find_images(folder), shape, mismatch, max_pixels)
     return resident(images, np.zeros(len(images)), classes=0)
 
 
@@ -103,23 +100,10 @@ def class_folders(
       DataError: as `image_folder`; or an image lies elsewhere than in a sub-folder, all
         lie in the same, or so many cannot be labelled.
     """
-    folder = _folder("class_folders", directory)
-    paths = _find(folder)
-    for path in paths:
-        if len(path.parts) != 2:
-            raise DataError(
-                f"{folder}: {path.as_posix()} does not lie one folder deep; name the "
-                "folder that holds the class folders, or read it as image_folder, "
-                "without labels"
-            )
-    names = [path.parts[0] for path in paths]
+    folder = find_folder("class_folders", directory)
+    paths = find_images(folder)
+    names = class_of_each(folder, paths)
     classes, labels = np.unique(names, return_inverse=True)  # sorts the classes
-    if len(classes) == 1:
-        raise DataError(
-            f"{folder}: has no class but {classes[0]}; name the folder that holds the "
-            "class folders, or read it as image_folder, without labels"
-        )
-    _check_no_class_is_empty(folder, names)
     images = _read(folder, paths, (height, width, channels), mismatch, max_pixels)
     source = resident(
         images, labels, classes=len(classes), class_names=tuple(classes.tolist())
@@ -138,71 +122,17 @@ def own_images(*, directory: str, height: int, width: int, max_pixels: int) -> S
     Raises:
       DataError: as `image_folder`, or a class folder holds no image.
     """
-    folder = _folder("own_images", directory)
-    paths = _find(folder)
+    folder = find_folder("own_images", directory)
+    paths = find_images(folder)
     images = _read(folder, paths, (height, width, 3), "convert", max_pixels)
     if all((image == image[..., :1]).all() for image in images):
         images = np.ascontiguousarray(images[..., :1])
-    parents = [path.parts[0] for path in paths]
-    classes, labels = np.unique(parents, return_inverse=True)
-    if len(classes) == 1 or any(len(path.parts) != 2 for path in paths):
+    parents = class_of_each_if_any(folder, paths)
+    if not parents:
         return resident(images, np.zeros(len(images)), classes=0)
-    _check_no_class_is_empty(folder, parents)
+    classes, labels = np.unique(parents, return_inverse=True)
     names = tuple(classes.tolist())
     return resident(images, labels, classes=len(names), class_names=names)
-
-
-def _folder(name: str, directory: str) -> Path:
-    option = f"{name}: --config.data.directory"
-    if not directory:
-        raise DataError(f"{option} must name a folder of images")
-    own = os.path.expanduser(directory)
-    root = os.path.expanduser(os.environ.get("GANJAX_DATA", ""))
-    shared = os.path.join(root, own)  # `own` again if that is absolute
-    for place in (own, shared):
-        if os.path.isdir(place):
-            return Path(place)
-    also = "" if shared == own else f", nor is $GANJAX_DATA/{own} ({shared})"
-    raise DataError(
-        f"{option}={directory} is not a folder{also}; name a folder of images, by its "
-        "path or by its path within $GANJAX_DATA"
-    )
-
-
-def _find(folder: Path) -> list[Path]:
-    """The image files, as sorted paths relative to the folder.
-
-    Data are often linked into place, and a link may lead to a folder that is read
-    already, or to one above it: each folder is read once, by its own path rather than
-    by a link's.
-    """
-
-    def stop(error: OSError) -> None:
-        raise DataError(f"{error.filename}: cannot be read: {error.strerror}")
-
-    found, links, seen = [], [str(folder)], set()
-    while links:
-        # os.walk by itself would pass over what it may not enter.
-        for parent, names, files in os.walk(links.pop(0), onerror=stop):
-            identity = os.stat(parent)
-            if (identity.st_dev, identity.st_ino) in seen:
-                names.clear()
-                continue
-            seen.add((identity.st_dev, identity.st_ino))
-            names[:] = sorted(name for name in names if not name.startswith("."))
-            paths = [os.path.join(parent, name) for name in names]
-            links += [path for path in paths if os.path.islink(path)]
-            found += [
-                Path(parent, file).relative_to(folder)
-                for file in files
-                if not file.startswith(".") and Path(file).suffix.lower() in _SUFFIXES
-            ]
-    if not found:
-        raise DataError(
-            f"{folder}: holds no image, a file that ends with one of "
-            f"{' '.join(sorted(_SUFFIXES))}"
-        )
-    return sorted(found, key=Path.as_posix)
 
 
 def _read(
@@ -235,21 +165,6 @@ def _read(
     if mismatch == "refuse" and any(kinds):
         _refuse(folder, paths, kinds)
     return images
-
-
-def _check_no_class_is_empty(folder: Path, names: Sequence[str]) -> None:
-    """As its number would go to the next one."""
-    folders = {
-        entry.name
-        for entry in os.scandir(folder)
-        if entry.is_dir() and not entry.name.startswith(".")
-    }
-    for name in sorted(folders - set(names)):
-        # A link to a class that is read already is no class.
-        if not (folder / name).is_symlink():
-            raise DataError(
-                f"{folder}: the class folder {name} holds no image; fill or remove it"
-            )
 
 
 @contextmanager

@@ -7,6 +7,8 @@ import stat
 import struct
 import sys
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -31,9 +33,24 @@ def read_idx(path: Path) -> np.ndarray:
     Raises:
       DataError: the file cannot be read, or is not, byte for byte, such a file.
     """
+    with _naming(path), _opened(path) as file:
+        return _read(path, file)
+
+
+def read_shape(path: Path) -> tuple[int, ...]:
+    """The shape that the header of such a file states; nothing else is read.
+
+    Raises:
+      DataError: the file cannot be read, or has no such header.
+    """
+    with _naming(path), _opened(path) as file:
+        return _header(path, file)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
     try:
-        with _opened(path) as file:
-            return _read(path, file)
+        yield
     except EOFError as error:
         raise DataError(f"{path}: is cut short") from error
     except (gzip.BadGzipFile, zlib.error) as error:
@@ -48,8 +65,7 @@ def _opened(path: Path) -> BinaryIO:
     return cast(BinaryIO, gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
 
 
-def _read(path: Path, file: BinaryIO) -> np.ndarray:
-    """Reads no more than the header states and a byte: little may unpack to much."""
+def _header(path: Path, file: BinaryIO) -> tuple[int, ...]:
     head = file.read(4)
     if len(head) < 4:
         raise DataError(f"{path}: is not an idx file: it holds {len(head)} bytes")
@@ -68,8 +84,13 @@ def _read(path: Path, file: BinaryIO) -> np.ndarray:
     sizes = file.read(4 * dimensions)
     if len(sizes) < 4 * dimensions:
         raise DataError(f"{path}: is cut short within its header")
-    shape = struct.unpack(f">{dimensions}I", sizes)
-    stated, start = math.prod(shape), 4 + 4 * dimensions
+    return struct.unpack(f">{dimensions}I", sizes)
+
+
+def _read(path: Path, file: BinaryIO) -> np.ndarray:
+    """Reads no more than the header states and a byte: little may unpack to much."""
+    shape = _header(path, file)
+    stated, start = math.prod(shape), 4 + 4 * len(shape)
     what = f"its header states {' x '.join(map(str, shape))} elements"
     most = os.stat(path).st_size * (_DEFLATED if path.suffix == ".gz" else 1)
     # Where one is 0 the file bounds none of the others, but NumPy does.
