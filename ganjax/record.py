@@ -25,6 +25,7 @@ import numpy as np
 import ganjax
 from ganjax.draw import png_bytes
 from ganjax.events import EventFiles
+from ganjax.lock import is_alive
 
 STATES = ("running", "done", "preempted", "diverged", "failed")
 
@@ -38,8 +39,8 @@ _PACKAGES = (
     "numpy",
     "scipy",
 )
-_TEMPORARY = re.compile(r"\..+\.\d+\.tmp")
 _STEP_OF_IMAGE = re.compile(r"_(\d{8,})\.png$")
+_TEMPORARY = re.compile(r"\..+\.([1-9]\d*)\.tmp")  # of which file, by which process
 _DEEPEST = 32  # levels of JSON that are read; no file of ours has ten
 _LARGEST = sys.float_info.max
 _TOO_DEEP = f"nested more than {_DEEPEST} deep"
@@ -68,6 +69,20 @@ def write_bytes(path: str | Path, data: bytes) -> None:
 def is_temporary(path: Path) -> bool:
     """Whether a file has the name that `write_bytes` gives what it has not finished."""
     return _TEMPORARY.fullmatch(path.name) is not None
+
+
+def remove_temporary(folder: Path) -> None:
+    """Removes what killed processes left behind of files that they were writing.
+
+    For who alone trains, or launches, in the folder. Others may still write pages and
+    samples there: what a process that is alive writes is left.
+    """
+    for path in folder.iterdir() if folder.is_dir() else ():
+        found = _TEMPORARY.fullmatch(path.name)
+        if found and path.is_file():
+            writer = int(found[1])
+            if writer == os.getpid() or not is_alive(writer):
+                path.unlink(missing_ok=True)
 
 
 def write_json(path: str | Path, value: Any) -> None:

@@ -5,14 +5,19 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import (
+    AbstractContextManager,
+    contextmanager,
+    nullcontext,
+    suppress,
+)
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 
-from ganjax import memory, peers
+from ganjax import lock, memory, peers
 from ganjax.build import Experiment, build_experiment, build_layout
 from ganjax.checkpoint import CheckpointError, Checkpoints
 from ganjax.config import ConfigError
@@ -28,7 +33,13 @@ from ganjax.journal import (
 )
 from ganjax.parallel import Layout
 from ganjax.peers import Peers
-from ganjax.record import is_temporary, read_json, write_json, write_status
+from ganjax.record import (
+    is_temporary,
+    read_json,
+    remove_temporary,
+    write_json,
+    write_status,
+)
 from ganjax.report import RunError
 from ganjax.restore import restore
 from ganjax.sampling import Choice, write_choice
@@ -69,6 +80,8 @@ def join(coordinator_address: str | None, num_processes: int, process_id: int) -
 def write_preempted(folder: Path, message: str) -> None:
     """Writes the status of a run that ends before its time, with what is saved."""
     with suppress(OSError, ValueError, LookupError):
+        if not lock.is_mine(folder / lock.RUN):
+            return
         status = read_json(folder / "status.json")
         if status["state"] not in ("running", "failed"):
             return
@@ -103,7 +116,8 @@ def run(
         if jax.process_index() == 0:
             _check_folder(config, folder, mode)
         if mode == "train":
-            return _train(config, folder, stop or StopRequest())
+            with _alone(config, folder):
+                return _train(config, folder, stop or StopRequest())
         sample = partial(_write_samples, choice=choice)
         _look(config, folder, (sample if mode == "sample" else write_evaluation,))
         if jax.process_index() == 0:
@@ -124,9 +138,10 @@ def _check_folder(config: Config, folder: Path, mode: str) -> None:
     if not written.exists():
         if mode != "train":
             raise ConfigError(f"--workdir: {folder} is not a run folder; train first")
-        # A kill during the first write leaves its temporary file.
+        # A kill during the first write leaves the lock and a temporary file.
         foreign = not folder.is_dir() or any(
-            not is_temporary(path) for path in folder.iterdir()
+            path.name != lock.RUN and not is_temporary(path)
+            for path in folder.iterdir()
         )
         if folder.exists() and foreign:
             raise ConfigError(f"--workdir: {folder} exists and is not a run folder")
@@ -140,6 +155,29 @@ def _check_folder(config: Config, folder: Path, mode: str) -> None:
         ) from error
     except (ValueError, AttributeError) as error:
         raise ConfigError(f"--workdir: {written} is damaged: {error}") from error
+
+
+@contextmanager
+def _alone(config: Config, folder: Path) -> Iterator[None]:
+    """Nobody else trains in the folder meanwhile; of several processes one sees to it.
+
+    Others may evaluate, sample and report: they only read what a training writes.
+    """
+    if jax.process_index() > 0:
+        yield
+        return
+    is_new = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    with lock.hold(folder / lock.RUN, "a training"):
+        _check_folder(config, folder, "train")  # another may have been here meanwhile
+        for place in (folder, folder / "samples"):
+            remove_temporary(place)
+        try:
+            yield
+        finally:
+            if is_new and not (folder / "config.json").exists():  # it was refused
+                (folder / lock.RUN).unlink()
+                folder.rmdir()
 
 
 def _look(config: Config, folder: Path, writers: tuple[Callable, ...]) -> list[str]:

@@ -1,38 +1,22 @@
 """One launcher at a time: a lock that is held until its last run has ended.
 
-The lock is an open file that the runs inherit, so that a launcher that was killed holds
-it for as long as its runs still save. Its content says which launcher it was.
+The runs inherit its open file, so that a launcher that was killed holds it for as long
+as its runs still save.
 """
 
-import fcntl
-import json
 import os
-import platform
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
+from ganjax import lock
 from ganjax.experiment import ConfigError
 
 NAME = "launch.lock"
 
-_PAUSE = 0.1  # seconds between two tries
-_GRACE = 10  # tries before the user is told what is waited for
-
-
-class Owner(NamedTuple):
-    """The launcher that took the lock last."""
-
-    process: int
-    hostname: str
-
-    def __str__(self) -> str:
-        """As messages name it."""
-        return f"process {self.process} on {self.hostname}"
+_PAUSE = 0.1  # seconds between two looks
 
 
 @contextmanager
@@ -44,27 +28,13 @@ def hold(folder: Path) -> Iterator[int]:
     Raises:
       ConfigError: a launcher works on the folder.
     """
-    file = os.open(folder / NAME, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        _wait_for(file, folder)
-        os.ftruncate(file, 0)
-        mine = {"process": os.getpid(), "hostname": platform.node()}
-        os.pwrite(file, json.dumps(mine).encode() + b"\n", 0)
+    with lock.hold(folder / NAME, "a launcher") as file:
         yield file
-    finally:
-        os.close(file)
 
 
 def is_held(folder: Path) -> bool:
     """Whether a launcher works on a sweep folder, or runs that it left still do."""
-    try:
-        file = os.open(folder / NAME, os.O_RDONLY)
-    except FileNotFoundError:
-        return False
-    try:
-        return not _try(file, fcntl.LOCK_SH)
-    finally:
-        os.close(file)
+    return lock.is_held(folder / NAME)
 
 
 def cancel(folder: Path) -> None:
@@ -75,53 +45,10 @@ def cancel(folder: Path) -> None:
     """
     if not is_held(folder):
         raise ConfigError(f"no launcher works on {folder}")
-    owner = _owner(folder)
-    if owner and owner.hostname != platform.node():
+    owner = lock.read_owner(folder / NAME)
+    if owner and not owner.is_here():
         raise ConfigError(f"the launcher of {folder} is {owner}; cancel it there")
-    if owner and _is_alive(owner):
+    if owner and lock.is_alive(owner.process):
         os.kill(owner.process, signal.SIGTERM)
     while is_held(folder):
         time.sleep(_PAUSE)
-
-
-def _wait_for(file: int, folder: Path) -> None:
-    tries = 0
-    while not _try(file, fcntl.LOCK_EX):
-        owner = _owner(folder)
-        if owner and _is_alive(owner):
-            raise ConfigError(f"--workdir: a launcher works on {folder}: {owner}")
-        tries += 1
-        if tries == _GRACE:
-            said = f"the launcher, {owner}, is gone; its runs still save: waiting"
-            print(said, file=sys.stderr)
-        time.sleep(_PAUSE)
-
-
-def _try(file: int, kind: int) -> bool:
-    try:
-        fcntl.flock(file, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _owner(folder: Path) -> Owner | None:
-    """None in the moment between a launcher's taking the lock and its signing."""
-    try:
-        found = json.loads((folder / NAME).read_bytes())
-        return Owner(int(found["process"]), str(found["hostname"]))
-    except (ValueError, TypeError, KeyError):
-        return None
-
-
-def _is_alive(owner: Owner) -> bool:
-    """Whether the process exists; one of another machine is taken to."""
-    if owner.hostname != platform.node():
-        return True
-    try:
-        os.kill(owner.process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # another user's
-        return True
-    return True

@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Self
 
 from ganjax.experiment import ConfigError
+from ganjax.record import remove_temporary
 from launch import lock, pool
 from launch import sweep as sweeps
 from launch.backend import Backend, Task
@@ -80,6 +81,7 @@ def launch(folder: Path, new: Sweep, make_backend: MakeBackend, *, retries: int)
     sweeps.find(folder)  # refuses a foreign folder before anything is written
     folder.mkdir(parents=True, exist_ok=True)
     with lock.hold(folder) as held:
+        remove_temporary(folder)
         old = sweeps.find(folder)
         sweep = new if old is None else sweeps.extend(folder, old, new)
         sweeps.write(folder, sweep)
@@ -95,6 +97,7 @@ def resume(folder: Path, make_backend: MakeBackend, *, retries: int) -> int:
     """
     sweep = open_sweep(folder)
     with lock.hold(folder) as held:
+        remove_temporary(folder)
         if missing := _missing(sweep, _views(folder, sweep)):
             sweeps.check_unchanged(folder, sweep, missing)
         return _work(folder, sweep, partial(make_backend, held), retries)

@@ -22,6 +22,7 @@ JAX_FREE = {
         "experiment",
         "command",
         "devices",
+        "lock",
         "measures",
         "peers",
         "relay",
@@ -68,7 +69,8 @@ RULES: dict[str, set[str]] = {
     | {"validation"},
     "copy_experiments": {"command"},
     "experiments": {"config", "study"},
-    "launch": {"command", "config", "experiment", "measures", "reading", "record"},
+    "launch": {"command", "config", "experiment", "lock", "measures", "reading"}
+    | {"record"},
 }
 # And what it may import besides, inside a function.
 LATE = {"main": {"train", "data"}, "experiments": BELOW_TRAIN}

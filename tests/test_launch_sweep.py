@@ -204,7 +204,9 @@ def test_folders_that_hold_no_sweep(tmp_path):
     (tmp_path / "launch.lock").touch()
     (tmp_path / ".sweep.json.7.tmp").touch()
     assert find(tmp_path) is None  # killed before sweep.json was there
-    (tmp_path / "notes.txt").touch()
+    (tmp_path / "x.tmp").touch()  # somebody's, not ours
+    refuses("exists and is not a sweep folder", find, tmp_path)
+    (tmp_path / "x.tmp").rename(tmp_path / "notes.txt")
     words = f"--workdir: {tmp_path} exists and is not a sweep folder"
     refuses(words, find, tmp_path)
     refuses("exists and is not a sweep folder", find, tmp_path / "notes.txt")

@@ -431,3 +431,25 @@ def test_our_own_unfinished_files_are_told_from_others(tmp_path):
     assert record.is_temporary(tmp_path / ".config.json.123.tmp")
     for name in ("x.tmp", ".x.tmp", "config.json.123.tmp", "config.json"):
         assert not record.is_temporary(tmp_path / name)
+
+
+def test_what_the_dead_left_half_written_is_removed(tmp_path):
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait(60)
+    ours = f".status.json.{process.pid}.tmp", f".config.json.{os.getpid()}.tmp"
+    alive = f".report.html.{os.getppid()}.tmp"
+    others = "x.tmp", ".x.tmp", ".status.json.7.tmp~", ".a.0.tmp", "a.7.tmp"
+    for name in (*ours, alive, *others):
+        (tmp_path / name).touch()
+    assert all(record.is_temporary(Path(name)) for name in (*ours, alive))
+    assert not any(record.is_temporary(Path(name)) for name in others)
+    record.remove_temporary(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {alive, *others}
+    record.remove_temporary(tmp_path / "nothing")
+
+
+def test_a_kill_in_mid_write_leaves_what_is_known_as_temporary(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(os, "replace", lambda source, _: seen.append(source.name))
+    record.write_bytes(tmp_path / "samples" / "final.npz", b"")
+    assert [record.is_temporary(Path(name)) for name in seen] == [True]

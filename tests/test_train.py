@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import random
 import shutil
 import signal
@@ -16,11 +17,12 @@ import numpy as np
 import pytest
 from processes import finish, wait_for
 
+from ganjax import lock, train
 from ganjax.build import build_experiment
 from ganjax.checkpoint import Checkpoints
-from ganjax.config import load
+from ganjax.config import ConfigError, load
 from ganjax.devices import virtual
-from ganjax.record import read_json, read_metrics
+from ganjax.record import read_json, read_metrics, write_status
 from ganjax.validation import validate
 
 EXPERIMENT = """
@@ -133,7 +135,7 @@ def test_a_run_folder_holds_what_the_contract_says(home, whole):
     names = {path.name for path in folder.iterdir()}
     assert names == {
         *("config.json", "environment.json", "metrics.jsonl", "events", "samples"),
-        *("checkpoints", "evaluation.json", "report.html", "status.json"),
+        *("checkpoints", "evaluation.json", "report.html", "status.json", "run.lock"),
     }
     assert read_json(folder / "config.json")["optimizers"]["generator"]["b1"] == 0.5
     status = read_json(folder / "status.json")
@@ -184,13 +186,31 @@ def test_killed_three_times_it_ends_with_the_same_bits(home, whole):
 def test_a_signal_saves_and_the_same_command_resumes(home, whole):
     process = start(home, "stopped")
     wait_for((home / "stopped/checkpoints/20").exists, process)
+    process.send_signal(signal.SIGSTOP)
+    before = files(home / "stopped")
+    code, _, errors = run(home, "stopped")
+    assert (code, errors) == (
+        2,
+        f"ganjax: error: --workdir: a training works on stopped: process {process.pid} "
+        f"on {platform.node()}\n",
+    )
+    assert files(home / "stopped") == before
+    process.send_signal(signal.SIGCONT)
     process.send_signal(signal.SIGTERM)
     code, _, errors = finish(process)
     assert (code, errors.count("Traceback")) == (75, 0), errors
+    torn = [
+        home / f"stopped/{name}.{process.pid}.tmp"
+        for name in (".status.json", "samples/.final.npz")
+    ]
+    (home / "stopped/samples").mkdir(exist_ok=True)
+    for path in torn:
+        path.touch()  # as a kill would have left it
     status = read_json(home / "stopped/status.json")
     assert status["state"] == "preempted"
     assert final_state(home, "stopped")[0] == status["step"]
     assert run(home, "stopped")[0] == 0
+    assert not any(path.exists() for path in torn)
     assert_same_run(home, whole, "stopped")
 
 
@@ -211,6 +231,31 @@ def test_a_signal_after_the_last_step_leaves_the_evaluation_to_the_same_command(
     assert_same_run(home, whole, "[late]")
 
 
+def files(folder):
+    """What lies in a folder: its files and when each was changed."""
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+
+def test_a_folder_of_others_is_not_taken_for_one_of_ours(tmp_path):
+    for name in ("run.lock", ".config.json.7.tmp"):
+        (tmp_path / name).touch()
+    train._check_folder({}, tmp_path, "train")  # killed before it wrote its config
+    (tmp_path / "x.tmp").touch()
+    with pytest.raises(ConfigError, match="exists and is not a run folder"):
+        train._check_folder({}, tmp_path, "train")
+
+
+def test_only_who_holds_the_folder_writes_that_it_was_preempted(tmp_path):
+    write_status(tmp_path, state="running", step=0, steps=9)
+    train.write_preempted(tmp_path, "gone")
+    assert read_json(tmp_path / "status.json")["state"] == "running"
+    (tmp_path / "checkpoints/4").mkdir(parents=True)
+    with lock.hold(tmp_path / lock.RUN, "a training"):
+        train.write_preempted(tmp_path, "gone")
+    status = read_json(tmp_path / "status.json")
+    assert (status["state"], status["step"]) == ("preempted", 4)
+
+
 def test_another_config_is_refused_and_harmless_keys_are_not(home, whole):
     before = (home / whole / "config.json").read_bytes()
     code, _, errors = run(home, whole, "--config.batch_size=32")
@@ -227,7 +272,8 @@ def test_looking_needs_the_folder_alone(home, whole):
     evaluation = home / whole / "evaluation.json"
     before, config = read_json(evaluation), (home / whole / "config.json").read_bytes()
     evaluation.unlink()
-    assert run(home, whole, "--mode=evaluate", experiment=None)[0] == 0
+    with lock.hold(home / whole / lock.RUN, "a training"):  # goes on beside it
+        assert run(home, whole, "--mode=evaluate", experiment=None)[0] == 0
     assert read_json(evaluation) == before
     flags = ("--mode=sample", "--number=1", "--seed=5")
     code, output, errors = run(home, whole, *flags, experiment=None)
@@ -317,18 +363,23 @@ def test_two_processes_train_as_one(home):
     for process in pair:
         code, _, errors = finish(process)
         assert code == 0, errors
-    assert run(home, "single", *flags, **sgd)[0] == 0
+    # Where Orbax would take the path for a pattern.
+    assert run(home, "runs[x]/one\\", *flags, **sgd)[0] == 0
     (_, one), (_, two) = (
-        final_state(home, name, "steps=20", **sgd) for name in ("single", "pair")
+        final_state(home, name, "steps=20", **sgd) for name in ("runs[x]/one\\", "pair")
     )
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), one, two
     )
     np.testing.assert_allclose(
         read_metrics(home / "pair")["discriminator/loss"][1],
-        read_metrics(home / "single")["discriminator/loss"][1],
+        read_metrics(home / "runs[x]/one\\")["discriminator/loss"][1],
         rtol=1e-5,
     )
+    with lock.hold(home / "pair" / lock.RUN, "a training"):
+        ends = [finish(process) for process in start_pair(home, "pair", *flags, **sgd)]
+    assert [code for code, _, _ in ends] == [2, 2]
+    assert f"a training works on pair: process {os.getpid()} on " in ends[0][2]
 
 
 def test_of_two_processes_none_outlives_the_other(home):
