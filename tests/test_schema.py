@@ -12,7 +12,6 @@ from test_mnist import write_files
 from ganjax import (
     augment,
     corrections,
-    data,
     games,
     networks,
     objectives,
@@ -22,6 +21,7 @@ from ganjax import (
 )
 from ganjax.build import build_experiment
 from ganjax.config import augmentation, correction, defaults, keys_of, penalty
+from ganjax.data import sources
 from ganjax.games.adversarial import PRIORS
 from ganjax.losses.likelihood import LIKELIHOODS
 from ganjax.types import Outcome
@@ -44,7 +44,7 @@ ROWS = {
     **{f"networks/{network}": players for network, players in schema.NETWORKS.items()},
 }
 BUILDERS = {
-    "data": data.SOURCES,
+    "data": sources.SOURCES,
     "game": games.GAMES,
     "augment": augment.AUGMENTATIONS,
     "objective": objectives.OBJECTIVES,
@@ -167,7 +167,7 @@ def test_tables_speak_of_each_other():
         assert set(schema.LIKELIHOODS[name]) == set(keywords_of(made))
     assert set(schema.SOURCES) > schema.IMAGES >= schema.LABELLED
     assert set(schema.NETWORKS) > schema.IMAGE_NETWORKS | schema.POINT_NETWORKS
-    assert set(schema.SOURCES) > data.MIXTURES
+    assert set(schema.SOURCES) > sources.MIXTURES
     assert schema.NUMBER_SCHEDULE["shape"].choices == tuple(optim.SHAPES)
     assert schema.GAMES["adversarial"].keys["prior"].choices == tuple(PRIORS)
     for table, coupled in (
