@@ -112,9 +112,13 @@ def test_charts_are_in_reading_order():
 @pytest.mark.parametrize(
     ("other", "apart"),
     [
-        ({"objective.name": "wasserstein"}, True),
-        ({"penalties.real_gradient.weight": 1.0}, True),
-        ({"optimizers.generator.learning_rate": 0.1}, False),
+        ({"objective.name": "wasserstein"}, "objectives"),
+        ({"penalties.real_gradient.weight": 1.0}, "penalties"),
+        (
+            {"objective.margin": 2.0, "penalties.real_gradient.weight": 1.0},
+            "objectives and penalties",
+        ),
+        ({"optimizers.generator.learning_rate": 0.1}, ""),
     ],
 )
 def test_losses_of_different_objectives_are_said_not_to_compare(other, apart):
@@ -124,7 +128,7 @@ def test_losses_of_different_objectives_are_said_not_to_compare(other, apart):
     averaged = {"average.generator.decay": 0.9}
     configs = ({} | averaged, other | averaged)
     groups = comparison.compare([entry(config, run=run) for config in configs]).groups
-    words = "not comparable: the objectives differ"
+    words = f"not comparable: the {apart} differ"
     assert [chart.subtitle for chart in overlays.make_overlays(groups)] == [
         "evaluation, averaged weights",
         words if apart else "",

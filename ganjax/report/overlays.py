@@ -16,6 +16,8 @@ from ganjax.study.runs import spread, stack
 
 _KINDS = ("evaluation", "loss", "accuracy", "gradient_norm")
 COLOURS = 6  # of groups in page.css
+# Of what a loss is the sum, and how one speaks of them.
+_OF_LOSS = {"objective": "objectives", "penalties": "penalties"}
 POINTS = 120  # of a curve, so that a dozen groups on a dozen charts fit into a page
 
 
@@ -61,11 +63,9 @@ def _overlay(
 
 def _subtitles(configs: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """What the charts of each kind say of runs with these configs."""
-    losses = {
-        tuple((key, setting(config, key)) for key in sorted(config) if _is_of_loss(key))
-        for config in configs
-    }
-    apart = ["not comparable: the objectives differ"] if len(losses) > 1 else []
+    differ = [name for name in _OF_LOSS if _differ(configs, name)]
+    what = " and ".join(_OF_LOSS[name] for name in differ)
+    apart = [f"not comparable: the {what} differ"] if differ else []
     is_averaged = any(
         key.startswith("average.") for config in configs for key in config
     )
@@ -77,8 +77,17 @@ def _subtitles(configs: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     }
 
 
-def _is_of_loss(key: str) -> bool:
-    return key.partition(".")[0] in ("objective", "penalties")
+def _differ(configs: Sequence[Mapping[str, Any]], name: str) -> bool:
+    """Whether a section of that name is another in one of them."""
+    sections = {
+        tuple(
+            (key, setting(config, key))
+            for key in sorted(config)
+            if key.partition(".")[0] == name
+        )
+        for config in configs
+    }
+    return len(sections) > 1
 
 
 def _chart(name: str, series: list[Series], subtitles: Mapping[str, str]) -> Chart:
