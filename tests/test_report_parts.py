@@ -74,6 +74,7 @@ def test_what_is_no_run_is_refused_in_one_line(folder, broken, reason):
         (["a", "b"], "several runs need --output=FILE.html"),
         (["a", "b", "--output=c.html"], "a: there is no such folder"),
         (["a", "--colour=red"], "Unknown command line flag 'colour'"),
+        (["a", "--config.steps=3"], "--config is of no use to a page"),
     ],
 )
 def test_bad_usage_exits_with_2(arguments, reason):
@@ -81,6 +82,12 @@ def test_bad_usage_exits_with_2(arguments, reason):
     assert (result.returncode, result.stdout) == (2, "")
     assert reason in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_help_is_no_error():
+    result = python("-m", "ganjax.report", "--help")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "python -m ganjax.report RUN RUN ... --output=FILE" in result.stdout
 
 
 def test_unwritable_output_exits_with_2(folder):

@@ -1,4 +1,11 @@
-"""The command line: `python -m ganjax.report RUN... | SWEEP [--output=FILE]`."""
+"""Writes the page of a run, or the comparison page of a sweep or of several runs.
+
+python -m ganjax.report RUN [--output=FILE]
+python -m ganjax.report SWEEP [--output=FILE] [--run_study]
+python -m ganjax.report RUN RUN ... --output=FILE
+
+Exit codes: 0 done; 2 bad usage, or a folder or file of which not all can be read.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +21,7 @@ from pathlib import Path
 from absl import flags
 
 from ganjax import report
-from ganjax.command import one_line, quiet, start
+from ganjax.command import fail, one_line, parse, quiet, start
 
 _OUTPUT = flags.DEFINE_string(
     "output", None, "File to write; report.html in the folder unless given."
@@ -62,10 +69,10 @@ def _write(folders: Sequence[str], output: str | None) -> int:
 
 
 def _parse(arguments: Sequence[str]) -> list[str]:
-    try:
-        return list(flags.FLAGS(arguments))
-    except flags.Error as error:
-        sys.exit(_refuse(str(error)))
+    words, overrides = parse("ganjax.report", arguments)
+    if overrides:
+        fail("ganjax.report", "--config is of no use to a page; name the folder alone")
+    return [arguments[0], *words]
 
 
 def _refuse(reason: str) -> int:
