@@ -231,5 +231,5 @@ def _conclude(folder: Path, views: Mapping[str, View]) -> int:
     print(f"{folder}: {words}", flush=True)
     if write_report(folder):  # it has said what is wrong
         again = f"python -m launch report --workdir={folder}"
-        print(f"launch: the report is not whole; to draw it: {again}", file=sys.stderr)
+        print(f"launch: the report is not whole; once mended: {again}", file=sys.stderr)
     return FAILED if counts["failed"] else DONE
