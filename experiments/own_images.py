@@ -32,7 +32,7 @@ def get_config(arg: str = "") -> ConfigDict:
     )
     config.data.update(height=int(chosen.size), width=int(chosen.size))
     config.batch_size = 32
-    config.steps = 1_500
+    config.steps = 2_000
     config.game.latent_size = 100
     networks = config.networks
     networks.generator.conditioning = "embedding"
