@@ -133,7 +133,7 @@ def test_changed_data_end_a_run_before_it_compiles_or_writes(tmp_path):
         with pytest.raises(ConfigError, match="1796 examples are now 1797; have that"):
             act()
     assert {path.name for path in run.iterdir()} == {
-        *("config.json", "data.json", "checkpoints")
+        *("config.json", "data.json", "checkpoints", "run.lock")
     }
     assert read_json(run / "config.json")["record"] == {"every": 1}
     assert read_json(run / "data.json")["examples"] == 1796
