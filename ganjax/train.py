@@ -175,9 +175,15 @@ def _alone(config: Config, folder: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            if is_new and not (folder / "config.json").exists():  # it was refused
-                (folder / lock.RUN).unlink()
-                folder.rmdir()
+            if is_new:
+                _remove_unbegun(folder)
+
+
+def _remove_unbegun(folder: Path) -> None:
+    """Removes a folder in which the training that made it wrote nothing."""
+    if not (folder / "config.json").exists():
+        (folder / lock.RUN).unlink()
+        folder.rmdir()
 
 
 def _look(config: Config, folder: Path, writers: tuple[Callable, ...]) -> list[str]:
@@ -367,7 +373,12 @@ def _train(config: Config, folder: Path, stop: StopRequest) -> int:
 
 
 def _say_preempted(folder: Path) -> None:
+    """The last words of a process that ends at once: what it holds is freed here."""
     write_preempted(folder, _AGAIN)
+    with suppress(OSError):
+        if lock.is_mine(folder / lock.RUN):
+            os.truncate(folder / lock.RUN, 0)  # nobody's now: no other host need wait
+            _remove_unbegun(folder)
     print(f"preempted: {_AGAIN}", flush=True)
 
 

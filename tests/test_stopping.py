@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from ganjax import lock, record, train
+
 ROOT = Path(__file__).parents[1]
 
 SCRIPT = """
@@ -112,3 +114,20 @@ def test_a_signal_during_the_imports_says_nothing(tmp_path, module):
     assert process.communicate(timeout=60) == ("", "")
     assert process.returncode == 75
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("has_begun", [False, True])
+def test_a_training_that_ends_at_once_frees_its_folder(tmp_path, has_begun):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    if has_begun:
+        (folder / "checkpoints/20").mkdir(parents=True)
+        (folder / "config.json").touch()
+        record.write_status(folder, state="running", step=5, steps=30)
+    with lock.hold(folder / lock.RUN, "a training"):
+        train._say_preempted(folder)
+        assert lock.read_owner(folder / lock.RUN) is None
+    assert folder.exists() == has_begun
+    if has_begun:
+        status = record.read_json(folder / "status.json")
+        assert (status["state"], status["step"]) == ("preempted", 20)
