@@ -30,7 +30,6 @@ from ganjax import peers
 from ganjax.command import check_folder, fail, parse, quiet, start
 from ganjax.config import ConfigError, flatten, load
 from ganjax.devices import be_patient
-from ganjax.stored import read_config
 from ganjax.validation import validate
 
 _CONFIG = flags.DEFINE_string(
@@ -172,6 +171,8 @@ def _read_config() -> dict[str, Any]:
         _fail("--config is missing; write --config=experiments/ring.py")
     if not _WORKDIR.value:
         _fail("--workdir is missing; write --workdir=runs/NAME")
+    from ganjax.stored import read_config  # and NumPy, which --help need not wait for
+
     return read_config(Path(_WORKDIR.value), [*_overrides, *given])
 
 

@@ -65,15 +65,14 @@ RULES: dict[str, set[str]] = {
     "reference": {"augment", "config", "corrections", "losses", "objectives"}
     | {"penalties", "schema", "study", "validation"},
     "train": BELOW_TRAIN,
-    "main": {"command", "config", "devices", "peers", "stopping", "stored"}
-    | {"validation"},
+    "main": {"command", "config", "devices", "peers", "stopping", "validation"},
     "copy_experiments": {"command"},
     "experiments": {"config", "study"},
     "launch": {"command", "config", "experiment", "lock", "measures", "reading"}
     | {"record"},
 }
 # And what it may import besides, inside a function.
-LATE = {"main": {"train", "data"}, "experiments": BELOW_TRAIN}
+LATE = {"main": {"train", "data", "stored"}, "experiments": BELOW_TRAIN}
 
 JAX = {"jax", "jaxlib", "flax", "optax", "orbax", "chex"}
 ONLY_IN = {
@@ -214,3 +213,7 @@ def test_loads_no_jax(arguments):
     packages = loaded(*arguments)
     assert "ganjax" in packages
     assert not packages & (JAX | {"scipy", "sklearn", "tensorboardX"})
+
+
+def test_help_waits_for_no_arrays():
+    assert not loaded("-m", "ganjax.main", "--help") & {"numpy", "PIL"}
