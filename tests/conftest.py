@@ -45,9 +45,10 @@ def _processes_end():
 # Compiled in half the time, as what these compare are parts and pictures. Bits, and
 # numbers at their limits, are tested of programs as they are compiled for use.
 UNOPTIMIZED = (
-    *("augment", "corrections", "data", "dcgan", "dirac", "energy", "games"),
-    *("halfway", "maxout", "networks", "parallel", "parzen", "penalties", "pictures"),
-    *("supervised", "theory", "toy_networks", "variational", "variational_games"),
+    *("augment", "corrections", "data", "dcgan", "dirac", "energy", "folder", "games"),
+    *("halfway", "inherit", "maxout", "memory", "networks", "parallel", "parzen"),
+    *("penalties", "pictures", "sampling", "supervised", "theory", "toy_networks"),
+    *("variational", "variational_games"),
 )
 
 
