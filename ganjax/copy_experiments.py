@@ -7,14 +7,13 @@ them. Exit codes: 0 done; 2 bad usage, or a file that is there already.
 """
 # An installed package has no folder `experiments` beside it; a checkout needs no copy.
 
+import shlex
 import shutil
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from absl import app
-
-from ganjax.command import fail, parse
+from ganjax.command import fail, parse, start
 
 _fail = partial(fail, "ganjax.copy_experiments")
 
@@ -57,8 +56,9 @@ def _main(argv: Sequence[str]) -> None:
     except OSError as error:
         _fail(error)
     print(f"{folder}: {len(copies)} experiments; to train the first one:")
-    print(f"python -m ganjax.main --config={folder / 'ring.py'} --workdir=runs/ring")
+    flags = (f"--config={folder / 'ring.py'}", "--workdir=runs/ring")
+    print(shlex.join(["python", "-m", "ganjax.main", *flags]))
 
 
 if __name__ == "__main__":
-    app.run(_main, flags_parser=_parse)
+    start(_main, _parse)

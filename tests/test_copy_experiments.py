@@ -1,6 +1,7 @@
 """The experiments come with the wheel: whoever has only that can copy and run them."""
 
 import os
+import shlex
 import subprocess
 import sys
 import zipfile
@@ -61,3 +62,23 @@ def test_no_file_is_overwritten(tmp_path):
         copy_experiments.copy(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["ring.py"]
     assert (tmp_path / "ring.py").read_text() == "mine"
+
+
+def test_a_reader_that_has_gone_is_no_error(tmp_path):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as output:
+        done = subprocess.run(
+            [sys.executable, "-m", "ganjax.copy_experiments", tmp_path / "mine"],
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            stdout=output,
+            stderr=subprocess.PIPE,
+            timeout=120,
+        )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_the_command_that_is_shown_can_be_pasted(tmp_path, capsys):
+    copy_experiments._main(["", str(tmp_path / "my own")])
+    command = capsys.readouterr().out.splitlines()[-1]
+    assert f"--config={tmp_path}/my own/ring.py" in shlex.split(command)
