@@ -42,10 +42,10 @@ def reorder(function: Callable[..., Any]) -> Callable[..., Any]:
         if not found:
             return function(*arguments)
         if jax.process_index() == 0:
+            count = f"{len(found)} convolution{'s' * (len(found) > 1)}"
             print(
-                f"ganjax: {len(found)} convolutions are in an order that is slow in "
-                "loops on a CPU, and are put into another; the layers of "
-                "ganjax.networks.convolution need none of it",
+                f"ganjax: {count} in an order that is slow in loops on a CPU, put into "
+                "another; the layers of ganjax.networks.convolution need none of it",
                 file=sys.stderr,
             )
         outputs = jaxpr_as_fun(program)(*jax.tree.leaves(arguments))
