@@ -129,7 +129,7 @@ def get_config(arg: str = "") -> ConfigDict:
         config.networks.generator.widths = (128, 256)
         if chosen.normalization == "neither":
             config.networks.generator.normalization = "none"
-        config.average.generator.decay = 0.99  # over 100 steps: a short run
+        config.average.generator.decay = 0.99  # of the last 100 steps: the run is short
     (_with_classes if has_classes else _without_classes)(config)
     config.record.update(pictures_every=config.steps, checkpoint_every=config.steps)
     return config

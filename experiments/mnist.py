@@ -43,6 +43,6 @@ def get_config(arg: str = "", data: str = "mnist") -> ConfigDict:
         config.networks.discriminator.normalization = "none"
         config.schedule.discriminator_rounds = 5
         config.penalties.interpolated_gradient = penalty("interpolated_gradient")
-    config.average.generator.decay = 0.99  # over 100 steps: a short run
+    config.average.generator.decay = 0.99  # of the last 100 steps: the run is short
     config.record.update(every=50, pictures_every=469, checkpoint_every=938)
     return config

@@ -43,7 +43,7 @@ def get_config(arg: str = "") -> ConfigDict:
         networks.discriminator.normalization = "spectral"
     else:
         config.penalties.real_gradient = penalty("real_gradient", weight=1.0)
-    config.average.generator.decay = 0.99  # over 100 steps: a short run
+    config.average.generator.decay = 0.99  # of the last 100 steps: the run is short
     config.record.update(every=50, pictures_every=250, checkpoint_every=500)
     config.evaluation.samples = 500
     return config

@@ -3,7 +3,8 @@
 A player brings its parameters, its statistics (every collection that no gradient
 moves), its moving average, and the state of its optimizer where the new one keeps the
 same, so that a lower learning rate goes on smoothly. The step is 0 again, by which
-schedules and lazy penalties go, and the seed is the new run's.
+schedules and lazy penalties go, and the decay of averages, so that the first steps
+renew these; and the seed is the new run's.
 """
 
 from collections.abc import Mapping

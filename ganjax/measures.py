@@ -31,7 +31,8 @@ def remark(names: Iterable[str]) -> str:
     return (
         "Coverage, precision, recall and density compare pixels, by which blur is near "
         "to everything: even noise can have a higher precision and density than the "
-        "data. Look at the samples too, and judge nothing by these two alone."
+        "data. Look at the samples too, and judge nothing by precision or density "
+        "alone."
     )
 
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from ganjax import lock, memory, peers
+from ganjax import lock, memory, peers, schema
 from ganjax.build import Experiment, build_experiment, build_layout
 from ganjax.checkpoint import CheckpointError, Checkpoints
 from ganjax.config import ConfigError
@@ -149,9 +149,14 @@ def _check_folder(config: Config, folder: Path, mode: str) -> None:
     try:
         check_resumable(read_json(written), config)
     except ConfigError as error:
+        way = f"to look at it change no key but {', '.join(schema.RESUMABLE)}"
+        if mode == "train":
+            way = (
+                "choose another folder, which may begin from this state by "
+                f"--init_from={folder}"
+            )
         raise ConfigError(
-            f"--workdir: {folder} holds another run: {error}; choose another folder, "
-            f"which may begin from this state by --init_from={folder}"
+            f"--workdir: {folder} holds another run: {error}; {way}"
         ) from error
     except (ValueError, AttributeError) as error:
         raise ConfigError(f"--workdir: {written} is damaged: {error}") from error
