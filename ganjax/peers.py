@@ -121,7 +121,7 @@ class Peers:
             )
         with self._lock:
             if self._lost is None:
-                self._lost = (int(code or LOST), message)
+                self._lost = (int(code) if code.isdecimal() else LOST, message)
                 self._end()
 
     def _end(self) -> NoReturn:

@@ -33,7 +33,7 @@ class Entry(NamedTuple):
 class Sweep(NamedTuple):
     """What is compared; `experiment` is "" where no sweep names one.
 
-    `experiment_hash` is what `reading.file_hash` gave at the launch, or "".
+    `experiment_hash` is what `experiment.file_hash` gave at the launch, or "".
     """
 
     title: str
