@@ -62,7 +62,7 @@ def hold(path: Path, holder: str) -> Iterator[int]:
     file = _take(path, holder)
     released = threading.Event()
     try:
-        mine = json.dumps(_this_process()._asdict()).encode() + b"\n"
+        mine = json.dumps(this_process()._asdict()).encode() + b"\n"
         os.ftruncate(file, 0)
         os.pwrite(file, mine, 0)
         toucher = threading.Thread(target=_touch, args=(file, released), daemon=True)
@@ -92,7 +92,7 @@ def is_held(path: Path) -> bool:
 
 def is_mine(path: Path) -> bool:
     """Whether this process took the lock last and has not freed it."""
-    return read_owner(path) == _this_process()
+    return read_owner(path) == this_process()
 
 
 def read_owner(path: Path) -> Owner | None:
@@ -115,7 +115,8 @@ def is_alive(process: int) -> bool:
     return True
 
 
-def _this_process() -> Owner:
+def this_process() -> Owner:
+    """This one, as the owner of a lock."""
     return Owner(os.getpid(), platform.node())
 
 
@@ -181,6 +182,6 @@ def _try(file: int, path: Path, kind: int) -> bool:
         if error.errno not in _NO_LOCKS:
             raise
         owner = read_owner(path)  # all that is known
-        others = owner is not None and owner.is_here() and owner != _this_process()
+        others = owner is not None and owner.is_here() and owner != this_process()
         return not (others and owner is not None and is_alive(owner.process))
     return True

@@ -80,9 +80,11 @@ def join(coordinator_address: str | None, num_processes: int, process_id: int) -
 def write_preempted(folder: Path, message: str) -> None:
     """Writes the status of a run that ends before its time, with what is saved."""
     with suppress(OSError, ValueError, LookupError):
-        if not lock.is_mine(folder / lock.RUN):
-            return
         status = read_json(folder / "status.json")
+        # The lock of work that ended before its last words is free, perhaps another's.
+        wrote = (status["process"], status["hostname"]) == lock.this_process()
+        if not wrote and not lock.is_mine(folder / lock.RUN):
+            return
         if status["state"] not in ("running", "failed"):
             return
         names = [path.name for path in (folder / "checkpoints").iterdir()]

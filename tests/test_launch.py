@@ -372,7 +372,7 @@ def test_dry_run_of_many_points(home):
         ((TINY, "--workdir=new", "--max_parallel=0"), "--max_parallel=0"),
         ((TINY, "--workdir=new", "--config.seed=1"), "--config.seed: the sweep sets"),
         ((TINY, "--workdir=new", "--config.batch_size=0"), "config.batch_size: must"),
-        ((TINY, "--workdir=tiny.py"), "tiny.py exists and is not a sweep folder"),
+        ((TINY, "--workdir=tiny.py"), "--workdir: tiny.py exists and is not a folder"),
         (("--config=no.py", "--workdir=new"), "--config: there is no file no.py"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",

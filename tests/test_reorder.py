@@ -66,7 +66,7 @@ def test_a_network_of_plain_flax_trains_in_the_fast_order(capfd):
     advance, fetch, arguments = placed("jit")
     program = advance.lower(*arguments, STEPS).compile()
     (line,) = [x for x in capfd.readouterr().err.splitlines() if SLOW in x]
-    assert re.match(r"ganjax: \d+ convolutions are ", line)
+    assert re.match(r"ganjax: \d+ convolutions in ", line)
     orders = re.findall(r" convolution\(.* dim_labels=([^, ]*)", program.as_text())
     assert len(orders) > 10
     assert set(orders) == {"b01f_01io->b01f"}
