@@ -98,7 +98,7 @@ def class_folders(
 
     Raises:
       DataError: as `image_folder`; or an image lies elsewhere than in a sub-folder, all
-        lie in the same, or so many cannot be labelled.
+        lie in the same, a sub-folder holds none, or so many cannot be labelled.
     """
     folder = find_folder("class_folders", directory)
     paths = find_images(folder)
