@@ -28,7 +28,7 @@ def make_ganjax(steps: int, *, scanned: bool) -> Callable[[], None]:
 
     from ganjax.build import build_experiment, build_layout
     from ganjax.config import load
-    from ganjax.validation import validate
+    from ganjax.config.validation import validate
 
     file = Path(__file__).parents[1] / "experiments/mnist.py"
     batch_norm = "networks.discriminator.normalization=batch"

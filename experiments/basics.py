@@ -127,7 +127,7 @@ def _diagonals(method: str) -> ConfigDict:
     for optimizer in config.optimizers.values():
         optimizer.learning_rate = 2e-3
     if method == "gan":
-        config.penalties.real_gradient = penalty("real_gradient", weight=0.1)
+        config.penalties.r1 = penalty("r1", weight=0.1)
     else:
         config.objective.update(likelihood="gaussian", noise_variance=SD**2)
     return config

@@ -19,8 +19,8 @@ Each run takes a few seconds. Arguments, as in experiments/densities.py:apart,mi
 
   scene      gaussian (default): both are a Gaussian; mixture: an mlp learns two of
              them; or apart
-  objective  non_saturating (default), or any other of ganjax.schema.OBJECTIVES that
-             reads scores; wasserstein gets its interpolated_gradient
+  objective  non_saturating (default), or any other of docs/objectives.md that
+             reads scores; wasserstein gets its wgan_gp
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -60,10 +60,10 @@ def get_config(arg: str = "") -> ConfigDict:
         objective=chosen.objective,
     )
     config.game.latent_size = 1
-    config.average = ConfigDict()  # It is the play itself that is looked at.
+    config.ema = ConfigDict()  # It is the play itself that is looked at.
     if chosen.objective == "wasserstein":
-        made = penalty("interpolated_gradient", weight=10.0)
-        config.penalties.interpolated_gradient = made
+        made = penalty("wgan_gp", weight=10.0)
+        config.penalties.wgan_gp = made
     if "margin_scale" in config.objective:
         config.objective.margin_scale = 1.0
     {"gaussian": _gaussian, "mixture": _mixture, "apart": _apart}[chosen.scene](config)
@@ -168,8 +168,8 @@ def moments_of(config: Mapping[str, Any]) -> list[Moment]:
     """The run at its `MOMENTS`, from before its first step to its end."""
     import jax
 
-    from ganjax.evaluate import Evaluator
-    from ganjax.replay import replay
+    from ganjax.look.evaluate import Evaluator
+    from ganjax.look.replay import replay
 
     every = config["steps"] // MOMENTS[-1]
     experiment, states = replay(config, every)

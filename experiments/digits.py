@@ -8,7 +8,7 @@ Expect most of a grid of 64 to be readable after 80 s on two cores (docs/results
 
 Arguments, as in experiments/digits.py:hinge,mlp:
 
-  objective  non_saturating (default), or any other of ganjax.schema.OBJECTIVES
+  objective  non_saturating (default), or any other of docs/objectives.md
   network    dense (default): 256-512-1024 with batch norm against 512-256; or mlp
 """
 
@@ -28,7 +28,7 @@ def get_config(arg: str = "") -> ConfigDict:
 
     # Without it the discriminator is right about 8 of 10 images after 3,000 steps; with
     # it about 3 of 4 after 20,000.
-    config.penalties.real_gradient = penalty("real_gradient", weight=1.0)
+    config.penalties.r1 = penalty("r1", weight=1.0)
 
     config.record.pictures_every = 1_000
     config.evaluation.every = 1_000

@@ -13,12 +13,12 @@ rate of decay beside the measured one. Records hold no parameters, so it plays e
 again from its config, which takes a second, and once more from close to 0, where the
 exact rate holds.
 
-Arguments, as in experiments/dirac.py:wasserstein,real_gradient,alternating:
+Arguments, as in experiments/dirac.py:wasserstein,r1,alternating:
 
   objective  minimax (default), non_saturating, least_squares, hinge, wasserstein,
              relativistic, relativistic_average, f_divergence, loss_sensitive or
              generalized_loss_sensitive; these two with a margin of theta / 2
-  constraint none (default), real_gradient, fake_gradient, interpolated_gradient,
+  constraint none (default), r1, r2, wgan_gp,
              consensus or instance_noise, each of strength 1
   play       simultaneous (default) or alternating
 """
@@ -46,9 +46,9 @@ OBJECTIVES = (
 )
 # The section of the config that holds a constraint, and its number of strength.
 CONSTRAINTS = {
-    "real_gradient": ("penalties", "weight"),
-    "fake_gradient": ("penalties", "weight"),
-    "interpolated_gradient": ("penalties", "weight"),
+    "r1": ("penalties", "weight"),
+    "r2": ("penalties", "weight"),
+    "wgan_gp": ("penalties", "weight"),
     "consensus": ("corrections", "weight"),
     "instance_noise": ("augment", "strength"),
 }
@@ -82,11 +82,11 @@ EXACT = {
     "hinge": _TURNS_FASTER,
     "wasserstein": _TURNS_FASTER,
     "least_squares": Exact("0, 0", 1.0, 1.0),
-    "minimax, real_gradient 0.3": Exact("-0.15 ± 0.477i", 0.98615415, 0.98488578),
-    "minimax, real_gradient 1": Exact("-0.5, -0.5", 0.95, 0.96),
-    "minimax, fake_gradient 1": Exact("-0.5, -0.5", 0.95, 0.96),
-    "non_saturating, real_gradient 1": Exact("-0.5, -0.5", 0.95, 0.96),
-    "wasserstein, real_gradient 1": Exact("-0.5 ± 0.866i", 0.9539392, 0.9486833),
+    "minimax, r1 0.3": Exact("-0.15 ± 0.477i", 0.98615415, 0.98488578),
+    "minimax, r1 1": Exact("-0.5, -0.5", 0.95, 0.96),
+    "minimax, r2 1": Exact("-0.5, -0.5", 0.95, 0.96),
+    "non_saturating, r1 1": Exact("-0.5, -0.5", 0.95, 0.96),
+    "wasserstein, r1 1": Exact("-0.5 ± 0.866i", 0.9539392, 0.9486833),
     # Of the simultaneous ones |1 + 0.1 lambda|.
     "minimax, consensus 1": Exact("-0.25 ± 0.5i", 0.97628121, None),
     "minimax, instance_noise 1": Exact("-0.25 ± 0.433i", 0.97596106, None),
@@ -113,7 +113,7 @@ def get_config(arg: str = "") -> ConfigDict:
     config.batch_size = 256  # All are alike, but for their instance noise.
     for optimizer in config.optimizers.values():
         optimizer.learning_rate = 0.1
-    config.average = ConfigDict()  # It is the play itself that is looked at.
+    config.ema = ConfigDict()  # It is the play itself that is looked at.
     if "margin_scale" in config.objective:
         config.objective.margin_scale = MARGIN
     if chosen.constraint != "none":
@@ -127,17 +127,17 @@ def get_config(arg: str = "") -> ConfigDict:
 
 def sweep(add: Callable[..., None]) -> None:
     """What turns and what settles; one seed, for only instance noise is random."""
-    weak = {"penalties.real_gradient.weight": 0.3}
+    weak = {"penalties.r1.weight": 0.3}
     for play in ("simultaneous", "alternating"):
         for objective in (*OBJECTIVES[:6], "loss_sensitive"):
             add(arg=f"{objective},{play}")
         for objective in ("minimax", "wasserstein"):
-            add(arg=f"{objective},real_gradient,{play}")
-        add(arg=f"minimax,real_gradient,{play}", **weak)
+            add(arg=f"{objective},r1,{play}")
+        add(arg=f"minimax,r1,{play}", **weak)
     add(arg="generalized_loss_sensitive", **{"objective.slope": 0.5})
     for constraint in ("consensus", "instance_noise"):
         add(arg=f"minimax,{constraint}")
-    add(arg="wasserstein,interpolated_gradient")
+    add(arg="wasserstein,wgan_gp")
 
 
 class Played(NamedTuple):
@@ -207,7 +207,7 @@ def name_of(config: Mapping[str, Any]) -> str:
 
 def path_of(config: Mapping[str, Any], start: float) -> np.ndarray:
     """(psi, theta) `[steps + 1, 2]` of the run if both begin at `start`."""
-    from ganjax.replay import replay
+    from ganjax.look.replay import replay
 
     networks = {
         player: {**section, "start": start}
@@ -225,8 +225,8 @@ def flow_at(config: Mapping[str, Any], points: np.ndarray) -> np.ndarray:
     import optax
 
     from ganjax.build import build_experiment
+    from ganjax.config.validation import revalidate
     from ganjax.step import make_field
-    from ganjax.validation import revalidate
 
     experiment = build_experiment(revalidate(config))
     parts, state, source = experiment.parts, experiment.init(), experiment.source

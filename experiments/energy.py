@@ -54,7 +54,7 @@ def get_config(arg: str = "") -> ConfigDict:
     # Momentum makes the score chase chains that have left.
     optimizer.update(b1=0.0, b2=0.99)
     optimizer.learning_rate_schedule = schedule("cosine", 0.0)
-    config.average.discriminator = {"decay": 0.99}
+    config.ema.discriminator = {"decay": 0.99}
     scenes = {"digits": _digits, "ring": _ring, "line": _line}
     scenes.get(chosen.data, _images)(config)
     if chosen.begin == "noise":
@@ -138,8 +138,8 @@ def moments_of(config: Mapping[str, Any]) -> list[Moment]:
     """The run at evenly spaced moments, from before its first step to its end."""
     import jax
 
-    from ganjax.evaluate import Evaluator
-    from ganjax.replay import replay
+    from ganjax.look.evaluate import Evaluator
+    from ganjax.look.replay import replay
 
     every = config["steps"] // (MOMENTS - 1)
     experiment, states = replay(config, every)

@@ -14,7 +14,7 @@ of the cross table on the diagonal (docs/results.md); 24 runs in four minutes of
 
 Arguments, as in experiments/f_gan.py:divergence=kl,alternating or f_gan.py:gan,mnist:
 
-  divergence jensen_shannon (default) or any other of ganjax.schema.DIVERGENCES
+  divergence jensen_shannon (default) or any other of ganjax.config.schema.DIVERGENCES
   generator  saturating (default): descends the bound; or direct: section 3.2
   play       simultaneous (default): the paper's single-step algorithm 1; or
              alternating: a double loop, --config.schedule.discriminator_rounds=k

@@ -10,9 +10,9 @@ four seeds.
 
 Arguments, as in experiments/grid.py:hinge:
 
-  objective  relativistic (default), or any other of ganjax.schema.OBJECTIVES
+  objective  relativistic (default), or any other of docs/objectives.md
   constraint usual (default): zero-centred gradient penalties on both sides; none; or
-             interpolated_gradient
+             wgan_gp
   size       full (default): 100,000 steps; or small: 10,000, for a sweep in ten minutes
 """
 
@@ -40,7 +40,7 @@ def get_config(arg: str = "") -> ConfigDict:
     chosen = parse_arg(
         arg,
         objective=objectives("relativistic"),
-        constraint=("usual", "none", "interpolated_gradient"),
+        constraint=("usual", "none", "wgan_gp"),
         size=("full", "small"),
     )
     config = defaults(data="grid", network="mlp", objective=chosen.objective)
@@ -53,14 +53,12 @@ def get_config(arg: str = "") -> ConfigDict:
 
     if chosen.constraint == "usual":
         # Ten times the ring's: slopes shrink as the data grows.
-        for name in ("real_gradient", "fake_gradient"):
+        for name in ("r1", "r2"):
             falling = schedule("cosine", 0.01)
             config.penalties[name] = penalty(name, weight=1.0, weight_schedule=falling)
-    elif chosen.constraint == "interpolated_gradient":
+    elif chosen.constraint == "wgan_gp":
         # Weight 0.1 for toys, as in the authors' code.
-        config.penalties.interpolated_gradient = penalty(
-            "interpolated_gradient", weight=0.1
-        )
+        config.penalties.wgan_gp = penalty("wgan_gp", weight=0.1)
         config.schedule.discriminator_rounds = 5
 
     config.record.pictures_every = 2_500
@@ -73,7 +71,7 @@ def sweep(add: Callable[..., None]) -> None:
     for seed in range(4):
         for objective in OBJECTIVES:
             penalised = objective == "wasserstein"
-            arg = f"{objective},interpolated_gradient" if penalised else objective
+            arg = f"{objective},wgan_gp" if penalised else objective
             add(arg=arg, seed=seed)
 
 

@@ -82,7 +82,7 @@ def get_config(arg: str = "") -> ConfigDict:
         optimizer.update(learning_rate=1e-3, b1=0.5 if has_opponent else 0.9)
         optimizer.learning_rate_schedule = schedule("cosine", 0.0)
     if has_opponent:
-        config.penalties.real_gradient = penalty("real_gradient", weight=1.0)
+        config.penalties.r1 = penalty("r1", weight=1.0)
     if chosen.method == "vae_gan":
         config.objective.reconstruction_weight = 0.1
     config.record.update(pictures_every=config.steps, checkpoint_every=config.steps)
@@ -152,8 +152,8 @@ def _side_by_side(
 def _judged(judge: Run, coders: Sequence[Run]) -> Table:
     import jax
 
-    from ganjax.evaluate import Evaluator
-    from ganjax.restore import restore
+    from ganjax.look.evaluate import Evaluator
+    from ganjax.look.restore import restore
 
     def look(run: Run) -> tuple[Evaluator, Any]:
         experiment, _, state = restore(run.config, run.workdir)

@@ -129,7 +129,7 @@ def get_config(arg: str = "") -> ConfigDict:
         config.networks.generator.widths = (128, 256)
         if chosen.normalization == "neither":
             config.networks.generator.normalization = "none"
-        config.average.generator.decay = 0.99  # of the last 100 steps: the run is short
+        config.ema.generator.decay = 0.99  # of the last 100 steps: the run is short
     (_with_classes if has_classes else _without_classes)(config)
     config.record.update(pictures_every=config.steps, checkpoint_every=config.steps)
     return config
@@ -152,7 +152,7 @@ def _with_classes(config: ConfigDict) -> None:
     config.augment.instance_noise = augmentation("instance_noise", strength=0.0)
     config.evaluation.samples = 1_000
     config.record.examples = 50
-    config.average.discriminator = {"decay": 0.99}
+    config.ema.discriminator = {"decay": 0.99}
     if config.objective.name.endswith("loss_sensitive"):
         config.networks.generator.conditioning = "embedding"
     if config.objective.name.startswith("semi_supervised"):

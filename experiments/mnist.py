@@ -7,7 +7,7 @@ it is told the class?
 
 Arguments, as in experiments/mnist.py:wasserstein,dcgan or mnist.py:hinge,conditional:
 
-  objective    non_saturating (default), or any other of ganjax.schema.OBJECTIVES
+  objective    non_saturating (default), or any other of docs/objectives.md
   network      dcgan (default) or dense
   conditioning unconditional (default) or conditional
 
@@ -42,7 +42,7 @@ def get_config(arg: str = "", data: str = "mnist") -> ConfigDict:
     if chosen.objective == "wasserstein":
         config.networks.discriminator.normalization = "none"
         config.schedule.discriminator_rounds = 5
-        config.penalties.interpolated_gradient = penalty("interpolated_gradient")
-    config.average.generator.decay = 0.99  # of the last 100 steps: the run is short
+        config.penalties.wgan_gp = penalty("wgan_gp")
+    config.ema.generator.decay = 0.99  # of the last 100 steps: the run is short
     config.record.update(every=50, pictures_every=469, checkpoint_every=938)
     return config

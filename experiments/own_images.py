@@ -46,8 +46,8 @@ def get_config(arg: str = "") -> ConfigDict:
         networks.discriminator.channels = CHANNELS[chosen.size][::-1]
         networks.discriminator.normalization = "spectral"
     else:
-        config.penalties.real_gradient = penalty("real_gradient", weight=1.0)
-    config.average.generator.decay = 0.99  # of the last 100 steps: the run is short
+        config.penalties.r1 = penalty("r1", weight=1.0)
+    config.ema.generator.decay = 0.99  # of the last 100 steps: the run is short
     config.record.update(every=50, pictures_every=250, checkpoint_every=500)
     config.evaluation.samples = 500
     return config

@@ -42,8 +42,8 @@ def get_config(arg: str = "") -> ConfigDict:
         config.networks.encoder.widths = (200, 200)
     else:
         config.networks.discriminator.normalization = "spectral"
-        for average in config.average.values():
+        for average in config.ema.values():
             average.decay = 0.99  # over 100 steps, as the run is short
-    config.penalties.real_gradient = penalty("real_gradient", weight=1.0)
+    config.penalties.r1 = penalty("r1", weight=1.0)
     config.record.update(pictures_every=1_000, checkpoint_every=1_000)
     return config

@@ -12,9 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from ganjax import schema
 from ganjax.augment import AUGMENTATIONS, compose
-from ganjax.config import ConfigError
+from ganjax.config import ConfigError, schema
+from ganjax.config.validation import numbers
 from ganjax.corrections import CORRECTIONS
 from ganjax.data import DataError
 from ganjax.data.files import FEWEST
@@ -50,7 +50,6 @@ from ganjax.types import (
     Tree,
     View,
 )
-from ganjax.validation import numbers
 
 Config = Mapping[str, Any]
 Build = Callable[[Tree, Array | int], Parts]
@@ -223,7 +222,8 @@ def _make_build(config: Config, examples: Examples, axis_name: str | None) -> Bu
     def penalty(name: str, values: Config) -> Penalty:
         axis = {"axis_name": axis_name} if name in BATCH_COUPLED_PENALTIES else {}
         value = partial(PENALTIES[name], **values, **axis)
-        return Penalty(value, every=config["penalties"][name]["every"])
+        every = config["penalties"][name]["every"]
+        return Penalty(value, every=every, stream=schema.STREAMS.get(name, ""))
 
     def build(numbers: Tree, step: Array | int) -> Parts:
         progress = jnp.clip(step / numbers["steps"], 0, 1)
@@ -255,7 +255,7 @@ def _make_build(config: Config, examples: Examples, axis_name: str | None) -> Bu
                 name: partial(CORRECTIONS[name], **values["corrections"][name])
                 for name in config["corrections"]
             },
-            average={p: values["average"][p]["decay"] for p in config["average"]},
+            average={p: values["ema"][p]["decay"] for p in config["ema"]},
             monitors=_monitors(game["name"], made.threshold),
         )
 

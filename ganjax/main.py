@@ -8,7 +8,7 @@ run the same command again to resume; 1 a bug.
 """
 # The docstring is what --help prints; this file is flags only, and imports jax late.
 
-from ganjax.stopping import StopRequest
+from ganjax.config.stopping import StopRequest
 
 _STOP = StopRequest()
 if __name__ == "__main__":
@@ -26,11 +26,11 @@ from typing import Any
 
 from absl import flags
 
-from ganjax import peers
-from ganjax.command import check_folder, fail, parse, quiet, start
 from ganjax.config import ConfigError, flatten, load
-from ganjax.devices import be_patient
-from ganjax.validation import validate
+from ganjax.config.command import check_folder, fail, parse, quiet, start
+from ganjax.config.validation import validate
+from ganjax.train import peers
+from ganjax.train.devices import be_patient
 
 _CONFIG = flags.DEFINE_string(
     "config",
@@ -141,10 +141,10 @@ def _main(argv: Sequence[str]) -> None:
             _fail("--workdir is missing; write --workdir=runs/NAME")
         check_folder(_WORKDIR.value)
         be_patient(os.environ)
-        from ganjax import train
+        from ganjax.train import loop
 
         folder = Path(_WORKDIR.value)
-        work = partial(train.run, config, folder, _MODE.value, _choice(), _STOP)
+        work = partial(loop.run, config, folder, _MODE.value, _choice(), _STOP)
         sys.exit(_together(work, folder) if _is_one_of_several() else work())
     except ConfigError as error:
         _fail(error)
@@ -171,7 +171,9 @@ def _read_config() -> dict[str, Any]:
         _fail("--config is missing; write --config=experiments/ring.py")
     if not _WORKDIR.value:
         _fail("--workdir is missing; write --workdir=runs/NAME")
-    from ganjax.stored import read_config  # and NumPy, which --help need not wait for
+    from ganjax.config.stored import (
+        read_config,  # and NumPy, which --help need not wait for
+    )
 
     return read_config(Path(_WORKDIR.value), [*_overrides, *given])
 
@@ -187,15 +189,15 @@ def _is_one_of_several() -> bool:
 
 
 def _together(work: Callable[[], int], folder: Path) -> int:
-    from ganjax import train
+    from ganjax.train import loop
 
     def end(message: str) -> None:
         print("ganjax:", message, file=sys.stderr, flush=True)
         if _MODE.value == "train" and _PROCESS.value == 0:
-            train.write_preempted(folder, message)
+            loop.write_preempted(folder, message)
 
     try:
-        joined = train.join(_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)
+        joined = loop.join(_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)
     except peers.PeerError as error:
         fail("ganjax", error, code=peers.LOST)
     _STOP.share()

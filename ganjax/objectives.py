@@ -1,8 +1,7 @@
 """Objectives: which fields of an outcome each player's loss reads.
 
-A builder takes the numbers of its row in `ganjax.schema.OBJECTIVES` by keyword, all of
-which may be traced, and returns an `Objective`. Formulas and scales are those of the
-losses.
+A builder takes the numbers of its row by keyword, all of which may be traced, and
+returns an `Objective`. Formulas and scales are those of the losses.
 """
 
 from collections.abc import Callable

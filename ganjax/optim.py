@@ -1,8 +1,8 @@
 """Per-player optimizers, and schedules of numbers.
 
-A builder takes the keywords of its row in `ganjax.schema.OPTIMIZERS`; its floats may be
-traced, so the chains hold no schedules of their own: whatever number changes over a
-run is resolved by `resolve_schedules` before the builder sees it.
+A builder takes the keywords of its row; its floats may be traced, so the chains hold no
+schedules of their own: whatever number changes over a run is resolved by
+`resolve_schedules` before the builder sees it.
 """
 
 from collections.abc import Callable

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from ganjax.reorder import reorder
+from ganjax.networks.reorder import reorder
 from ganjax.state import TrainState
 from ganjax.step import Step
 from ganjax.types import Terms, Tree

@@ -42,7 +42,7 @@ def _interpolated_norms(score_fn: ScoreFn, outcome: Outcome, keys: Array) -> Arr
     return _norms(_gradients(score_fn, between, outcome.real_label))
 
 
-def interpolated_gradient(
+def wgan_gp(
     score_fn: ScoreFn,
     outcome: Outcome,
     keys: Array,
@@ -61,7 +61,7 @@ def interpolated_gradient(
     return weight * mean(jnp.square(norms - target))
 
 
-def one_sided_interpolated_gradient(
+def wgan_lp(
     score_fn: ScoreFn,
     outcome: Outcome,
     keys: Array,
@@ -80,7 +80,7 @@ def one_sided_interpolated_gradient(
     return weight * mean(jnp.square(jax.nn.relu(norms - target)))
 
 
-def real_gradient(
+def r1(
     score_fn: ScoreFn, outcome: Outcome, keys: Array, *, weight: float | Array
 ) -> Array:
     """w/2 E ||grad D(x_i)||^2 on real examples (R1); w is the papers' gamma.
@@ -92,7 +92,7 @@ def real_gradient(
     return 0.5 * weight * mean(jnp.sum(jnp.square(gradients), axis=-1))
 
 
-def fake_gradient(
+def r2(
     score_fn: ScoreFn, outcome: Outcome, keys: Array, *, weight: float | Array
 ) -> Array:
     """w/2 E ||grad D(G(z_i))||^2 on generated examples (R2); w is the papers' gamma.
@@ -114,7 +114,7 @@ def _standard_deviation(examples: Array, axis_name: str | None) -> Array:
     return jnp.sqrt(of_all(jnp.square(examples - of_all(examples))))
 
 
-def perturbed_gradient(
+def dragan(
     score_fn: ScoreFn,
     outcome: Outcome,
     keys: Array,
@@ -144,7 +144,7 @@ def perturbed_gradient(
     return weight * mean(jnp.square(norms - target))
 
 
-def gradient_norm(
+def real_gradient_norm(
     score_fn: ScoreFn, outcome: Outcome, keys: Array, *, weight: float | Array
 ) -> Array:
     """w E ||grad D(x_i)|| on real examples: the norm itself, not its square.
@@ -173,15 +173,15 @@ def score_drift(
 
 
 PENALTIES: dict[str, Callable[..., Array]] = {
-    "interpolated_gradient": interpolated_gradient,
-    "one_sided_interpolated_gradient": one_sided_interpolated_gradient,
-    "real_gradient": real_gradient,
-    "fake_gradient": fake_gradient,
-    "perturbed_gradient": perturbed_gradient,
-    "gradient_norm": gradient_norm,
+    "wgan_gp": wgan_gp,
+    "wgan_lp": wgan_lp,
+    "r1": r1,
+    "r2": r2,
+    "dragan": dragan,
+    "real_gradient_norm": real_gradient_norm,
     "score_drift": score_drift,
 }
 
 # Their values need something of the whole batch, which several devices may share, so
 # they take the name of the device axis as well.
-BATCH_COUPLED = frozenset({"perturbed_gradient"})
+BATCH_COUPLED = frozenset({"dragan"})

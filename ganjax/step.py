@@ -230,7 +230,7 @@ def _terms(
     terms = dict(parts.objective.losses[player](outcome))
     for name, penalty in parts.penalties.items():
         if penalty.player == player:
-            own = fold_name(keys, name)
+            own = fold_name(keys, penalty.stream or name)
             value = partial(penalty.value, score_fn, outcome, own)
             terms[name] = _lazily(value, penalty.every, step, axis_name)
     return terms

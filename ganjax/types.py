@@ -77,12 +77,13 @@ class Penalty(NamedTuple):
     """A term of `player`'s loss that needs the discriminator as a function.
 
     `value(score_fn, outcome, keys) -> scalar`; taken every `every` steps only, and then
-    multiplied by `every`.
+    multiplied by `every`. Its keys are folded with `stream`, or else with its name.
     """
 
     value: Callable[[ScoreFn, Outcome, Array], Array]
     player: str = "discriminator"
     every: int = 1
+    stream: str = ""
 
 
 # A correction of the joint gradient field: (field, params) -> what each player's

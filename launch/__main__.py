@@ -17,8 +17,8 @@ from pathlib import Path
 
 from absl import flags
 
-from ganjax.command import check_folder, fail, parse, start
-from ganjax.experiment import ConfigError
+from ganjax.config.command import check_folder, fail, parse, start
+from ganjax.config.experiment import ConfigError
 from launch import lock, session
 from launch import sweep as sweeps
 from launch.backend import Backend

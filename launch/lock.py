@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ganjax import lock
-from ganjax.experiment import ConfigError
+from ganjax.config.experiment import ConfigError
+from ganjax.record import lock
 
 NAME = "launch.lock"
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ganjax import record
-from ganjax.measures import key_measure
-from ganjax.reading import RunError, read_evaluation, read_status
+from ganjax.config.measures import key_measure
+from ganjax.record import files
+from ganjax.record.reading import RunError, read_evaluation, read_status
 
 FINISHED = ("done", "diverged")  # a run in these states is not run again
 
@@ -44,7 +44,7 @@ def _look(folder: Path, steps: int) -> View:
             return View("stopped", step, steps, "its evaluation is missing")
         measures = evaluation["metrics"]
         return View(state, step, steps, message, measure=_key(measures))
-    newest = record.read_newest(folder)
+    newest = files.read_newest(folder)
     if state == "running" and newest:
         step = newest[-1]["step"]
     return View(state, step, steps, message, _rate(newest), _key(_evaluations(newest)))
@@ -63,7 +63,7 @@ def mark_failed(folder: Path, message: str) -> None:
     status = _status(folder)
     if status.get("state") == "running":
         step, steps = status["step"], status["steps"]
-        record.write_status(
+        files.write_status(
             folder, state="failed", step=step, steps=steps, message=message
         )
 

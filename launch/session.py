@@ -12,8 +12,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Self
 
-from ganjax.experiment import ConfigError
-from ganjax.record import remove_temporary
+from ganjax.config.experiment import ConfigError
+from ganjax.record.files import remove_temporary
 from launch import lock, pool
 from launch import sweep as sweeps
 from launch.backend import Backend, Task

@@ -11,8 +11,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ganjax import reading, record
-from ganjax.experiment import (
+from ganjax.config.experiment import (
     ConfigError,
     Point,
     Value,
@@ -21,7 +20,8 @@ from ganjax.experiment import (
     join_args,
     split,
 )
-from ganjax.experiment import sweep as read_points
+from ganjax.config.experiment import sweep as read_points
+from ganjax.record import files, reading
 from launch import lock
 
 FILE = reading.SWEEP
@@ -177,7 +177,7 @@ def find(folder: Path) -> Sweep | None:
     if not folder.is_dir() or not path.exists():
         # A kill before the first write leaves its lock, and a temporary file.
         if folder.is_dir() and all(
-            found.name == lock.NAME or record.is_temporary(found)
+            found.name == lock.NAME or files.is_temporary(found)
             for found in folder.iterdir()
         ):
             return None
@@ -211,7 +211,7 @@ def _tuples(value: Any) -> Any:
 def write(folder: Path, sweep: Sweep) -> None:
     """Writes `sweep.json`, whole."""
     points = [asdict(point) for point in sweep.points]
-    record.write_json(folder / FILE, sweep._asdict() | {"points": points})
+    files.write_json(folder / FILE, sweep._asdict() | {"points": points})
 
 
 def _run(

@@ -1,7 +1,7 @@
 """What an objective states to join the suite of `test_objectives.py`: one row here.
 
 The suite gives each objective an outcome of the fields that its row in
-`ganjax.schema.OBJECTIVES` declares, and of no other.
+`ganjax.config.schema.OBJECTIVES` declares, and of no other.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,7 +10,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from ganjax import schema
+from ganjax.config import schema
 from ganjax.objectives import OBJECTIVES
 from ganjax.types import Outcome
 

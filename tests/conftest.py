@@ -16,7 +16,7 @@ import processes
 import pytest
 import system
 
-from ganjax.devices import virtual
+from ganjax.train.devices import virtual
 
 # Before jax is imported.
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {virtual(8)}"

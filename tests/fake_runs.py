@@ -6,8 +6,8 @@ import math
 import numpy as np
 from PIL import Image
 
-from ganjax import record
-from ganjax.experiment import file_hash
+from ganjax.config.experiment import file_hash
+from ganjax.record import files
 
 COMMON = {
     "seed": 0,
@@ -41,15 +41,15 @@ def write_run(
     """A run of `records` records, whose curves end near `level`."""
     config = COMMON | (config or {})
     rng = np.random.default_rng([config["seed"], sum(map(ord, folder.name))])
-    record.write_json(folder / "config.json", nested(config))
+    files.write_json(folder / "config.json", nested(config))
     lines = [_record(index, level, rng) for index in range(1, records + 1)]
     text = "".join(json.dumps(line) + "\n" for line in lines)
-    record.write_bytes(folder / "metrics.jsonl", text.encode())
+    files.write_bytes(folder / "metrics.jsonl", text.encode())
     step = lines[-1]["step"]
-    record.write_status(folder, state=state, step=step, steps=config["steps"])
+    files.write_status(folder, state=state, step=step, steps=config["steps"])
     if evaluation is not None:
         found = {"step": step, "samples": 2500, "metrics": evaluation}
-        record.write_json(folder / "evaluation.json", found)
+        files.write_json(folder / "evaluation.json", found)
     pixels = rng.integers(0, 256, (size, size, 3), np.uint8)
     (folder / "samples").mkdir(exist_ok=True)
     Image.fromarray(pixels).save(folder / "samples" / f"sample_{step:08d}.png")
@@ -98,5 +98,5 @@ def write_sweep(folder, runs, *, experiment="experiments/none.py", **options):
         "overrides": [],
         "common": common,
     }
-    record.write_json(folder / "sweep.json", sweep | {"points": points})
+    files.write_json(folder / "sweep.json", sweep | {"points": points})
     return folder

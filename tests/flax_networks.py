@@ -30,7 +30,7 @@ def build():
     """The build of a step, with a gradient penalty: derivatives of derivatives."""
     return make_build(
         objective_names=("hinge",),
-        penalty_names=("real_gradient",),
+        penalty_names=("r1",),
         networks={
             "generator": make_network(_Generator()),
             "discriminator": make_network(_Discriminator()),

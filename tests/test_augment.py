@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ganjax import schema
 from ganjax.augment import AUGMENTATIONS, compose, instance_noise
+from ganjax.config import schema
 from ganjax.games import GAMES
 from ganjax.keys import fold
 from ganjax.types import Batch, Examples, Network

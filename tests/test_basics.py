@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from fake_runs import write_run
 
-from ganjax import experiment, record
-from ganjax.config import ConfigError, flatten, load
+from ganjax.config import ConfigError, experiment, flatten, load
+from ganjax.config.validation import validate
+from ganjax.record import files
 from ganjax.study import Figure, check, read_run
-from ganjax.validation import validate
 
 PATH = str(Path(__file__).parents[1] / "experiments" / "basics.py")
 FILE = runpy.run_path(PATH)
@@ -84,7 +84,7 @@ def test_study_of_points_compares_them_with_the_data(tmp_path):
         folder = tmp_path / str(seed)
         write_run(folder, evaluation={"modes_covered": 3 + seed}, records=10)
         config = config_of("vae,diagonals", seed=seed)
-        record.write_json(folder / "config.json", config)
+        files.write_json(folder / "config.json", config)
         np.savez(folder / "samples" / "final.npz", samples=made, step=3_000)
         runs.append(read_run(folder))
     figure, table = (check(item) for item in FILE["study"](runs))

@@ -6,7 +6,6 @@ from types import SimpleNamespace
 import pytest
 from ml_collections import ConfigDict
 
-from ganjax import schema
 from ganjax.config import (
     ConfigError,
     defaults,
@@ -16,6 +15,7 @@ from ganjax.config import (
     parse_arg,
     penalty,
     schedule,
+    schema,
     section,
 )
 
@@ -26,7 +26,7 @@ def get_config(arg=""):
     chosen = parse_arg(arg, objective=("hinge", "wasserstein"), data=("ring", "digits"))
     config = defaults(data=chosen.data, network="mlp", objective=chosen.objective)
     config.steps = 100
-    config.penalties.real_gradient = penalty("real_gradient", weight=2.0)
+    config.penalties.r1 = penalty("r1", weight=2.0)
     return config
 """
 
@@ -102,7 +102,7 @@ def test_section_takes_defaults_and_values():
 
 
 def test_penalty_and_schedule():
-    made = penalty("real_gradient", weight=3.0, weight_schedule=schedule("cosine", 0.1))
+    made = penalty("r1", weight=3.0, weight_schedule=schedule("cosine", 0.1))
     assert made.to_dict() == {
         "every": 1,
         "weight": 3.0,
@@ -119,7 +119,7 @@ def test_unknown_name_lists_the_table(words):
 
 
 def test_unknown_penalty_lists_the_table():
-    refuses("'r1' is none of interpolated_gradient, ", penalty, "r1")
+    refuses("'gp' is none of wgan_gp, ", penalty, "gp")
 
 
 def test_defaults_has_every_section_of_its_names():
@@ -221,7 +221,7 @@ def test_load_shows_a_config_error_of_the_file(experiment):
         ("networks.generator.widths=64,32", (64, 32)),
         ("networks.generator.widths=64", (64,)),
         ("game.prior=uniform", "uniform"),
-        ("penalties.real_gradient.weight=0.5", 0.5),
+        ("penalties.r1.weight=0.5", 0.5),
     ],
 )
 def test_override(experiment, override, value):
@@ -264,7 +264,7 @@ def test_reference_follows_an_override(experiment):
             "did you mean optimizers.discriminator.learning_rate or "
             "optimizers.generator.learning_rate?",
         ),
-        ("penalties.real_gradient.wieght=3", "mean penalties.real_gradient.weight?"),
+        ("penalties.r1.wieght=3", "mean penalties.r1.weight?"),
         (
             "nothing_like_it=3",
             "--config.nothing_like_it: {path}:digits has no such key",
@@ -286,8 +286,8 @@ def test_reference_follows_an_override(experiment):
         ("steps=many", "--config.steps: must be a whole number, not 'many'"),
         ("steps=inf", "--config.steps: must be a whole number, not 'inf'"),
         ("steps=nan", "--config.steps: must be a whole number, not 'nan'"),
-        ("penalties.real_gradient.weight=big", "weight: must be a number, not 'big'"),
-        ("penalties.real_gradient.weight=1,5", "weight: must be a number, not '1,5'"),
+        ("penalties.r1.weight=big", "weight: must be a number, not 'big'"),
+        ("penalties.r1.weight=1,5", "weight: must be a number, not '1,5'"),
         ("optimizers.generator.clip_weights=off", "must be a number, not 'off'"),
         ("networks.generator.widths=wide", "must be a tuple such as (64, 64), not 'wi"),
         (

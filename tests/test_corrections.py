@@ -10,8 +10,8 @@ from numpy.testing import assert_allclose
 from test_parallel import LAYOUTS, as_float, check_equal
 from toys import SIMULTANEOUS, SOURCE, make_build, numbers
 
-from ganjax import schema
 from ganjax.augment import instance_noise
+from ganjax.config import schema
 from ganjax.corrections import CORRECTIONS, consensus
 from ganjax.state import init_state
 from ganjax.step import make_train_step

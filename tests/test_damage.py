@@ -8,7 +8,8 @@ import pytest
 from fake_runs import write_run, write_sweep
 from test_report import Page
 
-from ganjax import reading, record, report, study
+from ganjax import report, study
+from ganjax.record import files, reading
 from ganjax.report import page
 from launch.runs import look, mark_failed, saved_step
 
@@ -28,9 +29,9 @@ def whole(tmp_path_factory):
     """A run with every file."""
     folder = tmp_path_factory.mktemp("damage") / "run"
     write_run(folder, size=4, **evaluated(0))
-    record.write_json(folder / "environment.json", record.environment(["cpu"]))
+    files.write_json(folder / "environment.json", files.environment(["cpu"]))
     data = {"examples": 9, "shape": [4, 4, 3], "classes": ["a", "b"]}
-    record.write_json(folder / "data.json", data)
+    files.write_json(folder / "data.json", data)
     return folder
 
 
@@ -141,15 +142,15 @@ def test_damage_is_named_on_a_page_that_shows_the_rest(run, name, text, words):
 
 
 def test_status_with_text_for_a_step_does_not_break_the_launcher(run):
-    found = record.read_json(run / "status.json") | {"step": "many"}
-    record.write_json(run / "status.json", found)
+    found = files.read_json(run / "status.json") | {"step": "many"}
+    files.write_json(run / "status.json", found)
     view = look(run, 20_000)
     assert view.state == "unreadable"
     words = "status.json: damaged, step must be a whole number, not 'many'"
     assert view.message == f"{run}/{words}"
     assert saved_step(run) == 0
     mark_failed(run, "it was killed")
-    assert record.read_json(run / "status.json") == found
+    assert files.read_json(run / "status.json") == found
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -175,7 +176,7 @@ def test_damaged_records_are_dropped_aloud_when_the_run_goes_on(run, capsys):
     path = run / "metrics.jsonl"
     first, *_ = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(first + b'{"step": null}\nnothing\n{"step": 40')
-    record.Recorder(run, step=200).close()
+    files.Recorder(run, step=200).close()
     assert path.read_bytes() == first
     words = "2 lines hold no record, the first is line 2; dropped\n"
     assert capsys.readouterr().err == f"{path}: {words}"

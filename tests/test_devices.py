@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ganjax.devices import be_patient, virtual
+from ganjax.train.devices import be_patient, virtual
 
 COUNT = "--xla_force_host_platform_device_count=3"
 BOUND = "--xla_cpu_collective_call_terminate_timeout_seconds"

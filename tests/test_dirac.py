@@ -18,18 +18,18 @@ import pytest
 from ganjax import augment
 from ganjax.build import build_experiment
 from ganjax.config import augmentation, correction, defaults, penalty
-from ganjax.evaluate import Evaluator
-from ganjax.pictures import draw_pictures
+from ganjax.config.validation import numbers, validate
+from ganjax.look.evaluate import Evaluator
+from ganjax.look.pictures import draw_pictures
 from ganjax.step import make_field
 from ganjax.types import Batch
-from ganjax.validation import numbers, validate
 
 RATE = 0.1  # of gradient descent
 PLAYERS = ("discriminator", "generator")
 
 
 def config_of(objective, play="simultaneous", **sections):
-    """A config with sections as `penalties={"real_gradient": {"weight": 1.0}}`."""
+    """A config with sections as `penalties={"r1": {"weight": 1.0}}`."""
     config = defaults(
         data="mixture", network="dirac", objective=objective, optimizer="sgd", play=play
     )
@@ -132,7 +132,7 @@ def assert_eigenvalues(matrix, expected):
     )
 
 
-R1, R2 = "real_gradient", "fake_gradient"
+R1, R2 = "r1", "r2"
 
 # Objective, penalty and its weight gamma; eigenvalues of the flow's Jacobian; spectral
 # radii of one step of simultaneous and of alternating descent at the rate of 0.1.

@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 from test_draw_points import plot_of
 
-from ganjax import draw
+from ganjax.look import draw
+from ganjax.record.files import png_bytes
 
 
 def flat(*values, shape=(8, 8, 1)):
@@ -16,7 +17,7 @@ def flat(*values, shape=(8, 8, 1)):
 @pytest.mark.parametrize("shape", [(5, 7, 3), (5, 7, 1), (5, 7)])
 def test_png_holds_the_same_pixels(shape):
     pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-    back = np.asarray(Image.open(io.BytesIO(draw.png_bytes(pixels))))
+    back = np.asarray(Image.open(io.BytesIO(png_bytes(pixels))))
     np.testing.assert_array_equal(back, pixels.squeeze())
 
 
@@ -32,7 +33,7 @@ def test_png_holds_the_same_pixels(shape):
 )
 def test_png_refuses_what_is_not_a_picture(pixels):
     with pytest.raises(ValueError, match=r"uint8 \[H, W, 3\]"):
-        draw.png_bytes(pixels)
+        png_bytes(pixels)
 
 
 def test_grid_goes_row_by_row_with_white_lines_between():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ganjax import draw
+from ganjax.look import draw
 
 NONE = np.zeros((0, 2))
 WIDE = (-1.5, 1.5)

@@ -12,22 +12,22 @@ import pytest
 from processes import finish, wait_for
 from test_train import ENVIRONMENT, assert_same_run, final_state, run, start
 
-from ganjax import experiment as experiment_file
 from ganjax.build import build_experiment
 from ganjax.config import ConfigError, defaults, load
+from ganjax.config import experiment as experiment_file
+from ganjax.config.validation import validate
 from ganjax.data.sources import SOURCES
-from ganjax.devices import virtual
-from ganjax.evaluate import Evaluator
 from ganjax.games import GAMES
 from ganjax.keys import Purpose, example_keys, purpose_key
+from ganjax.look.evaluate import Evaluator
+from ganjax.look.pictures import draw_pictures
 from ganjax.networks import NETWORKS
 from ganjax.objectives import OBJECTIVES
 from ganjax.parallel import jit_layout, pmap_layout, shard_map_layout
-from ganjax.pictures import draw_pictures
 from ganjax.state import init_state
 from ganjax.step import make_train_step
+from ganjax.train.devices import virtual
 from ganjax.types import Batch, Examples, Network, Parts
-from ganjax.validation import validate
 
 COUNT, SIZE = 8, 32
 KEYS = example_keys(purpose_key(0, Purpose.PLAY), 0, 0, np.arange(COUNT))

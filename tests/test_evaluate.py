@@ -7,16 +7,16 @@ import jax
 import numpy as np
 import pytest
 
-from ganjax import train
 from ganjax.build import build_experiment
 from ganjax.config import defaults
-from ganjax.evaluate import Evaluator
-from ganjax.journal import Journal, write_evaluation, write_samples
+from ganjax.config.stopping import StopRequest
+from ganjax.config.validation import validate
+from ganjax.look.evaluate import Evaluator
+from ganjax.look.pictures import draw_pictures
 from ganjax.metrics import nearest_rows
-from ganjax.pictures import draw_pictures
-from ganjax.record import read_json
-from ganjax.stopping import StopRequest
-from ganjax.validation import validate
+from ganjax.record.files import read_json
+from ganjax.train import loop
+from ganjax.train.journal import Journal, write_evaluation, write_samples
 
 MEASURES = {
     "ring": {"modes_covered", "high_quality", "reverse_kl", "variance_ratio"},
@@ -82,9 +82,9 @@ def test_the_nearest_example_of_what_is_not_finite():
 def test_a_last_state_that_makes_nothing_finite_has_diverged(
     rule, ending, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(train, "_advance", lambda *_: ("done", 5, ""))
-    monkeypatch.setattr(train, "_look", lambda *_: ["sample"])
+    monkeypatch.setattr(loop, "_advance", lambda *_: ("done", 5, ""))
+    monkeypatch.setattr(loop, "_look", lambda *_: ["sample"])
     config = {**make("ring"), "non_finite": rule}
-    found = train._finish(config, tmp_path, StopRequest())
+    found = loop._finish(config, tmp_path, StopRequest())
     message = "sample of the last state not finite" if rule == "stop" else ""
     assert found == (ending, 5, message)

@@ -5,8 +5,15 @@ import re
 import numpy as np
 import pytest
 
-from ganjax import experiment
-from ganjax.experiment import ConfigError, Point, describe, join_args, shown, split
+from ganjax.config import experiment
+from ganjax.config.experiment import (
+    ConfigError,
+    Point,
+    describe,
+    join_args,
+    shown,
+    split,
+)
 
 
 @pytest.fixture
@@ -30,10 +37,10 @@ def test_sweep_adds_points_in_order(write):
 def sweep(add):
     for arg in ("hinge", "wasserstein"):
         for seed in range(2):
-            add(arg=arg, seed=seed, **{"penalties.real_gradient.weight": 1.0})
+            add(arg=arg, seed=seed, **{"penalties.r1.weight": 1.0})
     add()
 """)
-    weight = {"penalties.real_gradient.weight": 1.0}
+    weight = {"penalties.r1.weight": 1.0}
     assert experiment.sweep(f"{path}:small") == [
         Point("hinge", {"seed": 0} | weight),
         Point("hinge", {"seed": 1} | weight),

@@ -13,9 +13,9 @@ from PIL import Image
 
 from ganjax.build import build_experiment
 from ganjax.config import ConfigError, defaults, load
+from ganjax.config.validation import validate
 from ganjax.data import DataError
 from ganjax.data.sources import SOURCES
-from ganjax.validation import validate
 
 NAMES = ("image_folder", "class_folders")
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)

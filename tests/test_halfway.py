@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from fake_runs import write_run
 
-from ganjax import experiment, record
 from ganjax.build import build_experiment
 from ganjax.checkpoint import Checkpoints
-from ganjax.config import ConfigError, flatten, load
-from ganjax.evaluate import Evaluator
-from ganjax.restore import restore
+from ganjax.config import ConfigError, experiment, flatten, load
+from ganjax.config.validation import validate
+from ganjax.look.evaluate import Evaluator
+from ganjax.look.restore import restore
+from ganjax.record import files
 from ganjax.study import Figure, Table, check, read_run
-from ganjax.validation import validate
 
 PATH = str(Path(__file__).parents[1] / "experiments" / "halfway.py")
 FILE = runpy.run_path(PATH)
@@ -60,7 +60,7 @@ def saved_run(folder, arg, evaluation=None, factor=1.0):
         network.widths = (16,)
     config = validate(config)
     write_run(folder, evaluation=evaluation, records=10)
-    record.write_json(folder / "config.json", config)
+    files.write_json(folder / "config.json", config)
     state = jax.device_get(build_experiment(config).init())
     trees = state.params, state.average
     params, average = jax.tree.map(lambda x: np.float32(factor) * x, trees)

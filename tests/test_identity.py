@@ -6,14 +6,14 @@ import pytest
 from test_folder import BLUE, RED, flat, source_of, write, write_classes
 from test_mnist import write_files
 
-from ganjax import train
 from ganjax.build import build_experiment
 from ganjax.config import ConfigError, defaults
+from ganjax.config.validation import validate
 from ganjax.data.sources import SOURCES
-from ganjax.identity import check_data, describe_data
-from ganjax.record import read_json, write_json
-from ganjax.restore import restore
-from ganjax.validation import validate
+from ganjax.look.restore import restore
+from ganjax.record.files import read_json, write_json
+from ganjax.train import loop
+from ganjax.train.identity import check_data, describe_data
 
 
 @pytest.fixture(autouse=True)
@@ -125,9 +125,9 @@ def test_changed_data_end_a_run_before_it_compiles_or_writes(tmp_path):
     write_json(run / "data.json", {**describe_data(source), "examples": 1796})
     (run / "checkpoints").mkdir()
     for act in (
-        lambda: train.run(config, run, "train"),
-        lambda: train.run(config, run, "sample"),
-        lambda: train.run(config, run, "evaluate"),
+        lambda: loop.run(config, run, "train"),
+        lambda: loop.run(config, run, "sample"),
+        lambda: loop.run(config, run, "evaluate"),
         lambda: restore(config, run),
     ):
         with pytest.raises(ConfigError, match="1796 examples are now 1797; have that"):

@@ -7,8 +7,8 @@ import pytest
 from ganjax.build import build_experiment
 from ganjax.checkpoint import Checkpoints
 from ganjax.config import ConfigError, defaults
-from ganjax.inherit import inherit
-from ganjax.validation import validate
+from ganjax.config.validation import validate
+from ganjax.train.inherit import inherit
 
 
 def tiny(width=4, optimizer="adam", seed=0):

@@ -18,9 +18,9 @@ from processes import finish, is_alive, wait_for
 from ganjax.build import build_experiment
 from ganjax.checkpoint import Checkpoints
 from ganjax.config import flatten, load
-from ganjax.experiment import file_hash
-from ganjax.record import read_json, write_json
-from ganjax.validation import validate
+from ganjax.config.experiment import file_hash
+from ganjax.config.validation import validate
+from ganjax.record.files import read_json, write_json
 from launch import sweep as sweeps
 from launch.sweep import Entry, Sweep
 
@@ -52,7 +52,7 @@ STAND_IN = """
 import os, signal, sys, time
 from pathlib import Path
 from ganjax.config import defaults
-from ganjax.record import write_json, write_status
+from ganjax.record.files import write_json, write_status
 
 def get_config(arg=""):
     for word in sys.argv:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from ganjax.config import flatten, load
-from ganjax.experiment import ConfigError
-from ganjax.record import read_json, write_json
-from ganjax.validation import validate
+from ganjax.config.experiment import ConfigError
+from ganjax.config.validation import validate
+from ganjax.record.files import read_json, write_json
 from launch import sweep as sweeps
 from launch.sweep import (
     Entry,
@@ -32,14 +32,14 @@ def get_config(arg=""):
     chosen = parse_arg(arg, objective=("hinge", "wasserstein"), size=("large", "small"))
     config = defaults(data="ring", network="mlp", objective=chosen.objective)
     config.steps = 7 if chosen.size == "small" else 100
-    config.penalties.real_gradient = penalty("real_gradient")
+    config.penalties.r1 = penalty("r1")
     return config
 """
 SWEEP = """
 def sweep(add):
     for arg in ("hinge", "wasserstein"):
         for seed in range(2):
-            weight = {"penalties.real_gradient.weight": 0.1}
+            weight = {"penalties.r1.weight": 0.1}
             add(arg, seed=seed, **weight)
 """
 
@@ -79,7 +79,7 @@ def test_plan_and_what_is_written(experiment, tmp_path):
         validate(
             load(
                 f"{path}:small,wasserstein",
-                ["batch_size=16", "seed=1", "penalties.real_gradient.weight=0.1"],
+                ["batch_size=16", "seed=1", "penalties.r1.weight=0.1"],
             )
         )
     )
@@ -89,7 +89,7 @@ def test_plan_and_what_is_written(experiment, tmp_path):
         "index": 3,
         "folder": "003_wasserstein_seed=1_weight=0.1",
         "arg": "wasserstein",
-        "overrides": {"seed": 1, "penalties.real_gradient.weight": 0.1},
+        "overrides": {"seed": 1, "penalties.r1.weight": 0.1},
         "hash": hashlib.sha256(text.encode()).hexdigest(),
         "config": resolved,
     }
@@ -99,7 +99,7 @@ def test_plan_and_what_is_written(experiment, tmp_path):
         *("-m", "ganjax.main", f"--config={path}:small,wasserstein"),
         "--config.batch_size=16",
         "--config.seed=1",
-        "--config.penalties.real_gradient.weight=0.1",
+        "--config.penalties.r1.weight=0.1",
         "--workdir=s/003_wasserstein_seed=1_weight=0.1",
     ]
 
@@ -287,7 +287,7 @@ def test_only_what_was_launched_is_resumed(experiment, tmp_path):
     )
     # The same file may come to another config, by what it builds on.
     other = replace(sweep.points[1], hash="other", config={"seed": 7})
-    words = "point 1 (hinge seed=1 penalties.real_gradient.weight=0.1) is not what was"
+    words = "point 1 (hinge seed=1 penalties.r1.weight=0.1) is not what was"
     refuses(words, check_unchanged, tmp_path, sweep, [sweep.points[0], other])
     Path(path).write_text(Path(path).read_text() + "\n")
     words = f"{path} is not the file that was launched; to run it as it is now: {again}"

@@ -13,8 +13,8 @@ import time
 import pytest
 from processes import PATIENCE, wait_for
 
-from ganjax import lock
 from ganjax.config import ConfigError
+from ganjax.record import lock
 
 
 @pytest.fixture

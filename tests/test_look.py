@@ -9,8 +9,7 @@ import pytest
 from test_idx import idx_bytes
 from test_main import CHECK, assert_refused, ganjax, points  # noqa: F401
 
-from ganjax import schema
-from ganjax.config import section
+from ganjax.config import schema, section
 from ganjax.data import DataError
 from ganjax.data.look import look
 

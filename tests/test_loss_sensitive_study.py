@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 from fake_runs import write_run
 
-from ganjax import experiment
-from ganjax.config import flatten, load
+from ganjax.config import experiment, flatten, load
+from ganjax.config.validation import validate
 from ganjax.study import Figure, Table, check, read_run
-from ganjax.validation import validate
 
 PATH = str(Path(__file__).parents[1] / "experiments" / "loss_sensitive.py")
 
@@ -55,7 +54,7 @@ def test_baseline_has_the_network_labels_and_steps_of_what_it_is_compared_with()
     )
     same = ("data", "augment", "steps", "batch_size")
     assert all(baseline[key] == judged[key] for key in same)
-    for section in ("networks", "optimizers", "average"):
+    for section in ("networks", "optimizers", "ema"):
         one, other = (c[section]["discriminator"] for c in (baseline, judged))
         # The head's score differs, which neither of the two losses reads.
         assert {**one, "head": ""} == {**other, "head": ""}

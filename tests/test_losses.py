@@ -13,7 +13,8 @@ from conformance import FAKE, PLAYERS, REAL, random_scores
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from ganjax import losses, schema
+from ganjax import losses
+from ganjax.config import schema
 from ganjax.objectives import OBJECTIVES
 from ganjax.types import Outcome
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ganjax.devices import virtual
+from ganjax.train.devices import virtual
 
 ROOT = Path(__file__).parents[1]
 
@@ -259,8 +259,8 @@ def test_several_processes_need_a_coordinator(ganjax):
 
 def test_a_coordinator_that_never_comes(ganjax, tmp_path):
     (tmp_path / "impatient.py").write_text(
-        "import runpy, ganjax.peers\n"
-        "ganjax.peers.JOIN_SECONDS = 1.0\n"
+        "import runpy, ganjax.train.peers\n"
+        "ganjax.train.peers.JOIN_SECONDS = 1.0\n"
         "runpy.run_module('ganjax.main', run_name='__main__')\n"
     )
     with socket.socket() as unheard:

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from ganjax import measures
-from ganjax.journal import write_evaluation
+from ganjax.config import measures
 from ganjax.metrics import neighbour_quality
+from ganjax.train.journal import write_evaluation
 
 
 def test_key_measure_is_the_first_that_a_run_has():

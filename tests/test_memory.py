@@ -5,10 +5,10 @@ import re
 import jax
 import pytest
 
-from ganjax import memory
 from ganjax.build import build_experiment
 from ganjax.config import ConfigError, defaults
-from ganjax.validation import validate
+from ganjax.config.validation import validate
+from ganjax.train import memory
 
 
 def experiment(**values):

@@ -9,9 +9,9 @@ from test_idx import idx_bytes
 
 from ganjax.build import build_experiment
 from ganjax.config import ConfigError, defaults
+from ganjax.config.validation import validate
 from ganjax.data import DataError
 from ganjax.data.sources import SOURCES
-from ganjax.validation import validate
 
 NAMES = ("mnist", "fashion_mnist")
 COUNTS = {"train": 7, "t10k": 4}

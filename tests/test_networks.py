@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ganjax import schema
+from ganjax.config import schema
 from ganjax.networks import NETWORKS
 from ganjax.types import Examples
 

@@ -21,7 +21,7 @@ from conformance import (
 from jax.test_util import check_grads
 from numpy.testing import assert_allclose
 
-from ganjax import schema
+from ganjax.config import schema
 from ganjax.metrics import score_statistics
 from ganjax.objectives import BATCH_COUPLED
 

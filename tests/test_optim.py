@@ -9,7 +9,7 @@ import optax
 import pytest
 from numpy.testing import assert_allclose
 
-from ganjax import schema
+from ganjax.config import schema
 from ganjax.optim import OPTIMIZERS, SHAPES, resolve_schedules
 
 close = partial(assert_allclose, rtol=1e-6, atol=1e-7)

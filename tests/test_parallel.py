@@ -116,7 +116,7 @@ def make_convolutional_build(axis_name, normalization, conditional):
     }
     return make_build(
         objective_names=("hinge",),
-        penalty_names=("real_gradient",),
+        penalty_names=("r1",),
         networks=networks,
         examples=examples,
     )
@@ -143,7 +143,7 @@ def test_layouts_agree_for_convolutions(layout, normalization, conditional):
             axis_name=layout.axis_name,
         )
         build = make_convolutional_build(None, normalization, conditional)
-        chosen = as_float("float64", numbers("hinge", "real_gradient"))
+        chosen = as_float("float64", numbers("hinge", "r1"))
         start = as_float("float64", init_state(build(chosen, 0), 3))
         data = layout.place_data(IMAGES.arrays)
         state, metrics = layout.compile(step)(layout.place(start), chosen, data, STEPS)

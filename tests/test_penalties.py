@@ -9,23 +9,23 @@ import pytest
 from jax.test_util import check_grads
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ganjax import schema
+from ganjax.config import schema
 from ganjax.penalties import PENALTIES
 from ganjax.types import Outcome
 
 close = partial(assert_allclose, rtol=1e-6, atol=1e-6)
 
-INTERPOLATED = ("interpolated_gradient", "one_sided_interpolated_gradient")
-RANDOM = (*INTERPOLATED, "perturbed_gradient")
-DETERMINISTIC = ("real_gradient", "fake_gradient", "gradient_norm", "score_drift")
+INTERPOLATED = ("wgan_gp", "wgan_lp")
+RANDOM = (*INTERPOLATED, "dragan")
+DETERMINISTIC = ("r1", "r2", "real_gradient_norm", "score_drift")
 
 NUMBERS = {
-    "interpolated_gradient": {"weight": 2.0, "target": 1.5},
-    "one_sided_interpolated_gradient": {"weight": 2.0, "target": 1.5},
-    "real_gradient": {"weight": 2.0},
-    "fake_gradient": {"weight": 2.0},
-    "perturbed_gradient": {"weight": 2.0, "target": 1.5},
-    "gradient_norm": {"weight": 2.0},
+    "wgan_gp": {"weight": 2.0, "target": 1.5},
+    "wgan_lp": {"weight": 2.0, "target": 1.5},
+    "r1": {"weight": 2.0},
+    "r2": {"weight": 2.0},
+    "dragan": {"weight": 2.0, "target": 1.5},
+    "real_gradient_norm": {"weight": 2.0},
     "score_drift": {"weight": 2.0},
 }
 each_penalty = pytest.mark.parametrize("name", NUMBERS)
@@ -59,19 +59,19 @@ def test_each_penalty_is_tested_with_its_numbers():
     ("name", "target", "expected"),
     [
         # 2 (5 - 1.5)^2
-        ("interpolated_gradient", {}, 24.5),
-        ("one_sided_interpolated_gradient", {}, 24.5),
+        ("wgan_gp", {}, 24.5),
+        ("wgan_lp", {}, 24.5),
         # 2 (5 - 7)^2, but nothing below a one-sided target
-        ("interpolated_gradient", {"target": 7.0}, 8.0),
-        ("one_sided_interpolated_gradient", {"target": 7.0}, 0.0),
+        ("wgan_gp", {"target": 7.0}, 8.0),
+        ("wgan_lp", {"target": 7.0}, 0.0),
         # 2/2 * 5^2
-        ("real_gradient", {}, 25.0),
-        ("fake_gradient", {}, 25.0),
+        ("r1", {}, 25.0),
+        ("r2", {}, 25.0),
         # As between, so around: 2 (5 - 1.5)^2 and 2 (5 - 7)^2
-        ("perturbed_gradient", {}, 24.5),
-        ("perturbed_gradient", {"target": 7.0}, 8.0),
+        ("dragan", {}, 24.5),
+        ("dragan", {"target": 7.0}, 8.0),
         # 2 * 5, not squared
-        ("gradient_norm", {}, 10.0),
+        ("real_gradient_norm", {}, 10.0),
         # The scores are 3 * 3 + 4 * 4 = 25 and 4: 2 (625 + 16) / 2
         ("score_drift", {}, 641.0),
     ],
@@ -105,12 +105,12 @@ def test_a_batch_of_no_examples_is_refused(name):
     [
         # Both sides are REAL, and so is all between, of norms 5 and 1:
         # 2 ((5 - 1.5)^2 + (1 - 1.5)^2) / 2, without the second term if one-sided
-        ("interpolated_gradient", 12.5),
-        ("one_sided_interpolated_gradient", 12.25),
+        ("wgan_gp", 12.5),
+        ("wgan_lp", 12.25),
         # 2/2 (25 + 1) / 2
-        ("real_gradient", 13.0),
+        ("r1", 13.0),
         # 2 (5 + 1) / 2, where a norm over the batch would be 2 sqrt(26)
-        ("gradient_norm", 6.0),
+        ("real_gradient_norm", 6.0),
         # The scores are 12.5 and 0.5: 2 (156.25 + 0.25) / 2
         ("score_drift", 156.5),
     ],
@@ -119,9 +119,9 @@ def test_norms_of_each_example(name, expected):
     close(penalize(name, quadratic, Outcome(real=REAL, fake=REAL)), expected)
 
 
-def test_fake_gradient_is_taken_on_fakes():
+def test_r2_is_taken_on_fakes():
     # The norms are 10 and 2: 2/2 (100 + 4) / 2
-    close(penalize("fake_gradient", quadratic), 52.0)
+    close(penalize("r2", quadratic), 52.0)
 
 
 @pytest.mark.parametrize(
@@ -129,15 +129,15 @@ def test_fake_gradient_is_taken_on_fakes():
     [
         # The norm of an image is sqrt(12 * 2^2) = 6.9282032; over its 3 channels only
         # it would be 3.4641016. 2 (6.9282032 - 1.5)^2
-        ("interpolated_gradient", 58.9307806),
-        ("one_sided_interpolated_gradient", 58.9307806),
+        ("wgan_gp", 58.9307806),
+        ("wgan_lp", 58.9307806),
         # 2/2 * 48
-        ("real_gradient", 48.0),
-        ("fake_gradient", 48.0),
+        ("r1", 48.0),
+        ("r2", 48.0),
         # All numbers are equal, so that nothing is perturbed: 2 (6.9282032 - 1.5)^2
-        ("perturbed_gradient", 58.9307806),
+        ("dragan", 58.9307806),
         # 2 * 6.9282032
-        ("gradient_norm", 13.8564065),
+        ("real_gradient_norm", 13.8564065),
         # The score is 48/2: 2 * 24^2
         ("score_drift", 1152.0),
     ],
@@ -183,7 +183,7 @@ def test_perturbation_is_upward_by_half_a_standard_deviation_at_most():
         seen.append(np.asarray(jax.lax.stop_gradient(examples)))
         return quadratic(examples, label)
 
-    PENALTIES["perturbed_gradient"](look, Outcome(images), keys, weight=1.0)
+    PENALTIES["dragan"](look, Outcome(images), keys, weight=1.0)
     (around,) = seen
     moved = (around - images).reshape(-1, 6)
     assert (moved > 0).all()
@@ -201,7 +201,7 @@ def test_perturbation_is_by_the_deviation_of_the_whole_batch():
     keys = jax.random.split(jax.random.key(0), 4)
 
     def value(real, keys, axis_name=None):
-        return PENALTIES["perturbed_gradient"](
+        return PENALTIES["dragan"](
             quadratic, Outcome(real), keys, weight=1.0, axis_name=axis_name
         )
 
@@ -228,16 +228,16 @@ def test_keys_are_ignored(name):
     ("name", "expected"),
     [
         # The norms are those of the labels, 1 and 2: 2 ((1 - 1.5)^2 + (2 - 1.5)^2) / 2
-        ("interpolated_gradient", 0.5),
-        ("one_sided_interpolated_gradient", 0.25),
+        ("wgan_gp", 0.5),
+        ("wgan_lp", 0.25),
         # 2/2 (1 + 4) / 2
-        ("real_gradient", 2.5),
+        ("r1", 2.5),
         # The labels are 3 and 4: 2/2 (9 + 16) / 2
-        ("fake_gradient", 12.5),
+        ("r2", 12.5),
         # As between: 2 ((1 - 1.5)^2 + (2 - 1.5)^2) / 2
-        ("perturbed_gradient", 0.5),
+        ("dragan", 0.5),
         # 2 (1 + 2) / 2
-        ("gradient_norm", 3.0),
+        ("real_gradient_norm", 3.0),
         # The scores are 1 * 3 and 2 * 0: 2 (9 + 0) / 2
         ("score_drift", 9.0),
     ],
@@ -253,7 +253,7 @@ def test_flat_score_has_finite_derivatives(name):
 
     flat = jnp.zeros(2)
     # 2 (0 - 1.5)^2, exactly: no epsilon is added to the norm.
-    two_sided = name in ("interpolated_gradient", "perturbed_gradient")
+    two_sided = name in ("wgan_gp", "dragan")
     assert value(flat) == (4.5 if two_sided else 0.0)
     assert_array_equal(jax.jit(jax.grad(value))(flat), 0.0)
     assert np.isfinite(jax.jit(jax.hessian(value))(flat)).all()

@@ -4,12 +4,12 @@ import jax
 import numpy as np
 import pytest
 
-from ganjax import draw, pictures
 from ganjax.build import build_experiment
 from ganjax.config import defaults
-from ganjax.evaluate import Evaluator
-from ganjax.pictures import draw_pictures
-from ganjax.validation import validate
+from ganjax.config.validation import validate
+from ganjax.look import draw, pictures
+from ganjax.look.evaluate import Evaluator
+from ganjax.look.pictures import draw_pictures
 
 OF_IMAGES = {
     "adversarial": {"sample", "nearest", "interpolation"},

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ganjax import progress
+from ganjax.record import progress
 
 
 @pytest.fixture
@@ -126,11 +126,11 @@ def test_four_values_are_shown_and_what_is_not_finite_as_nan(capsys):
 def test_a_terminal_of_any_width_shows_two_whole_lines(columns, names):
     script = """if True:
         import time
-        from ganjax.progress import Progress
+        from ganjax.record.progress import Progress
         values = {
             "discriminator/loss": 0.25,
             "generator/loss": float("inf"),
-            "discriminator/real_gradient": 0.0123,
+            "discriminator/r1": 0.0123,
             "generator/penalty": 2.0,
         }
         with Progress(1_000_000, start=123_456) as progress:
@@ -151,7 +151,7 @@ def test_a_terminal_of_any_width_shows_two_whole_lines(columns, names):
         == [
             "discriminator/loss 0.25",
             "generator/loss nan",
-            "discriminator/real_gradient 0.0123",
+            "discriminator/r1 0.0123",
             "generator/penalty 2",
         ][:names]
     )

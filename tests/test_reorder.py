@@ -14,8 +14,8 @@ from toys import ALTERNATING, numbers
 
 from ganjax.data.images import resident
 from ganjax.networks.convolution import convolve
+from ganjax.networks.reorder import reorder
 from ganjax.parallel import jit_layout, pmap_layout, shard_map_layout
-from ganjax.reorder import reorder
 from ganjax.state import init_state
 from ganjax.step import make_train_step
 
@@ -30,7 +30,7 @@ SOURCE = resident(
     np.arange(20) % EXAMPLES.classes,
     classes=EXAMPLES.classes,
 )
-NUMBERS = numbers("hinge", "real_gradient")
+NUMBERS = numbers("hinge", "r1")
 SLOW = "in an order that is slow in loops on a CPU"
 close = partial(assert_allclose, rtol=1e-4, atol=1e-5)
 

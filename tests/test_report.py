@@ -16,14 +16,14 @@ from ganjax.report import curves
 
 VOID = {"br", "img", "input", "meta"}
 CONFIG = {
-    "average": {"generator": {"decay": 0.999}},
+    "ema": {"generator": {"decay": 0.999}},
     "seed": 7,
     "steps": 12_000,
     "data": {"name": "ring", "modes": 8},
     "game": "adversarial",
     "networks": {"discriminator": {"name": "mlp"}, "generator": {"name": "dense"}},
     "objective": {"name": "non_saturating"},
-    "penalties": {"real_gradient": {"weight": 0.25, "every": 4}},
+    "penalties": {"r1": {"weight": 0.25, "every": 4}},
 }
 EVALUATION = {"step": 12_000, "samples": 2500, "metrics": {"reverse_kl": 0.0021}}
 STATUS = {"state": "done", "step": 12_000, "steps": 12_000, "message": "all is well"}
@@ -73,7 +73,7 @@ def make_record(index, every=100):
         "seconds": index * 1.5,
         "discriminator/loss": 1.4 + 0.1 * wave,
         "discriminator/adversarial": 1.3 + 0.1 * wave,
-        "discriminator/real_gradient": 0.1,
+        "discriminator/r1": 0.1,
         "discriminator/gradient_norm": math.exp(wave),
         "discriminator/real_score": 1 + wave,
         "discriminator/fake_score": -1 - wave,
@@ -149,12 +149,12 @@ def test_page_shows_all_data(complete):
         *("reverse kl", "0.0021", "samples 2\u202f500", "Modes covered"),
         *("Loss", "Discriminator terms", "Score", "Accuracy", "Gradient norm"),
         *("Steps per second", "real gradient", "6\u202f000", "middle half"),
-        *("penalties.real_gradient.weight", "0.25", "networks.generator.name"),
+        *("penalties.r1.weight", "0.25", "networks.generator.name"),
         *("versions.numpy", "2.4.6", "cpu, cpu", "--workdir=runs/a"),
     ):
         assert shown in page.text, shown
     # Both have a fake accuracy, and not the same.
-    for words in ("judged rightly; training batches, live weights", "averaged weights"):
+    for words in ("judged rightly; training batches, live weights", "emad weights"):
         assert words in page.text
     assert len(page.charts()) == 7
     drawn = sum(len(chart["lines"]) for chart in page.charts())

@@ -26,7 +26,7 @@ FAKE = Run(Path("run"), {}, {}, {}, {}, {}, {})
 WASSERSTEIN = {
     "objective.name": "wasserstein",
     "optimizers.generator.name": "rmsprop",
-    "penalties.interpolated_gradient.weight": 10.0,
+    "penalties.wgan_gp.weight": 10.0,
 }
 STUDY = """
 def study(runs):
@@ -81,7 +81,7 @@ def test_columns_are_few():
     assert found.others == (
         "penalties",
         "optimizers.generator.name",
-        "penalties.interpolated_gradient.weight",
+        "penalties.wgan_gp.weight",
     )
     assert [group.label for group in found.groups] == ["hinge", "wasserstein"]
     assert [len(group.entries) for group in found.groups] == [2, 2]
@@ -113,9 +113,9 @@ def test_charts_are_in_reading_order():
     ("other", "apart"),
     [
         ({"objective.name": "wasserstein"}, "objectives"),
-        ({"penalties.real_gradient.weight": 1.0}, "penalties"),
+        ({"penalties.r1.weight": 1.0}, "penalties"),
         (
-            {"objective.margin": 2.0, "penalties.real_gradient.weight": 1.0},
+            {"objective.margin": 2.0, "penalties.r1.weight": 1.0},
             "objectives and penalties",
         ),
         ({"optimizers.generator.learning_rate": 0.1}, ""),
@@ -125,7 +125,7 @@ def test_losses_of_different_objectives_are_said_not_to_compare(other, apart):
     names = ("generator/loss", "generator/gradient_norm", "evaluation/fid")
     points = (np.array([1.0]), np.array([0.5]))
     run = FAKE._replace(metrics=dict.fromkeys(names, points))
-    averaged = {"average.generator.decay": 0.9}
+    averaged = {"ema.generator.decay": 0.9}
     configs = ({} | averaged, other | averaged)
     groups = comparison.compare([entry(config, run=run) for config in configs]).groups
     words = f"not comparable: the {apart} differ"
@@ -173,19 +173,19 @@ def test_columns_split_what_names_leave_together():
 
 
 def test_penalties_are_named():
-    weight = "penalties.real_gradient.weight"
+    weight = "penalties.r1.weight"
     found = comparison.compare([entry({}), entry({weight: 1.0}), entry({weight: 2.0})])
     assert found.columns == ("penalties", weight)
     assert [group.settings for group in found.groups] == [
         ("none", text.ABSENT),
-        ("real_gradient", "1"),
-        ("real_gradient", "2"),
+        ("r1", "1"),
+        ("r1", "2"),
     ]
     # A label leaves out what a group has not.
     assert [group.label for group in found.groups] == [
         "no penalty",
-        "real_gradient · weight 1",
-        "real_gradient · weight 2",
+        "r1 · weight 1",
+        "r1 · weight 2",
     ]
 
 

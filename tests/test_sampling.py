@@ -6,12 +6,12 @@ from PIL import Image
 
 from ganjax.build import build_experiment
 from ganjax.config import ConfigError, defaults
-from ganjax.draw import image_grid
-from ganjax.evaluate import Evaluator
-from ganjax.record import write_json
-from ganjax.sampling import Choice, write_choice
-from ganjax.stored import read_config
-from ganjax.validation import validate
+from ganjax.config.stored import read_config
+from ganjax.config.validation import validate
+from ganjax.look.draw import image_grid
+from ganjax.look.evaluate import Evaluator
+from ganjax.look.sampling import Choice, write_choice
+from ganjax.record.files import write_json
 
 
 def tiny(data, conditioning="none", **game):

@@ -9,23 +9,14 @@ from conformance import game_of
 from test_folder import write_classes
 from test_mnist import write_files
 
-from ganjax import (
-    augment,
-    corrections,
-    games,
-    networks,
-    objectives,
-    optim,
-    penalties,
-    schema,
-)
+from ganjax import augment, corrections, games, networks, objectives, optim, penalties
 from ganjax.build import build_experiment
-from ganjax.config import augmentation, correction, defaults, keys_of, penalty
+from ganjax.config import augmentation, correction, defaults, keys_of, penalty, schema
+from ganjax.config.validation import validate
 from ganjax.data import sources
 from ganjax.games.adversarial import PRIORS
 from ganjax.losses.likelihood import LIKELIHOODS
 from ganjax.types import Outcome
-from ganjax.validation import validate
 
 # Rows of the schema, and the builders of the same names. A network's name is a player's
 # too, and `every` is the step's business, not the penalty's.
@@ -67,7 +58,7 @@ KEYS = [
 ]
 KEYS += [
     pytest.param(key, id=f"{name}/{label}")
-    for name in ("RUN", "AVERAGE", "NUMBER_SCHEDULE", "RECORD", "EVALUATION")
+    for name in ("RUN", "EMA", "NUMBER_SCHEDULE", "RECORD", "EVALUATION")
     for label, key in getattr(schema, name).items()
 ]
 

@@ -257,9 +257,7 @@ def test_an_update_that_is_not_finite_is_refused(player, broken):
 
 def test_numbers_and_steps_change_without_another_trace():
     traces = []
-    real_build = make_build(
-        objective_names=("hinge", "minimax"), penalty_names=("real_gradient",)
-    )
+    real_build = make_build(objective_names=("hinge", "minimax"), penalty_names=("r1",))
 
     def build(numbers, step):
         traces.append(1)
@@ -273,7 +271,7 @@ def test_numbers_and_steps_change_without_another_trace():
     data = layout.place_data(SOURCE.arrays)
     for chosen, count in [
         (numbers("hinge"), 3),
-        (numbers("minimax", "real_gradient", 0.1), 3),
+        (numbers("minimax", "r1", 0.1), 3),
         (numbers("hinge", learning_rate=0.2), 1),
         (numbers("hinge"), 1),
     ]:
@@ -284,9 +282,9 @@ def test_numbers_and_steps_change_without_another_trace():
 
 def test_a_scan_is_its_steps_however_they_are_cut():
     build, step = toy_step(
-        ALTERNATING, ("relativistic",), ("real_gradient",), optimizer=optax.adam
+        ALTERNATING, ("relativistic",), ("r1",), optimizer=optax.adam
     )
-    chosen = numbers("relativistic", "real_gradient")
+    chosen = numbers("relativistic", "r1")
     layout = jit_layout(jax.devices()[0])
     advance = layout.compile(step)
     data = layout.place_data(SOURCE.arrays)
@@ -376,9 +374,9 @@ def test_the_average_is_what_is_seen_of_a_player():
 
 
 MEMBERS = [
-    (0, numbers("minimax", "real_gradient", 0.05)),
+    (0, numbers("minimax", "r1", 0.05)),
     (1, numbers("hinge", LAZY, 0.1)),
-    (2, numbers("hinge", "real_gradient", 0.2)),
+    (2, numbers("hinge", "r1", 0.2)),
 ]
 MEMBER = TrainState(None, 0, 0, 0, 0, 0, 0)  # a population shares its step
 
@@ -392,7 +390,7 @@ def population():
     build, step = toy_step(
         ALTERNATING,
         ("minimax", "hinge"),
-        ("real_gradient", LAZY),
+        ("r1", LAZY),
         optimizer=partial(optax.sgd, momentum=0.9),
     )
     states = [start(build, chosen, seed) for seed, chosen in MEMBERS]

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from ganjax import lock, record, train
+from ganjax.record import files, lock
+from ganjax.train import loop
 
 ROOT = Path(__file__).parents[1]
 
 SCRIPT = """
 import os, signal, sys
-from ganjax.stopping import StopRequest
+from ganjax.config.stopping import StopRequest
 stop = StopRequest()
 stop.last_words = lambda: print("saved")
 stop.install()
@@ -123,11 +124,11 @@ def test_a_training_that_ends_at_once_frees_its_folder(tmp_path, has_begun):
     if has_begun:
         (folder / "checkpoints/20").mkdir(parents=True)
         (folder / "config.json").touch()
-        record.write_status(folder, state="running", step=5, steps=30)
+        files.write_status(folder, state="running", step=5, steps=30)
     with lock.hold(folder / lock.RUN, "a training"):
-        train._say_preempted(folder)
+        loop._say_preempted(folder)
         assert lock.read_owner(folder / lock.RUN) is None
     assert folder.exists() == has_begun
     if has_begun:
-        status = record.read_json(folder / "status.json")
+        status = files.read_json(folder / "status.json")
         assert (status["state"], status["step"]) == ("preempted", 20)

@@ -9,11 +9,11 @@ from test_train import run
 
 from ganjax.build import build_experiment
 from ganjax.config import ConfigError, defaults
-from ganjax.evaluate import Evaluator
+from ganjax.config.validation import validate
+from ganjax.look.evaluate import Evaluator
+from ganjax.look.pictures import draw_pictures
 from ganjax.metrics import classification_error
-from ganjax.pictures import draw_pictures
-from ganjax.record import read_json, read_metrics
-from ganjax.validation import validate
+from ganjax.record.files import read_json, read_metrics
 
 
 def supervised_config(**data):
@@ -74,7 +74,7 @@ def test_test_error_of_a_trained_classifier(monkeypatch):
     assert after["error"] < 0.1
     by_hand = errors_by_hand(state.params["discriminator"], *experiment.test[:2])
     assert after["error"] == by_hand / 355
-    monkeypatch.setattr("ganjax.evaluate._CHUNK", 100)
+    monkeypatch.setattr("ganjax.look.evaluate._CHUNK", 100)
     assert evaluator.metrics(state, 10) == after
 
 
@@ -91,7 +91,7 @@ def test_error_counts_the_whole_test_split():
 
 def test_error_is_of_the_averaged_classifier():
     config = supervised_config()
-    config.average.discriminator = {"decay": 0.9}
+    config.ema.discriminator = {"decay": 0.9}
     experiment = build_experiment(validate(config))
     state = experiment.init()
     state = state._replace(params=always(3, state), average=always(8, state))
@@ -158,7 +158,7 @@ def get_config(arg=""):
     )
     config.data.split = "train"
     config.networks.discriminator.widths = (8,)
-    config.average.discriminator = {"decay": 0.9}
+    config.ema.discriminator = {"decay": 0.9}
     config.steps = 20
     config.batch_size = 16
     config.record.update(every=10, pictures_every=10, checkpoint_every=10)

@@ -13,17 +13,17 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from ganjax import draw
-from ganjax import experiment as experiment_file
 from ganjax.config import ConfigDict, defaults, load, penalty, schedule
-from ganjax.evaluate import Evaluator
+from ganjax.config import experiment as experiment_file
+from ganjax.config.validation import validate
 from ganjax.keys import Purpose, purpose_key
+from ganjax.look import draw
+from ganjax.look.evaluate import Evaluator
+from ganjax.look.pictures import draw_pictures
+from ganjax.look.replay import replay
 from ganjax.losses.loss_sensitive import l1_margin, loss_sensitive_discriminator
 from ganjax.metrics.nonparametric import cone_bounds, loss_sensitive_optimum
-from ganjax.pictures import draw_pictures
-from ganjax.replay import replay
 from ganjax.step import make_field
-from ganjax.validation import validate
 
 PLAYERS = ("discriminator", "generator")
 LINE, WIDTH = np.linspace(-12, 12, 8_001, retstep=True)
@@ -40,7 +40,7 @@ def config_of(objective, real, fake, *, steps=500, rate=5e-3):
     config.networks.generator.update(mean=fake[0], sd=fake[1])
     config.game.latent_size = 1
     config.steps, config.batch_size = steps, 128
-    config.average = ConfigDict()
+    config.ema = ConfigDict()
     config.optimizers.generator.learning_rate = 1e-12
     config.optimizers.discriminator.update(learning_rate=rate, b1=0.5, b2=0.99)
     falling = schedule("cosine", 0.0)
@@ -94,8 +94,8 @@ def lipschitz(score):
 @pytest.mark.parametrize(
     ("fake", "kind", "distance"),
     [
-        ((1.0, 1.0), "interpolated_gradient", 1.0),
-        ((0.0, 2.0), "one_sided_interpolated_gradient", 0.7978845608028654),
+        ((1.0, 1.0), "wgan_gp", 1.0),
+        ((0.0, 2.0), "wgan_lp", 0.7978845608028654),
     ],
 )
 def test_critic_comes_to_the_exact_distance(fake, kind, distance):
@@ -110,7 +110,7 @@ def test_critic_comes_to_the_exact_distance(fake, kind, distance):
     critic = np.interp(LINE, LINE[inside], score[inside])
     found = (expected(critic, *real) - expected(critic, *fake)) / lipschitz(critic)
     assert 0.95 * distance < found <= distance * (1 + 1e-6)
-    if kind == "interpolated_gradient":
+    if kind == "wgan_gp":
         between = (LINE[1:] > 0) & (LINE[1:] < 1)
         np.testing.assert_allclose(np.diff(score)[between] / WIDTH, -1.0, atol=0.04)
 
@@ -133,8 +133,8 @@ def test_on_disjoint_supports_the_minimax_generator_has_no_gradient():
     for objective in ("minimax", "non_saturating", "wasserstein"):
         config = config_of(objective, real, fake, steps=400, rate=2e-2)
         if objective == "wasserstein":
-            made = penalty("interpolated_gradient", weight=10.0)
-            config.penalties.interpolated_gradient = made
+            made = penalty("wgan_gp", weight=10.0)
+            config.penalties.wgan_gp = made
         gradients[objective] = generator_gradient(*trained(config))
     assert gradients["minimax"] < 1e-4 * gradients["wasserstein"]
     # Interpolates have the density 1/4 in the gap: the slope is 1 + 1 / (2 w / 4) = 1.2
@@ -147,8 +147,8 @@ def test_no_trained_loss_beats_the_linear_program():
     config = config_of("loss_sensitive", (0.0, 1.0), (1.0, 0.7), steps=400)
     # Steep margins, so that the loss cannot satisfy all pairs.
     config.objective.margin_scale = 2.0
-    made = penalty("one_sided_interpolated_gradient", weight=10.0)
-    config.penalties.one_sided_interpolated_gradient = made
+    made = penalty("wgan_lp", weight=10.0)
+    config.penalties.wgan_lp = made
     experiment, state = trained(config)
     rng = np.random.default_rng(0)
     real, fake = rng.normal(0.0, 1.0, (40, 1)), rng.normal(1.0, 0.7, (40, 1))
@@ -293,8 +293,8 @@ def test_every_point_of_the_sweep_is_valid(name):
 
 def test_dirac_study_knows_the_truth():
     names = runpy.run_path(str(EXPERIMENTS / "dirac.py"))
-    config = load(f"{EXPERIMENTS / 'dirac.py'}:wasserstein,real_gradient").to_dict()
-    assert names["name_of"](config) == "wasserstein, real_gradient 1"
+    config = load(f"{EXPERIMENTS / 'dirac.py'}:wasserstein,r1").to_dict()
+    assert names["name_of"](config) == "wasserstein, r1 1"
     # By hand at (psi, theta) = (2, 1): data at 0 has no score, and R1 is psi^2 / 2.
     # Flow: psi falls by theta and by psi, theta rises by psi.
     flow = names["flow_at"](config, np.array([[2.0, 1.0]]))
@@ -303,7 +303,7 @@ def test_dirac_study_knows_the_truth():
     assert path.shape == (501, 2)
     # 0.01 - 0.1 (0.01 + 0.01) and 0.01 + 0.1 0.01.
     np.testing.assert_allclose(path[1], [0.008, 0.011], rtol=1e-5)
-    exact = names["EXACT"]["wasserstein, real_gradient 1"]
+    exact = names["EXACT"]["wasserstein, r1 1"]
     np.testing.assert_allclose(names["rate"](path), exact.simultaneous, atol=1e-3)
 
 

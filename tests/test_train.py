@@ -17,13 +17,14 @@ import numpy as np
 import pytest
 from processes import finish, wait_for
 
-from ganjax import lock, train
 from ganjax.build import build_experiment
 from ganjax.checkpoint import Checkpoints
 from ganjax.config import ConfigError, load
-from ganjax.devices import virtual
-from ganjax.record import read_json, read_metrics, write_json, write_status
-from ganjax.validation import validate
+from ganjax.config.validation import validate
+from ganjax.record import lock
+from ganjax.record.files import read_json, read_metrics, write_json, write_status
+from ganjax.train import loop
+from ganjax.train.devices import virtual
 
 EXPERIMENT = """
 from ganjax.config import defaults, parse_arg, penalty, schedule
@@ -56,7 +57,7 @@ def get_config(arg=""):
         generator.conditioning = "embedding"
         discriminator.conditioning = "projection"
     if discriminator.normalization != "batch":
-        config.penalties.real_gradient = penalty("real_gradient", every=2)
+        config.penalties.r1 = penalty("r1", every=2)
     decay = schedule("cosine", 0.1)
     config.optimizers.generator.learning_rate_schedule = decay
     config.record.update(every=5, pictures_every=200, checkpoint_every=20, examples=4)
@@ -239,22 +240,22 @@ def files(folder):
 def test_a_folder_of_others_is_not_taken_for_one_of_ours(tmp_path):
     for name in ("run.lock", ".config.json.7.tmp"):
         (tmp_path / name).touch()
-    train._check_folder({}, tmp_path, "train")  # killed before it wrote its config
+    loop._check_folder({}, tmp_path, "train")  # killed before it wrote its config
     (tmp_path / "x.tmp").touch()
     with pytest.raises(ConfigError, match="exists and is not a run folder"):
-        train._check_folder({}, tmp_path, "train")
+        loop._check_folder({}, tmp_path, "train")
 
 
 def test_only_who_holds_the_folder_writes_that_it_was_preempted(tmp_path):
     write_status(tmp_path, state="running", step=0, steps=9)
     written = read_json(tmp_path / "status.json")
     write_json(tmp_path / "status.json", written | {"process": os.getppid()})
-    train.write_preempted(tmp_path, "gone")
+    loop.write_preempted(tmp_path, "gone")
     assert read_json(tmp_path / "status.json")["state"] == "running"
     (tmp_path / "checkpoints/4").mkdir(parents=True)
     # Its lock is free by then, as its work has ended before its last words.
     write_status(tmp_path, state="failed", step=0, steps=9)
-    train.write_preempted(tmp_path, "gone")
+    loop.write_preempted(tmp_path, "gone")
     status = read_json(tmp_path / "status.json")
     assert (status["state"], status["step"]) == ("preempted", 4)
 

@@ -9,7 +9,6 @@ import pytest
 from conformance import game_of
 from ml_collections import ConfigDict
 
-from ganjax import schema
 from ganjax.config import (
     ConfigError,
     augmentation,
@@ -19,9 +18,10 @@ from ganjax.config import (
     load,
     penalty,
     schedule,
+    schema,
     section,
 )
-from ganjax.validation import check_resumable, numbers, revalidate, validate
+from ganjax.config.validation import check_resumable, numbers, revalidate, validate
 
 EXPERIMENTS = sorted((Path(__file__).parents[1] / "experiments").glob("*.py"))
 NAN, INF = float("nan"), float("inf")
@@ -32,8 +32,8 @@ LR = "optimizers.generator.learning_rate"
 def good_config():
     """As plain dicts, with a penalty and one schedule."""
     config = defaults(data="ring", network="mlp", objective="least_squares")
-    config.penalties.real_gradient = penalty(
-        "real_gradient", weight=2.0, weight_schedule=schedule("cosine", 0.5)
+    config.penalties.r1 = penalty(
+        "r1", weight=2.0, weight_schedule=schedule("cosine", 0.5)
     )
     return config.to_dict()
 
@@ -88,7 +88,7 @@ def test_gradient_of_an_example_needs_a_score_of_its_own(network, free, name):
 def test_defaults_of_wasserstein_take_a_gradient_penalty():
     config = defaults(data="digits", network="dcgan", objective="wasserstein")
     assert config.networks.discriminator.normalization == "none"
-    config.penalties.interpolated_gradient = penalty("interpolated_gradient")
+    config.penalties.wgan_gp = penalty("wgan_gp")
     validate(config)
     others = defaults(data="digits", network="dcgan", objective="non_saturating")
     assert others.networks.discriminator.normalization == "batch"
@@ -117,9 +117,9 @@ def test_good_config_comes_back_plain():
         (LR, 1, 1.0),
         ("networks.generator.widths", [4, 2], (4, 2)),
         ("optimizers.generator.clip_weights", 1, 1.0),
-        ("average", {}, {}),
+        ("ema", {}, {}),
         ("penalties", {}, {}),
-        ("penalties.real_gradient.weight_schedule.final", 0, 0.0),
+        ("penalties.r1.weight_schedule.final", 0, 0.0),
     ],
 )
 def test_value_gets_its_type(key, value, read):
@@ -139,24 +139,24 @@ UNKNOWN = [
     ("networks.discriminator.output", "networks.discriminator.output: unknown key"),
     ("objective.targets", "config.objective.targets: unknown key"),
     ("penalties.real_gradiant", "real_gradiant: unknown key; did you mean real_gradi"),
-    ("penalties.real_gradient.target", "config.penalties.real_gradient.target: unkn"),
+    ("penalties.r1.target", "config.penalties.r1.target: unkn"),
     ("augment.blur", "config.augment.blur: unknown key; known: instance_noise"),
     ("augment.instance_noise", "config.augment.instance_noise.final: unknown key"),
     ("corrections.consensuss", "corrections.consensuss: unknown key; did you mean con"),
     ("optimizers.encoder", "config.optimizers.encoder: unknown key"),
     ("optimizers.generator.lr", "config.optimizers.generator.lr: unknown key"),
-    ("average.encoder", "config.average.encoder: unknown key"),
-    ("average.generator.rate", "config.average.generator.rate: unknown key"),
+    ("ema.encoder", "config.ema.encoder: unknown key"),
+    ("ema.generator.rate", "config.ema.generator.rate: unknown key"),
     ("schedule.rounds", "config.schedule.rounds: unknown key"),
     ("parallel.devices", "config.parallel.devices: unknown key"),
     ("record.evry", "config.record.evry: unknown key; did you mean every"),
     ("evaluation.sample", "config.evaluation.sample: unknown key; did you mean samp"),
-    ("penalties.real_gradient.weight_schedule.end", "weight_schedule.end: unknown key"),
+    ("penalties.r1.weight_schedule.end", "weight_schedule.end: unknown key"),
     # Nothing would read these schedules: no float, no traced section, no number.
     ("data.radius_schedule", "config.data.radius_schedule: unknown key"),
     ("networks.generator.slope_schedule", "generator.slope_schedule: unknown key"),
     ("game.latent_size_schedule", "config.game.latent_size_schedule: unknown key"),
-    ("penalties.real_gradient.weight_schedule.final_schedule", "final_schedule: unkn"),
+    ("penalties.r1.weight_schedule.final_schedule", "final_schedule: unkn"),
 ]
 
 
@@ -171,13 +171,13 @@ def test_unknown_key(key, words):
     "key",
     [
         *("seed", "steps", "data", "game", "networks", "objective", "penalties"),
-        *("optimizers", "average", "schedule", "parallel", "record", "evaluation"),
+        *("optimizers", "ema", "schedule", "parallel", "record", "evaluation"),
         *("augment", "corrections"),
         *("data.sd", "game.prior", "objective.real_target", "record.keep"),
         *("networks.generator", "networks.discriminator.slope"),
-        *("optimizers.discriminator", LR, "average.generator.decay"),
-        *("penalties.real_gradient.weight", "evaluation.samples"),
-        "penalties.real_gradient.weight_schedule.final",
+        *("optimizers.discriminator", LR, "ema.generator.decay"),
+        *("penalties.r1.weight", "evaluation.samples"),
+        "penalties.r1.weight_schedule.final",
     ],
 )
 def test_missing_key(key):
@@ -188,10 +188,10 @@ def test_missing_key(key):
     "key",
     [
         *("data", "game", "networks", "networks.generator", "objective", "penalties"),
-        *("penalties.real_gradient", "optimizers", "optimizers.generator", "average"),
-        *("average.generator", "schedule", "parallel", "record", "evaluation"),
+        *("penalties.r1", "optimizers", "optimizers.generator", "ema"),
+        *("ema.generator", "schedule", "parallel", "record", "evaluation"),
         *("augment", "augment.instance_noise", "corrections", "corrections.consensus"),
-        "penalties.real_gradient.weight_schedule",
+        "penalties.r1.weight_schedule",
     ],
 )
 @pytest.mark.parametrize("value", [3.0, "adam", None])
@@ -238,10 +238,10 @@ def test_wrong_type(key, value, words):
         (LR, NAN, f"config.{LR}: must lie in (0, inf), not nan"),
         (LR, INF, f"config.{LR}: must lie in (0, inf), not inf"),
         (LR, -1.0, f"config.{LR}: must lie in (0, inf), not -1.0"),
-        ("penalties.real_gradient.weight", NAN, "must lie in [0, inf), not nan"),
+        ("penalties.r1.weight", NAN, "must lie in [0, inf), not nan"),
         ("optimizers.generator.clip_weights", 0.0, "must lie in (0, inf), not 0.0"),
         ("optimizers.generator.b2", 1.0, "b2: must lie in [0, 1), not 1.0"),
-        ("average.generator.decay", 1.5, "decay: must lie in [0, 1), not 1.5"),
+        ("ema.generator.decay", 1.5, "decay: must lie in [0, 1), not 1.5"),
         ("evaluation.samples", 5, "samples: must lie in [6, 1000000], not 5"),
         ("evaluation.samples", 10**9, "must lie in [6, 1000000], not 1000000000"),
         ("game.latent_size", 4294967296, "must lie in [1, 2147483647], not 4294967296"),
@@ -275,7 +275,7 @@ def test_out_of_range(key, value, words):
         ("non_finite", "ignore", "config.non_finite: 'ignore' is none of stop, skip"),
         ("parallel.mode", "gpu", "config.parallel.mode: 'gpu' is none of auto, jit"),
         (
-            "penalties.real_gradient.weight_schedule.shape",
+            "penalties.r1.weight_schedule.shape",
             "step",
             "weight_schedule.shape: 'step' is none of linear, cosine, exponential",
         ),
@@ -293,7 +293,7 @@ def test_unknown_name(key, value, words):
         (LR, "linear", -1.0, "final: must lie in [0, inf), not -1.0"),
         (LR, "linear", NAN, "final: must lie in [0, inf), not nan"),
         ("optimizers.generator.b1", "linear", 3.0, "leads to 0.5 * 3.0, which must"),
-        ("average.generator.decay", "cosine", 1.1, "which must lie in [0, 1]"),
+        ("ema.generator.decay", "cosine", 1.1, "which must lie in [0, 1]"),
     ],
 )
 def test_bad_schedule(number, shape, final, words):
@@ -460,8 +460,8 @@ HEAD = "networks.discriminator.head"
         ),
         (
             labelled_config("classification", game="supervised"),
-            "penalties.real_gradient",
-            penalty("real_gradient").to_dict(),
+            "penalties.r1",
+            penalty("r1").to_dict(),
             "config.penalties: the game supervised makes no scores to be penalised",
         ),
         (
@@ -518,7 +518,7 @@ def test_supervised_defaults():
     config = labelled_config("classification", game="supervised")
     assert set(config["networks"]) == set(config["optimizers"]) == {"discriminator"}
     assert config["schedule"] == {"name": "simultaneous"}
-    assert config["average"] == {}
+    assert config["ema"] == {}
 
 
 def test_numbers():
@@ -527,12 +527,10 @@ def test_numbers():
         "game": {},
         "objective": {"real_target": 1.0, "fake_target": 0.0, "generator_target": 1.0},
         "augment": {},
-        "penalties": {
-            "real_gradient": {"weight": 2.0, "weight_schedule": {"cosine": 0.5}}
-        },
+        "penalties": {"r1": {"weight": 2.0, "weight_schedule": {"cosine": 0.5}}},
         "corrections": {},
         "optimizers": {"discriminator": adam, "generator": adam},
-        "average": {"generator": {"decay": 0.999}},
+        "ema": {"generator": {"decay": 0.999}},
         "steps": 10_000.0,
     }
 
@@ -603,9 +601,9 @@ def test_json_forgets_tuples_and_nothing_else():
         ("networks.generator.widths", (8,), "was [128, 128, 128], is [8]"),
         ("objective.name", "hinge", "objective.name was least_squares, is hinge"),
         ("optimizers.generator.clip_weights", 1.0, "clip_weights was None, is 1.0"),
-        ("penalties.fake_gradient", {"weight": 1.0}, "weight was None, is 1.0"),
-        ("penalties.real_gradient.weight_schedule.final", 0.1, "was 0.5, is 0.1"),
-        ("average.generator", GONE, "average.generator.decay was 0.999, is None"),
+        ("penalties.r2", {"weight": 1.0}, "weight was None, is 1.0"),
+        ("penalties.r1.weight_schedule.final", 0.1, "was 0.5, is 0.1"),
+        ("ema.generator", GONE, "ema.generator.decay was 0.999, is None"),
     ],
 )
 def test_resumed_run_must_not_change(key, value, words):
@@ -632,14 +630,14 @@ def test_config_of_another_program_is_not_resumed():
     "key",
     [
         *("non_finite", "data.sd", "game.prior", "networks.generator.slope"),
-        *("objective.real_target", "penalties.real_gradient.every"),
-        *("optimizers.generator.clip_weights", "average.generator.decay"),
+        *("objective.real_target", "penalties.r1.every"),
+        *("optimizers.generator.clip_weights", "ema.generator.decay"),
         *("schedule.generator_rounds", "record.keep", "parallel", "corrections"),
     ],
 )
 def test_config_from_before_a_key_has_its_default(key):
     new = defaults(data="ring", network="mlp", objective="least_squares")
-    new.penalties.real_gradient = penalty("real_gradient")
+    new.penalties.r1 = penalty("r1")
     new = validate(new)
     old = changed(key, GONE, new)
     check_resumable(old, new)

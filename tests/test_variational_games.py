@@ -12,18 +12,17 @@ from processes import finish, wait_for
 from test_parallel import LAYOUTS, as_float, check_equal
 from test_train import ENVIRONMENT, final_state, records, run, start
 
-from ganjax import schema
 from ganjax.build import build_experiment
-from ganjax.config import ConfigError, defaults, load
-from ganjax.evaluate import Evaluator
+from ganjax.config import ConfigError, defaults, load, schema
+from ganjax.config.validation import validate
 from ganjax.games import GAMES
 from ganjax.keys import Purpose, example_keys, fold, purpose_key
+from ganjax.look.evaluate import Evaluator
+from ganjax.look.pictures import draw_pictures
 from ganjax.losses.likelihood import make_likelihood
-from ganjax.pictures import draw_pictures
-from ganjax.record import read_json
+from ganjax.record.files import read_json
 from ganjax.step import make_field, make_train_step
 from ganjax.types import Batch, Examples, Network
-from ganjax.validation import validate
 
 WITH_ENCODER = sorted(schema.WITH_ENCODER)
 each_game = pytest.mark.parametrize("name", WITH_ENCODER)
@@ -369,7 +368,7 @@ def test_players_that_move_together_are_simultaneous_and_averaged():
     for name in WITH_ENCODER:
         config = small(name)
         assert config.schedule.name == "simultaneous"
-        assert set(config.average) == {"encoder", "generator"}
+        assert set(config.ema) == {"encoder", "generator"}
 
 
 @pytest.mark.parametrize(

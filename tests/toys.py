@@ -11,6 +11,8 @@ import numpy as np
 import optax
 from conformance import OF_SCORES
 
+from ganjax.config.schema import LOGIT_FIELDS
+from ganjax.config.schema import OBJECTIVES as ROWS
 from ganjax.data.sources import SOURCES
 from ganjax.games import GAMES
 from ganjax.metrics import score_statistics
@@ -18,8 +20,6 @@ from ganjax.networks import NETWORKS
 from ganjax.objectives import BATCH_COUPLED, OBJECTIVES
 from ganjax.penalties import BATCH_COUPLED as BATCH_COUPLED_PENALTIES
 from ganjax.penalties import PENALTIES
-from ganjax.schema import LOGIT_FIELDS
-from ganjax.schema import OBJECTIVES as ROWS
 from ganjax.types import Examples, Objective, Parts, Penalty
 
 _RING = SOURCES["ring"](modes=3, radius=1.0, sd=0.1)
@@ -27,7 +27,7 @@ CLASSES = 3
 EXAMPLES = Examples((2,), CLASSES)
 ALTERNATING = ((("discriminator",), 2), (("generator",), 1))
 SIMULTANEOUS = ((("discriminator", "generator"), 1),)
-LAZY = "lazy_real_gradient"  # a penalty at every second step only
+LAZY = "lazy_r1"  # a penalty at every second step only
 
 
 def _draw(arrays, key, step, round, index):
@@ -104,7 +104,7 @@ def make_build(
             }
 
         def penalty(name):
-            value = PENALTIES["real_gradient" if name == LAZY else name]
+            value = PENALTIES["r1" if name == LAZY else name]
             axis = {"axis_name": axis_name} if name in BATCH_COUPLED_PENALTIES else {}
             value = partial(value, weight=numbers["penalty"][name], **axis)
             return Penalty(value, every=2 if name == LAZY else 1)

@@ -1,7 +1,7 @@
 """Networks, as pairs of pure functions. The only folder that imports flax.
 
 `dense` is `mlp` with the sizes, the batch norm and the tanh of the dense image GAN as
-its defaults; see `ganjax.schema.NETWORKS`.
+its defaults; see `ganjax.config.schema.NETWORKS`.
 """
 
 from collections.abc import Callable

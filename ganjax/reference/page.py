@@ -7,15 +7,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from ganjax import augment, corrections, losses, penalties, schema
-from ganjax.config import ConfigError, keys_of, load
+from ganjax import augment, corrections, losses, penalties
+from ganjax.config import ConfigError, keys_of, load, schema
+from ganjax.config.validation import validate
 from ganjax.losses import f_divergence, loss_sensitive
 from ganjax.losses.f_divergence import DIVERGENCES
 from ganjax.objectives import OBJECTIVES
 from ganjax.reference.docstrings import text_of
 from ganjax.reference.figures import NUMBERS
 from ganjax.reference.markdown import code, escaped, items, table
-from ganjax.validation import validate
 
 _Losses = Mapping[str, Callable]
 

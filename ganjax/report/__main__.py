@@ -9,7 +9,7 @@ Exit codes: 0 done; 2 bad usage, or a folder or file of which not all can be rea
 
 from __future__ import annotations
 
-from ganjax.stopping import StopRequest
+from ganjax.config.stopping import StopRequest
 
 if __name__ == "__main__":
     StopRequest().install()  # before the imports, which take a while
@@ -21,7 +21,7 @@ from pathlib import Path
 from absl import flags
 
 from ganjax import report
-from ganjax.command import fail, one_line, parse, quiet, start
+from ganjax.config.command import fail, one_line, parse, quiet, start
 
 _OUTPUT = flags.DEFINE_string(
     "output", None, "File to write; report.html in the folder unless given."

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ganjax import measures
+from ganjax.config import measures
+from ganjax.config.schema import RESUMABLE
 from ganjax.report import text
 from ganjax.report.sweeps import FINISHED, Entry
-from ganjax.schema import RESUMABLE
 from ganjax.study import Floats
 
 MAX_DRAWN = 12  # groups that six colours in two dashes tell apart
@@ -20,7 +20,7 @@ MAX_DRAWN = 12  # groups that six colours in two dashes tell apart
 _FREE = tuple(key for key in RESUMABLE if key != "data.directory")
 _SECTIONS = (
     *("objective", "penalties", "data", "game", "networks"),
-    *("optimizers", "schedule", "average"),
+    *("optimizers", "schedule", "ema"),
 )
 
 

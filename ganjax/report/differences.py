@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ganjax import measures
+from ganjax.config import measures
 from ganjax.report.comparison import Group, finished, measured
 from ganjax.study import Floats
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from ganjax import record
+from ganjax.record import files
 from ganjax.report.markup import Markup, element
 from ganjax.study import Cell
 
@@ -34,7 +34,7 @@ class Files:
             number += 1
             name = f"{stem}_{number}.{ending}"
         self._names.add(name)
-        record.write_bytes(self._folder / name, data)
+        files.write_bytes(self._folder / name, data)
         address = quote(f"{self._folder.name}/{name}")
         return element("a", ending.upper(), href=address, class_="file")
 

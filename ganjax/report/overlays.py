@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ganjax.measures import BEST
+from ganjax.config.measures import BEST
 from ganjax.report.charts import Chart
 from ganjax.report.comparison import Group, finished, setting
 from ganjax.report.curves import Series, shorten
@@ -66,9 +66,7 @@ def _subtitles(configs: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     differ = [name for name in _OF_LOSS if _differ(configs, name)]
     what = " and ".join(_OF_LOSS[name] for name in differ)
     apart = [f"not comparable: the {what} differ"] if differ else []
-    is_averaged = any(
-        key.startswith("average.") for config in configs for key in config
-    )
+    is_averaged = any(key.startswith("ema.") for config in configs for key in config)
     return {
         "evaluation": evaluated(is_averaged),
         "loss": "".join(apart),

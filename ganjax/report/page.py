@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ganjax import measures
+from ganjax.config import measures
 from ganjax.report import text
 from ganjax.report.charts import draw
 from ganjax.report.curves import MAX_HALF_WINDOW, RECORDS_PER_HALF_WINDOW
@@ -123,7 +123,7 @@ def _evaluation(run: Run) -> Iterator[Markup]:
         for key, value in text.flatten(evaluation)
         if not key.startswith("metrics.")
     )
-    words = (AVERAGED, *facts) if run.config.get("average") else facts
+    words = (AVERAGED, *facts) if run.config.get("ema") else facts
     yield element("p", " · ".join(words), class_="remark")
     if caution := measures.remark(metrics):
         yield element("p", caution, class_="remark")
@@ -154,7 +154,7 @@ def _training(run: Run) -> Iterator[Markup]:
         "recorded. Legends give the newest record and, in brackets, its trend.",
         class_="note",
     )
-    step, is_averaged = last_step(run), bool(run.config.get("average"))
+    step, is_averaged = last_step(run), bool(run.config.get("ema"))
     charts = (
         draw(chart, step) for chart in make_charts(run.metrics, is_averaged=is_averaged)
     )

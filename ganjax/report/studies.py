@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ganjax import experiment, measures, study
-from ganjax.draw import png_bytes
+from ganjax import study
+from ganjax.config import experiment, measures
+from ganjax.record.files import png_bytes
 from ganjax.report import text
 from ganjax.report.document import grid, missing
 from ganjax.report.files import Files

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ganjax import measures
+from ganjax.config import measures
 from ganjax.report import pictures, text
 from ganjax.report.charts import draw
 from ganjax.report.comparison import Comparison, Group, compare, finished, measured

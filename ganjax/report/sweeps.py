@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ganjax import reading
-from ganjax.reading import RunError
+from ganjax.record import reading
+from ganjax.record.reading import RunError
 from ganjax.report import text
 from ganjax.study import Run, read_run
 

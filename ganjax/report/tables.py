@@ -9,7 +9,8 @@ from urllib.parse import quote
 
 import numpy as np
 
-from ganjax import measures, study
+from ganjax import study
+from ganjax.config import measures
 from ganjax.report import text
 from ganjax.report.charts import swatch
 from ganjax.report.comparison import (

@@ -17,7 +17,7 @@
 returns or yields on the page, in order.
 """
 
-from ganjax.reading import RunError, read_object
+from ganjax.record.reading import RunError, read_object
 from ganjax.study.items import Cell, Figure, Table, check
 from ganjax.study.plots import PALETTE, plot, side_by_side, style
 from ganjax.study.runs import (

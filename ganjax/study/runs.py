@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ganjax import reading, record
-from ganjax.reading import RunError
+from ganjax.config.completion import renamed
+from ganjax.record import files, reading
+from ganjax.record.reading import RunError
 
 T = TypeVar("T")
 Floats = NDArray[np.float64]
@@ -50,7 +51,7 @@ def read_run(workdir: Path) -> Run:
         raise RunError(f"{workdir}: there is no such folder")
     if not (workdir / "config.json").exists():
         raise RunError(f"{workdir}: not a run folder, config.json is missing")
-    config = reading.read_config(workdir)
+    config = renamed(reading.read_config(workdir))
     problems: list[str] = []
     nothing: Mapping[str, Any] = {}
 
@@ -82,17 +83,17 @@ def _read_metrics(
     """The metrics; a run that is not done need not have any yet."""
     path = workdir / "metrics.jsonl"
     try:
-        records, damaged = record.read_records(workdir)
+        records, damaged = files.read_records(workdir)
     except OSError as error:
         problems.append(f"{path}: {error.strerror or error}")
         return {}
     if damaged:
-        problems.append(record.describe_damage(workdir, damaged))
+        problems.append(files.describe_damage(workdir, damaged))
     elif not records and status.get("state") == "done":
         problems.append(f"{path}: holds no record of a run that is done")
     return {
         name: (steps.astype(float), values)
-        for name, (steps, values) in record.series(records).items()
+        for name, (steps, values) in files.series(records).items()
     }
 
 

@@ -8,16 +8,15 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from ganjax import schema
-from ganjax.completion import completed
-from ganjax.config import KINDS, ConfigError, flatten, keys_of
-from ganjax.consistency import check_consistent
-from ganjax.experiment import shown
-from ganjax.schema import Key
+from ganjax.config import KINDS, ConfigError, flatten, keys_of, schema
+from ganjax.config.completion import completed
+from ganjax.config.consistency import check_consistent
+from ganjax.config.experiment import shown
+from ganjax.config.schema import Key
 
 _SECTIONS = (
     *("data", "game", "networks", "augment", "objective", "penalties", "corrections"),
-    *("optimizers", "average", "schedule", "parallel", "record", "evaluation"),
+    *("optimizers", "ema", "schedule", "parallel", "record", "evaluation"),
 )
 
 
@@ -39,7 +38,7 @@ def validate(config: ConfigDict) -> dict[str, Any]:
     }
     _check_keys("config.networks", given["networks"], players)
     _check_keys("config.optimizers", given["optimizers"], players)
-    _check_keys("config.average", given["average"], players, required=False)
+    _check_keys("config.ema", given["ema"], players, required=False)
     checked = {
         **_checked("config", {key: given[key] for key in schema.RUN}, schema.RUN),
         "data": _named("config.data", given["data"], schema.SOURCES),
@@ -58,9 +57,9 @@ def validate(config: ConfigDict) -> dict[str, Any]:
             player: _named(f"config.optimizers.{player}", section, schema.OPTIMIZERS)
             for player, section in given["optimizers"].items()
         },
-        "average": {
-            player: _checked(f"config.average.{player}", section, schema.AVERAGE)
-            for player, section in given["average"].items()
+        "ema": {
+            player: _checked(f"config.ema.{player}", section, schema.EMA)
+            for player, section in given["ema"].items()
         },
         "schedule": _named("config.schedule", given["schedule"], schema.SCHEDULES),
         "parallel": _checked("config.parallel", given["parallel"], schema.PARALLEL),

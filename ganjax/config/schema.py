@@ -397,16 +397,23 @@ WITH_ENCODER = frozenset({"auto_encoder", "vae", "vae_gan"})
 _LAZY = {"every": Key(1, "[1, 2147483647]")}
 
 PENALTIES: dict[str, dict[str, Key]] = {
-    "interpolated_gradient": _LAZY
+    "wgan_gp": _LAZY
     | {"weight": Key(10.0, "[0, inf)"), "target": Key(1.0, "[0, inf)")},
-    "one_sided_interpolated_gradient": _LAZY
+    "wgan_lp": _LAZY
     | {"weight": Key(10.0, "[0, inf)"), "target": Key(1.0, "[0, inf)")},
-    "real_gradient": _LAZY | {"weight": Key(1.0, "[0, inf)")},
-    "fake_gradient": _LAZY | {"weight": Key(1.0, "[0, inf)")},
-    "perturbed_gradient": _LAZY
-    | {"weight": Key(10.0, "[0, inf)"), "target": Key(1.0, "[0, inf)")},
-    "gradient_norm": _LAZY | {"weight": Key(1.0, "[0, inf)")},
+    "r1": _LAZY | {"weight": Key(1.0, "[0, inf)")},
+    "r2": _LAZY | {"weight": Key(1.0, "[0, inf)")},
+    "dragan": _LAZY | {"weight": Key(10.0, "[0, inf)"), "target": Key(1.0, "[0, inf)")},
+    "real_gradient_norm": _LAZY | {"weight": Key(1.0, "[0, inf)")},
     "score_drift": _LAZY | {"weight": Key(0.001, "[0, inf)")},
+}
+
+# Under which names their random numbers are drawn: those that they had at first, so
+# that a run of before is the same run.
+STREAMS = {
+    "wgan_gp": "interpolated_gradient",
+    "wgan_lp": "one_sided_interpolated_gradient",
+    "dragan": "perturbed_gradient",
 }
 
 # Penalties on gradients of scores with respect to single examples, and the choices of a
@@ -454,9 +461,10 @@ OPTIMIZERS: dict[str, dict[str, Key]] = {
     },
 }
 
-# Of the moving average of a player's parameters, by which it is measured and drawn; in
-# step t min(decay, (1 + t) / (10 + t)), so that a run's beginning is soon forgotten.
-AVERAGE = {"decay": Key(0.999, "[0, 1)")}
+# Of the exponential moving average (EMA) of a player's parameters, by which it is
+# measured and drawn; in step t min(decay, (1 + t) / (10 + t)): the run's beginning
+# is soon forgotten.
+EMA = {"decay": Key(0.999, "[0, 1)")}
 
 SCHEDULES: dict[str, dict[str, Key]] = {
     "alternating": {
@@ -495,7 +503,7 @@ EVALUATION = {
 
 TRACED = (
     *("game", "augment", "objective", "penalties", "corrections"),
-    *("optimizers", "average"),
+    *("optimizers", "ema"),
 )
 
 # What a resumed run may change: it does not change what is computed.

@@ -11,9 +11,9 @@ from typing import Any
 
 from ml_collections import ConfigDict, config_dict
 
-from ganjax import experiment, schema
-from ganjax.experiment import ConfigError, shown
-from ganjax.schema import Key
+from ganjax.config import experiment, schema
+from ganjax.config.experiment import ConfigError, shown
+from ganjax.config.schema import Key
 
 KINDS = {
     int: "a whole number",
@@ -284,7 +284,7 @@ def defaults(
         {p: section(schema.OPTIMIZERS, optimizer) for p in players}
     )
     averaged = [player for player in players if player != "discriminator"]
-    config.average = ConfigDict({p: _defaults(schema.AVERAGE) for p in averaged})
+    config.ema = ConfigDict({p: _defaults(schema.EMA) for p in averaged})
     config.schedule = section(schema.SCHEDULES, play)
     config.parallel = ConfigDict(_defaults(schema.PARALLEL))
     config.record = ConfigDict(_defaults(schema.RECORD))

@@ -3,9 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ganjax import schema
-from ganjax.config import keys_of
-from ganjax.schema import Key
+from ganjax.config import keys_of, schema
+from ganjax.config.schema import Key
 
 _NAMED: dict[str, Mapping[str, Any]] = {
     "data": schema.SOURCES,
@@ -17,7 +16,7 @@ _CHOSEN = {
     "augment": schema.AUGMENTATIONS,
     "penalties": schema.PENALTIES,
     "corrections": schema.CORRECTIONS,
-    "average": dict.fromkeys(("generator", "encoder", "discriminator"), schema.AVERAGE),
+    "ema": dict.fromkeys(("generator", "encoder", "discriminator"), schema.EMA),
 }
 _PLAIN = {
     "parallel": schema.PARALLEL,
@@ -26,13 +25,33 @@ _PLAIN = {
 }
 
 
+# What names of before are today.
+_PENALTIES = {
+    "interpolated_gradient": "wgan_gp",
+    "one_sided_interpolated_gradient": "wgan_lp",
+    "real_gradient": "r1",
+    "fake_gradient": "r2",
+    "perturbed_gradient": "dragan",
+    "gradient_norm": "real_gradient_norm",
+}
+
+
+def renamed(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A config by today's names: `average` is `ema`, and penalties have new ones."""
+    whole = {"ema" if key == "average" else key: x for key, x in config.items()}
+    if isinstance(penalties := whole.get("penalties"), Mapping):
+        named = {_PENALTIES.get(name, name): x for name, x in penalties.items()}
+        whole["penalties"] = named
+    return whole
+
+
 def completed(config: Mapping[str, Any]) -> dict[str, Any]:
     """A config with every key that the schema has gained since it was written.
 
     Each takes its default, which is what the program did before it had the key. What
     the schema does not know is left as it is.
     """
-    whole = _filled(config, schema.RUN)
+    whole = _filled(renamed(config), schema.RUN)
     for section, rows in _NAMED.items():
         whole[section] = _named(whole.get(section), rows)
     whole["networks"] = _each(whole.get("networks", {}), _network)

@@ -5,9 +5,9 @@ import math
 import jax
 import numpy as np
 
-from ganjax import draw
-from ganjax.draw import Bounds
-from ganjax.evaluate import Evaluator
+from ganjax.look import draw
+from ganjax.look.draw import Bounds
+from ganjax.look.evaluate import Evaluator
 from ganjax.state import TrainState
 from ganjax.types import Batch
 

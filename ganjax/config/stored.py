@@ -6,11 +6,11 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from ganjax import reading
-from ganjax.completion import completed
 from ganjax.config import ConfigError, override
-from ganjax.reading import RunError
-from ganjax.validation import validate
+from ganjax.config.completion import completed
+from ganjax.config.validation import validate
+from ganjax.record import reading
+from ganjax.record.reading import RunError
 
 
 def read_config(folder: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:

@@ -17,23 +17,17 @@ from typing import Any, NamedTuple
 
 import jax
 
-from ganjax import lock, memory, peers, schema
 from ganjax.build import Experiment, build_experiment, build_layout
 from ganjax.checkpoint import CheckpointError, Checkpoints
-from ganjax.config import ConfigError
-from ganjax.evaluate import Evaluator
-from ganjax.identity import check_data
-from ganjax.inherit import Inherited, inherit
-from ganjax.journal import (
-    Journal,
-    opening,
-    write_evaluation,
-    write_report,
-    write_samples,
-)
+from ganjax.config import ConfigError, schema
+from ganjax.config.stopping import PREEMPTED, StopRequest
+from ganjax.config.validation import check_resumable
+from ganjax.look.evaluate import Evaluator
+from ganjax.look.restore import restore
+from ganjax.look.sampling import Choice, write_choice
 from ganjax.parallel import Layout
-from ganjax.peers import Peers
-from ganjax.record import (
+from ganjax.record import lock
+from ganjax.record.files import (
     is_temporary,
     read_json,
     remove_temporary,
@@ -41,11 +35,18 @@ from ganjax.record import (
     write_status,
 )
 from ganjax.report import RunError
-from ganjax.restore import restore
-from ganjax.sampling import Choice, write_choice
 from ganjax.state import TrainState
-from ganjax.stopping import PREEMPTED, StopRequest
-from ganjax.validation import check_resumable
+from ganjax.train import memory, peers
+from ganjax.train.identity import check_data
+from ganjax.train.inherit import Inherited, inherit
+from ganjax.train.journal import (
+    Journal,
+    opening,
+    write_evaluation,
+    write_report,
+    write_samples,
+)
+from ganjax.train.peers import Peers
 
 Config = Mapping[str, Any]
 

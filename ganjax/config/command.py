@@ -8,8 +8,8 @@ from typing import Any, NoReturn
 
 from absl import app, flags, logging
 
-from ganjax import schema
-from ganjax.experiment import ConfigError
+from ganjax.config import schema
+from ganjax.config.experiment import ConfigError
 
 USAGE = 2  # exit code of bad usage, config or data
 

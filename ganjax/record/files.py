@@ -6,6 +6,7 @@ last one, and readers pass over it.
 """
 
 import errno
+import io
 import json
 import math
 import os
@@ -21,11 +22,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from PIL import Image
 
 import ganjax
-from ganjax.draw import png_bytes
-from ganjax.events import EventFiles
-from ganjax.lock import is_alive
+from ganjax.record.events import EventFiles
+from ganjax.record.lock import is_alive
 
 STATES = ("running", "done", "preempted", "diverged", "failed")
 
@@ -64,6 +65,25 @@ def write_bytes(path: str | Path, data: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def png_bytes(pixels: np.ndarray) -> bytes:
+    """Encodes uint8 `[H, W, 3]`, `[H, W, 1]` or `[H, W]` as a PNG file.
+
+    Raises `ValueError` for any other array.
+    """
+    pixels = np.asarray(pixels)
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[..., 0]
+    colour = pixels.ndim == 3 and pixels.shape[2] == 3
+    if pixels.dtype != np.uint8 or not (colour or pixels.ndim == 2):
+        raise ValueError(
+            "a picture must be uint8 [H, W, 3], [H, W, 1] or [H, W], "
+            f"not {pixels.dtype} {list(pixels.shape)}"
+        )
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
 
 
 def is_temporary(path: Path) -> bool:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ganjax import record
-from ganjax.record import is_count, is_number
+from ganjax.record import files
+from ganjax.record.files import is_count, is_number
 
 SWEEP = "sweep.json"
 LONGEST = 80  # characters of a run folder's name
@@ -32,7 +32,7 @@ def read_object(path: Path) -> Mapping[str, Any]:
     Raises `RunError` where the file holds anything else, or cannot be read.
     """
     try:
-        found = record.read_json(path)
+        found = files.read_json(path)
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:

@@ -10,9 +10,9 @@ import numpy as np
 from ganjax.build import Experiment, build_experiment
 from ganjax.checkpoint import Checkpoints
 from ganjax.config import ConfigError
-from ganjax.identity import check_data
+from ganjax.config.validation import revalidate
 from ganjax.state import TrainState
-from ganjax.validation import revalidate
+from ganjax.train.identity import check_data
 
 
 def restore(

@@ -1,35 +1,15 @@
 """Grids of images, by numpy and PIL only. Each is uint8 `[H, W, 3]`."""
 
-import io
 import math
 from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from ganjax.draw.frame import BROKEN, INK, Bounds, framed, shorten
+from ganjax.look.draw.frame import BROKEN, INK, Bounds, framed, shorten
 
 _GAP = 2  # pixels between the images of a grid
 _HEADLINE = 18  # pixels of the titles above its columns
-
-
-def png_bytes(pixels: np.ndarray) -> bytes:
-    """Encodes uint8 `[H, W, 3]`, `[H, W, 1]` or `[H, W]` as a PNG file.
-
-    Raises `ValueError` for any other array.
-    """
-    pixels = np.asarray(pixels)
-    if pixels.ndim == 3 and pixels.shape[2] == 1:
-        pixels = pixels[..., 0]
-    colour = pixels.ndim == 3 and pixels.shape[2] == 3
-    if pixels.dtype != np.uint8 or not (colour or pixels.ndim == 2):
-        raise ValueError(
-            "a picture must be uint8 [H, W, 3], [H, W, 1] or [H, W], "
-            f"not {pixels.dtype} {list(pixels.shape)}"
-        )
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG")
-    return file.getvalue()
 
 
 def image_grid(

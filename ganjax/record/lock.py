@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from ganjax.experiment import ConfigError
+from ganjax.config.experiment import ConfigError
 
 RUN = "run.lock"  # in a run folder, of the training
 

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 
 from ganjax.build import Experiment, build_experiment
+from ganjax.config.validation import revalidate
 from ganjax.state import TrainState
-from ganjax.validation import revalidate
 
 
 def replay(config: Mapping[str, Any], every: int) -> tuple[Experiment, TrainState]:

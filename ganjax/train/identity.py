@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ganjax.config import ConfigError
-from ganjax.reading import RunError, read_data
+from ganjax.record.reading import RunError, read_data
 from ganjax.types import Source
 
 _SHOWN = 3  # classes that a message names

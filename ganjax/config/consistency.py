@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ganjax import schema
-from ganjax.experiment import ConfigError
+from ganjax.config import schema
+from ganjax.config.experiment import ConfigError
 
 
 def check_consistent(config: Mapping[str, Any]) -> None:

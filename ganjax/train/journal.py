@@ -10,18 +10,19 @@ from typing import Any, Self
 import jax
 import numpy as np
 
-from ganjax import measures, report
-from ganjax.draw import png_bytes
-from ganjax.evaluate import Evaluator
-from ganjax.pictures import draw_pictures
-from ganjax.progress import Progress
-from ganjax.record import (
+from ganjax import report
+from ganjax.config import measures
+from ganjax.look.evaluate import Evaluator
+from ganjax.look.pictures import draw_pictures
+from ganjax.record.files import (
     Recorder,
     environment,
+    png_bytes,
     write_bytes,
     write_json,
     write_status,
 )
+from ganjax.record.progress import Progress
 from ganjax.state import TrainState
 
 

@@ -9,12 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from jax.scipy.special import ndtr, ndtri
 
-from ganjax import draw
 from ganjax.config import ConfigError
-from ganjax.draw import png_bytes
-from ganjax.evaluate import Evaluator
-from ganjax.reading import read_class_names
-from ganjax.record import write_bytes
+from ganjax.look import draw
+from ganjax.look.evaluate import Evaluator
+from ganjax.record.files import png_bytes, write_bytes
+from ganjax.record.reading import read_class_names
 from ganjax.state import TrainState
 
 _LONGEST = 200  # bytes of a file's name without its ending

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from ganjax.draw.frame import (
+from ganjax.look.draw.frame import (
     BROKEN,
     ENTRY_FONT,
     ENTRY_ROOM,

@@ -1,8 +1,8 @@
 """Pictures from arrays, by numpy and PIL only: grids of images, and plots. No jax."""
 
-from ganjax.draw.frame import BROKEN, Bounds
-from ganjax.draw.images import image_grid, image_map, image_rows, png_bytes
-from ganjax.draw.points import (
+from ganjax.look.draw.frame import BROKEN, Bounds
+from ganjax.look.draw.images import image_grid, image_map, image_rows
+from ganjax.look.draw.points import (
     CLASSES,
     FAKE,
     REAL,
@@ -24,6 +24,5 @@ __all__ = [
     "image_grid",
     "image_map",
     "image_rows",
-    "png_bytes",
     "scatter",
 ]

@@ -1,0 +1,1 @@
+"""How a state is looked at: measured, drawn, sampled."""

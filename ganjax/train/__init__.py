@@ -1,0 +1,1 @@
+"""How a run is trained: the loop, its folder, signals, and other processes."""
