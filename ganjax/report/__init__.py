@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ganjax.record import files
+from ganjax.record.files import write_bytes
 from ganjax.report import page, sweep_page, sweeps
 from ganjax.report.files import encode
 from ganjax.report.sweeps import Sweep, is_sweep
@@ -45,7 +45,7 @@ def write(workdir: str | Path, output: str | Path | None = None) -> Path:
 
 def write_run(run: Run, path: Path) -> None:
     """Writes the page of a run that was read; raises `OSError` where it cannot."""
-    files.write_bytes(path, encode(page.render(run)))
+    write_bytes(path, encode(page.render(run)))
 
 
 def write_sweep(
@@ -82,5 +82,5 @@ def _compare(sweep: Sweep, path: Path, *, run_study: bool = False) -> str:
         # The folder of tables and figures is named after the page.
         raise RunError(f"{path}: the page needs an ending: --output={path}.html")
     made = sweep_page.render(sweep, path, run_study=run_study)
-    files.write_bytes(path, encode(made.html))
+    write_bytes(path, encode(made.html))
     return "\n".join(made.problems)
