@@ -14,12 +14,13 @@ _STOP = StopRequest()
 if __name__ == "__main__":
     _STOP.install()  # before the imports, which take a while
 
+import gc
 import json
 import math
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -140,10 +141,12 @@ def _main(argv: Sequence[str]) -> None:
         if not _WORKDIR.value:
             _fail("--workdir is missing; write --workdir=runs/NAME")
         check_folder(_WORKDIR.value)
-        be_patient(os.environ)
-        from ganjax.train import loop
-
         folder = Path(_WORKDIR.value)
+        _check_start(config, folder)
+        be_patient(os.environ)
+        with _lasting():
+            from ganjax.train import loop
+
         work = partial(loop.run, config, folder, _MODE.value, _choice(), _STOP)
         sys.exit(_together(work, folder) if _is_one_of_several() else work())
     except ConfigError as error:
@@ -176,6 +179,29 @@ def _read_config() -> dict[str, Any]:
     )
 
     return read_config(Path(_WORKDIR.value), [*_overrides, *given])
+
+
+def _check_start(config: Mapping[str, Any], folder: Path) -> None:
+    """Refuses before jax is imported, which takes a while, what can be by then."""
+    if _is_one_of_several():  # which look at the folder once they have met
+        peers.checked(_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)
+        return
+    from ganjax.train.folder import check_run
+
+    check_run(config, folder, _MODE.value)
+
+
+@contextmanager
+def _lasting() -> Iterator[None]:
+    """Spares the collector what is made within: it stays until the process ends.
+
+    Modules are most of what there is; to look through them again and again takes a
+    seventh of the time of a short run.
+    """
+    gc.disable()
+    yield
+    gc.freeze()
+    gc.enable()
 
 
 def _choice() -> dict[str, Any]:

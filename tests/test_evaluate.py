@@ -88,3 +88,13 @@ def test_a_last_state_that_makes_nothing_finite_has_diverged(
     found = loop._finish(config, tmp_path, StopRequest())
     message = "sample of the last state not finite" if rule == "stop" else ""
     assert found == (ending, 5, message)
+
+
+def test_what_was_not_finite_in_the_middle_is_not_said_of_the_end(
+    tmp_path, monkeypatch
+):
+    config = make("ring")
+    made = loop._make(config, tmp_path)
+    made.evaluator.not_finite.add("sample")  # of a picture on the way
+    monkeypatch.setattr(loop, "restore", lambda *_: (made.experiment, 5, made.first))
+    assert loop._look(config, tmp_path, (), made) == []

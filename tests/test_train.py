@@ -25,6 +25,7 @@ from ganjax.record import lock
 from ganjax.record.files import read_json, read_metrics, write_json, write_status
 from ganjax.train import loop
 from ganjax.train.devices import virtual
+from ganjax.train.folder import check_run
 
 EXPERIMENT = """
 from ganjax.config import defaults, parse_arg, penalty, schedule
@@ -240,10 +241,10 @@ def files(folder):
 def test_a_folder_of_others_is_not_taken_for_one_of_ours(tmp_path):
     for name in ("run.lock", ".config.json.7.tmp"):
         (tmp_path / name).touch()
-    loop._check_folder({}, tmp_path, "train")  # killed before it wrote its config
+    check_run({}, tmp_path, "train")  # killed before it wrote its config
     (tmp_path / "x.tmp").touch()
     with pytest.raises(ConfigError, match="exists and is not a run folder"):
-        loop._check_folder({}, tmp_path, "train")
+        check_run({}, tmp_path, "train")
 
 
 def test_only_who_holds_the_folder_writes_that_it_was_preempted(tmp_path):

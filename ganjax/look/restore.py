@@ -16,13 +16,14 @@ from ganjax.train.identity import check_data
 
 
 def restore(
-    config: Mapping[str, Any], folder: Path
+    config: Mapping[str, Any], folder: Path, made: Experiment | None = None
 ) -> tuple[Experiment, int, TrainState]:
     """The experiment of a run, its last step that was saved, and the state then.
 
     Args:
       config: of the run, validated or as its config.json has it.
       folder: of the run.
+      made: the experiment, where it is built and its data checked already.
 
     Raises:
       ConfigError: the config is not valid, its data is missing or not what it was, or
@@ -32,9 +33,12 @@ def restore(
     missing = ConfigError(f"{folder} has no checkpoint yet; train first")
     if not (folder / "checkpoints").is_dir():
         raise missing  # before reading makes one
-    config = revalidate(config)
-    experiment = build_experiment(config)
-    check_data(folder, experiment.source)
+    if made is None:
+        config = revalidate(config)
+        experiment = build_experiment(config)
+        check_data(folder, experiment.source)
+    else:
+        experiment = made
     with Checkpoints(folder / "checkpoints", keep=config["record"]["keep"]) as saved:
         target = jax.eval_shape(experiment.init)
         restored = saved.restore(target._replace(seed=np.uint32(experiment.seed)))

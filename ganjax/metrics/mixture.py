@@ -1,7 +1,7 @@
 """How well samples match a known mixture of isotropic Gaussians."""
 
 import numpy as np
-from scipy import stats
+from scipy.special import chdtr
 
 _SIGMAS = 3.0  # a sample within so many standard deviations of a centre is good
 
@@ -45,7 +45,7 @@ def mixture_quality(
             freedom += dimensions * (len(members) - 1)
     # E[x_1^2 | |x| < c] of a standard normal in D dimensions.
     cut = _SIGMAS**2
-    expected = stats.chi2.cdf(cut, dimensions + 2) / stats.chi2.cdf(cut, dimensions)
+    expected = chdtr(dimensions + 2, cut) / chdtr(dimensions, cut)
     return {
         "modes_covered": len(np.unique(nearest[good])),
         "high_quality": float(good.mean()),

@@ -19,16 +19,14 @@ import jax
 
 from ganjax.build import Experiment, build_experiment, build_layout
 from ganjax.checkpoint import CheckpointError, Checkpoints
-from ganjax.config import ConfigError, schema
+from ganjax.config import ConfigError
 from ganjax.config.stopping import PREEMPTED, StopRequest
-from ganjax.config.validation import check_resumable
 from ganjax.look.evaluate import Evaluator
 from ganjax.look.restore import restore
 from ganjax.look.sampling import Choice, write_choice
 from ganjax.parallel import Layout
 from ganjax.record import lock
 from ganjax.record.files import (
-    is_temporary,
     read_json,
     remove_temporary,
     write_json,
@@ -37,6 +35,7 @@ from ganjax.record.files import (
 from ganjax.report import RunError
 from ganjax.state import TrainState
 from ganjax.train import memory, peers
+from ganjax.train.folder import check_run
 from ganjax.train.identity import check_data
 from ganjax.train.inherit import Inherited, inherit
 from ganjax.train.journal import (
@@ -117,7 +116,7 @@ def run(
     _keep_compiled_programs()
     try:
         if jax.process_index() == 0:
-            _check_folder(config, folder, mode)
+            check_run(config, folder, mode)
         if mode == "train":
             with _alone(config, folder):
                 return _train(config, folder, stop or StopRequest())
@@ -136,35 +135,6 @@ def _keep_compiled_programs() -> None:
         jax.config.update("jax_compilation_cache_dir", str(Path(caches, "ganjax/xla")))
 
 
-def _check_folder(config: Config, folder: Path, mode: str) -> None:
-    written = folder / "config.json"
-    if not written.exists():
-        if mode != "train":
-            raise ConfigError(f"--workdir: {folder} is not a run folder; train first")
-        # A kill during the first write leaves the lock and a temporary file.
-        foreign = not folder.is_dir() or any(
-            path.name != lock.RUN and not is_temporary(path)
-            for path in folder.iterdir()
-        )
-        if folder.exists() and foreign:
-            raise ConfigError(f"--workdir: {folder} exists and is not a run folder")
-        return
-    try:
-        check_resumable(read_json(written), config)
-    except ConfigError as error:
-        way = f"to look at it change no key but {', '.join(schema.RESUMABLE)}"
-        if mode == "train":
-            way = (
-                "choose another folder, which may begin from this state by "
-                f"--init_from={folder}"
-            )
-        raise ConfigError(
-            f"--workdir: {folder} holds another run: {error}; {way}"
-        ) from error
-    except (ValueError, AttributeError) as error:
-        raise ConfigError(f"--workdir: {written} is damaged: {error}") from error
-
-
 @contextmanager
 def _alone(config: Config, folder: Path) -> Iterator[None]:
     """Nobody else trains in the folder meanwhile; of several processes one sees to it.
@@ -177,7 +147,7 @@ def _alone(config: Config, folder: Path) -> Iterator[None]:
     is_new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     with lock.hold(folder / lock.RUN, "a training"):
-        _check_folder(config, folder, "train")  # another may have been here meanwhile
+        check_run(config, folder, "train")  # another may have been here meanwhile
         for place in (folder, folder / "samples"):
             remove_temporary(place)
         try:
@@ -194,15 +164,32 @@ def _remove_unbegun(folder: Path) -> None:
         folder.rmdir()
 
 
-def _look(config: Config, folder: Path, writers: tuple[Callable, ...]) -> list[str]:
+class _Made(NamedTuple):
+    """What a training works with, made and checked before anything is written."""
+
+    experiment: Experiment
+    layout: Layout
+    evaluator: Evaluator | None  # of several processes the first alone looks
+    data: dict[str, Any]  # what `data.json` is to hold, if anything
+    first: Inherited
+
+
+def _look(
+    config: Config,
+    folder: Path,
+    writers: tuple[Callable, ...],
+    made: _Made | None = None,
+) -> list[str]:
     """Restores the newest state and lets each writer write what it makes of it.
 
-    Returns the probes whose outputs were not finite, in the first process.
+    After a training with what it `made`, whose programs are compiled already. Returns
+    the probes whose outputs were not finite, in the first process.
     """
-    experiment, *restored = restore(config, folder)
+    experiment, *restored = restore(config, folder, made and made.experiment)
     if jax.process_index() > 0:
         return []
-    evaluator = Evaluator(experiment)
+    evaluator = (made and made.evaluator) or Evaluator(experiment)
+    evaluator.not_finite.clear()  # of the states before
     for write in writers:
         write(config, folder, evaluator, *restored)
     return sorted(evaluator.not_finite)
@@ -256,27 +243,20 @@ def _chunks(
         yield _Chunk(before, step, seconds, metrics, skipped, fetch)
 
 
-class _Made(NamedTuple):
-    """What a training works with, made and checked before anything is written."""
-
-    experiment: Experiment
-    layout: Layout
-    data: dict[str, Any]  # what `data.json` is to hold, if anything
-    first: Inherited
-
-
 def _make(config: Config, folder: Path) -> _Made:
     experiment, layout = build_experiment(config), build_layout(config)
     data = check_data(folder, experiment.source)
     memory.check(experiment, config["evaluation"]["samples"], layout.devices)
-    return _Made(experiment, layout, data, _first_state(config, folder, experiment))
+    first = _first_state(config, folder, experiment)
+    evaluator = Evaluator(experiment) if jax.process_index() == 0 else None
+    return _Made(experiment, layout, evaluator, data, first)
 
 
 def _advance(
     config: Config, folder: Path, stop: StopRequest, made: _Made
 ) -> tuple[str, int, str]:
     """Trains or resumes; returns how it ended, the last step and a message."""
-    experiment, layout, data, first = made
+    experiment, layout, evaluator, data, first = made
     record, steps = config["record"], config["steps"]
     if jax.process_index() == 0:
         write_json(folder / "config.json", config)
@@ -289,7 +269,7 @@ def _advance(
         step, state = restored or (0, first.state)
         if first.record and not restored:
             saved.save(0, state)  # the other run is not needed again
-        with _open_journal(config, folder, experiment, step, state) as journal:
+        with _open_journal(config, folder, evaluator, step, state) as journal:
             kept = step
             if step and journal is not None:  # killed once it had saved
                 before = (step - 1) // record["every"] * record["every"]
@@ -324,12 +304,15 @@ def _first_state(config: Config, folder: Path, experiment: Experiment) -> Inheri
 
 
 def _open_journal(
-    config: Config, folder: Path, experiment: Experiment, step: int, state: TrainState
+    config: Config,
+    folder: Path,
+    evaluator: Evaluator | None,
+    step: int,
+    state: TrainState,
 ) -> AbstractContextManager[Journal | None]:
     """Of several processes one writes."""
-    if jax.process_index() > 0:
+    if evaluator is None:
         return nullcontext()
-    evaluator = Evaluator(experiment)
     if step < config["steps"]:
         line = opening(config, evaluator, state, step)
         print(line, file=sys.stderr, flush=True)
@@ -399,7 +382,8 @@ def _finish(config: Config, folder: Path, stop: StopRequest) -> tuple[str, int, 
         return ending, step, message
     stop.check()
     try:
-        lost = _look(config, folder, (write_evaluation, write_samples))
+        writers = (write_evaluation, write_samples)
+        lost = _look(config, folder, writers, made)
     except Exception as error:
         message = f"{type(error).__name__}: {error}"
         _status(config, folder, "failed", step, message)

@@ -46,9 +46,7 @@ class Peers:
     def __init__(
         self, address: str | None, count: int, number: int, seconds: float
     ) -> None:
-        host, port = _parsed(address)
-        if number >= count:
-            raise ConfigError(f"--process_id: must be below {count}")
+        host, port = checked(address, count, number)
         self._address, self._is_first = (host, port), number == 0
         self._lost: tuple[int, str] | None = None
         self._lock = threading.Lock()
@@ -135,10 +133,17 @@ class Peers:
             os._exit(code)
 
 
-def _parsed(address: str | None) -> tuple[str, int]:
+def checked(address: str | None, count: int, number: int) -> tuple[str, int]:
+    """The host and port of process 0.
+
+    Raises:
+      ConfigError: the address is none, or the number out of range.
+    """
     host, _, port = (address or "").rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 65536:
         raise ConfigError("--coordinator_address: write HOST:PORT, of process 0")
+    if number >= count:
+        raise ConfigError(f"--process_id: must be below {count}")
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 
