@@ -118,7 +118,8 @@ def get_config(arg: str = "") -> ConfigDict:
         config.objective.margin_scale = MARGIN
     if chosen.constraint != "none":
         section, strength = CONSTRAINTS[chosen.constraint]
-        made = SECTIONS[section](chosen.constraint, **{strength: 1.0})
+        made = SECTIONS[section](chosen.constraint)
+        made[strength] = 1.0
         config[section][chosen.constraint] = made
     config.record.update(every=10, pictures_every=50, checkpoint_every=500)
     config.evaluation.samples = 1_000

@@ -138,14 +138,15 @@ def _gradients(groups: dict[tuple, list[Run]]) -> object:
 
 def _likelihoods(groups: dict[tuple, list[Run]]) -> Table:
     """As the paper: a window chosen on validation images, likelihood on test images."""
-    from ganjax.build import SOURCES
+    from ganjax.config.builtin import BUILT_IN
+    from ganjax.config.catalogue import make
     from ganjax.metrics import choose_sd, parzen_log_likelihood
 
     rows = []
     for (objective, rounds), group in groups.items():
         data = {**group[0].config["data"], "split": "test"}
-        source = SOURCES[data.pop("name")](**data)
-        images = source.arrays["images"] / 255.0
+        source = make(BUILT_IN, "data", data.pop("name"), **data)
+        images = source.arrays["examples"] / 255.0
         validation, test = images[:1_000], images[1_000:]
         found = []
         for run in group:

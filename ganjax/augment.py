@@ -5,7 +5,7 @@ numbers by keyword, and returns examples of the same shape. A generator's gradie
 passes through it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import jax
 from jax import Array
@@ -44,6 +44,3 @@ def compose(views: Mapping[str, View]) -> View:
         return examples
 
     return view
-
-
-AUGMENTATIONS: dict[str, Callable[..., Array]] = {"instance_noise": instance_noise}

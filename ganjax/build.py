@@ -12,35 +12,24 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from ganjax.augment import AUGMENTATIONS, compose
-from ganjax.config import ConfigError, schema
+from ganjax.augment import compose
+from ganjax.config import ConfigError
+from ganjax.config.builtin import BUILT_IN
+from ganjax.config.catalogue import Catalogue, Part, arguments, builder_of
+from ganjax.config.consistency import SCORE_FIELDS, Chosen, choose
 from ganjax.config.validation import numbers
-from ganjax.corrections import CORRECTIONS
 from ganjax.data import DataError
 from ganjax.data.files import FEWEST
-from ganjax.data.images import rescaled
-from ganjax.data.sources import MIXTURES, SOURCES
-from ganjax.games import BATCH_COUPLED as BATCH_COUPLED_GAMES
-from ganjax.games import GAMES, SCHEDULES
-from ganjax.losses.likelihood import make_likelihood
-from ganjax.metrics import (
-    mixture_quality,
-    nearest_rows,
-    neighbour_quality,
-    score_statistics,
-)
-from ganjax.networks import NETWORKS
-from ganjax.objectives import BATCH_COUPLED, OBJECTIVES
-from ganjax.optim import OPTIMIZERS, resolve_schedules
-from ganjax.parallel import Layout, jit_layout, pmap_layout, shard_map_layout
-from ganjax.penalties import BATCH_COUPLED as BATCH_COUPLED_PENALTIES
-from ganjax.penalties import PENALTIES
+from ganjax.data.images import as_held, as_seen
+from ganjax.metrics import nearest_rows, score_statistics
+from ganjax.optim import resolve_schedules
+from ganjax.parallel import Layout, LayoutError, choose_layout
 from ganjax.state import TrainState, init_state
 from ganjax.step import Step, make_train_step
 from ganjax.types import (
     Batch,
     Examples,
-    Likelihood,
+    Measure,
     Outcome,
     Parts,
     Penalty,
@@ -48,7 +37,6 @@ from ganjax.types import (
     Source,
     Terms,
     Tree,
-    View,
 )
 
 Config = Mapping[str, Any]
@@ -58,11 +46,11 @@ Build = Callable[[Tree, Array | int], Parts]
 class Experiment(NamedTuple):
     """What a config describes, ready to run.
 
-    `make_build(axis_name)` returns `build(numbers, step) -> Parts`; `quality(samples)`
-    measures samples `[N, ...]` against what is known of the data; `nearest(samples)`
-    gives, of image data, the training image nearest to each; `test` is the whole test
-    split where the run trains on the other and its discriminator classifies, or there
-    is an encoder.
+    `make_build(axis_name)` returns `build(numbers, step) -> Parts`; `measures` are by
+    name; `distinct` are different examples of the data as networks see them, where it
+    holds examples and some measure reads them; `nearest(samples)` gives, of such data,
+    the training example nearest to each; `test` is the whole test split where the run
+    trains on the other and its discriminator classifies, or there is an encoder.
     """
 
     make_build: Callable[[str | None], Build]
@@ -72,7 +60,9 @@ class Experiment(NamedTuple):
     batch_size: int
     seed: int
     classes: int  # that the generator is told of, or 0
-    quality: Callable[[np.ndarray], dict[str, float]]
+    measures: dict[str, Measure]
+    known: tuple[str, ...]  # of the data, "density" or "distinct" examples
+    distinct: np.ndarray | None
     nearest: Callable[[np.ndarray], np.ndarray] | None
     test: Batch | None
 
@@ -96,87 +86,102 @@ class Experiment(NamedTuple):
         )
 
 
-def build_experiment(config: Config) -> Experiment:
+def build_experiment(config: Config, catalogue: Catalogue = BUILT_IN) -> Experiment:
     """Builds a run from a validated config.
+
+    Args:
+      config: validated against the same catalogue.
+      catalogue: the parts that it names.
 
     Raises:
       ConfigError: the data is missing or damaged.
     """
-    source = _source(config["data"])
+    chosen = choose(config, catalogue)
+    source = _source(chosen.data, config["data"])
     batch = jax.eval_shape(
         source.batch, source.arrays, jax.random.key(0), 0, 0, jnp.arange(1)
     )
     examples = Examples(batch.real.shape[1:], source.classes)
+    schedule = builder_of(chosen.schedule)
     return Experiment(
-        make_build=lambda axis_name: _make_build(config, examples, axis_name),
+        make_build=lambda axis_name: _make_build(
+            config, catalogue, examples, axis_name
+        ),
         numbers=numbers(config),
         source=source,
-        schedule=SCHEDULES[config["schedule"]["name"]](
-            schema.PLAYERS[config["game"]["name"]], **_keywords(config["schedule"])
-        ),
+        schedule=schedule(chosen.game.players, **_keywords(config["schedule"])),
         batch_size=config["batch_size"],
         seed=config["seed"],
-        classes=_told_classes(config, source),
-        quality=_quality(config, source),
+        classes=_told_classes(config, chosen, source),
+        measures={
+            name: Measure(
+                part.reads,
+                partial(builder_of(part), **_keywords(config["measures"][name])),
+            )
+            for name, part in chosen.measures.items()
+        },
+        known=chosen.data.makes,
+        distinct=_distinct(config, chosen, source),
         nearest=_nearest(config, source),
-        test=_test(config),
+        test=_test(config, chosen),
     )
 
 
-def _source(section: Config) -> Source:
+def _source(part: Part, section: Config) -> Source:
     try:
-        return SOURCES[section["name"]](**_keywords(section))
+        return builder_of(part)(**_keywords(section))
     except (DataError, OSError) as error:
         raise ConfigError(f"config.data: {error}") from error
 
 
-def _told_classes(config: Config, source: Source) -> int:
-    generator = config["networks"].get("generator", {})
-    told = generator.get("conditioning", "none") != "none"
+def _told_classes(config: Config, chosen: Chosen, source: Source) -> int:
+    if "generator" not in chosen.networks:
+        return 0
+    conditioning = config["networks"]["generator"].get("conditioning", "none")
+    told = conditioning != "none" or "label" in chosen.networks["generator"].reads
     return source.classes if told else 0
 
 
-def _test(config: Config) -> Batch | None:
+def _test(config: Config, chosen: Chosen) -> Batch | None:
     """Read before the training, so that a missing file does not end a long run."""
     data, networks = config["data"], config["networks"]
     head = networks.get("discriminator", {}).get("head", "score")
     has_use = head != "score" or "encoder" in networks
     if not has_use or data.get("split") != "train":
         return None
-    arrays = _source({**data, "split": "test", "labelled": 0}).arrays
-    return Batch(real=rescaled(arrays["images"]), label=arrays["labels"])
+    section = {**data, "split": "test", "labelled": 0}
+    arrays = _source(chosen.data, section).arrays
+    return Batch(real=as_seen(arrays["examples"]), label=arrays["labels"])
 
 
-def _quality(config: Config, source: Source) -> Callable[..., dict[str, float]]:
-    if config["data"]["name"] in MIXTURES:
-        return lambda samples: mixture_quality(samples, **source.arrays)
-    real = _distinct(source.arrays["images"], config["evaluation"]["samples"])
-    if len(real) < FEWEST:
+def _distinct(config: Config, chosen: Chosen, source: Source) -> np.ndarray | None:
+    """Different examples, the same whatever the seed of the run, or all."""
+    if not any("distinct" in part.reads for part in chosen.measures.values()):
+        return None
+    examples, count = source.arrays["examples"], config["evaluation"]["samples"]
+    order = np.random.default_rng(0).permutation(len(examples))[:count]
+    found = np.unique(examples[order], axis=0)
+    if len(found) < FEWEST:
         raise ConfigError(
-            f"config.data: {len(real)} different images are too few; at least {FEWEST}"
+            f"config.data: {len(found)} different examples are too few; at least "
+            f"{FEWEST}"
         )
-    return lambda samples: neighbour_quality((real - 127.5) / 127.5, samples)
+    return np.asarray(as_seen(found))
 
 
 def _nearest(config: Config, source: Source) -> Callable[..., np.ndarray] | None:
-    if config["data"]["name"] in MIXTURES:
+    if "examples" not in source.arrays:
         return None
-    images = source.arrays["images"]
+    examples = source.arrays["examples"]
     if config["data"].get("labelled") and config["data"]["labelled_share"] == 1:
-        images = images[source.arrays["labelled"]]  # a batch holds no others
+        examples = examples[source.arrays["labelled"]]  # a batch holds no others
 
     def nearest(samples: np.ndarray) -> np.ndarray:
         # A broken generator makes what is not finite; it is drawn all the same.
-        levels = np.clip(np.nan_to_num(samples), -1, 1) * 127.5 + 127.5
-        return np.asarray(rescaled(images[nearest_rows(images, levels)]))
+        row = nearest_rows(examples, as_held(np.nan_to_num(samples), examples.dtype))
+        return np.asarray(as_seen(examples[row]))
 
     return nearest
-
-
-def _distinct(images: np.ndarray, count: int) -> np.ndarray:
-    """`count` different images, the same whatever the seed of the run, or all."""
-    order = np.random.default_rng(0).permutation(len(images))[:count]
-    return np.unique(images[order], axis=0)
 
 
 def _keywords(section: Config) -> dict[str, Any]:
@@ -187,85 +192,80 @@ def _keywords(section: Config) -> dict[str, Any]:
     }
 
 
-def _make_build(config: Config, examples: Examples, axis_name: str | None) -> Build:
+def _make_build(
+    config: Config, catalogue: Catalogue, examples: Examples, axis_name: str | None
+) -> Build:
+    chosen = choose(config, catalogue)
+
+    def given(part: Part, **besides: Any) -> dict[str, Any]:
+        """What a part takes besides its keys."""
+        known = {"axis_name": axis_name, **besides}
+        return {name: known[name] for name in part.takes if name in known}
+
     def networks() -> dict[str, Any]:
-        made = {}
-        for player, section in config["networks"].items():
-            latents = (config["game"]["latent_size"],) if player == "encoder" else ()
-            made[player] = NETWORKS[section["name"]][player](
-                examples, *latents, axis_name=axis_name, **_keywords(section)
+        latent_size = config["game"].get("latent_size")
+        return {
+            player: builder_of(part)(
+                examples,
+                **given(part, latent_size=latent_size),
+                **_keywords(config["networks"][player]),
             )
-        return made
-
-    def objective(values: dict[str, Any]) -> Any:
-        name = config["objective"]["name"]
-        axis = {"axis_name": axis_name} if name in BATCH_COUPLED else {}
-        keywords = _keywords(config["objective"]) | values
-        return OBJECTIVES[name](**keywords, **axis)
-
-    def likelihood(values: Config) -> dict[str, Likelihood]:
-        if config["game"]["name"] != "vae":
-            return {}
-        section = config["objective"] | values
-        made = make_likelihood(section["likelihood"], section["noise_variance"])
-        return {"likelihood": made}
-
-    def views(values: Config) -> dict[str, View]:
-        if config["game"]["name"] not in schema.VIEWED:
-            return {}
-        chosen = {
-            name: partial(AUGMENTATIONS[name], **values[name])
-            for name in config["augment"]
+            for player, part in chosen.networks.items()
         }
-        return {"view": compose(chosen)}
 
     def penalty(name: str, values: Config) -> Penalty:
-        axis = {"axis_name": axis_name} if name in BATCH_COUPLED_PENALTIES else {}
-        value = partial(PENALTIES[name], **values, **axis)
+        part = chosen.penalties[name]
+        value = partial(builder_of(part), **values, **given(part))
         every = config["penalties"][name]["every"]
-        return Penalty(value, every=every, stream=schema.STREAMS.get(name, ""))
+        return Penalty(value, every=every, stream=part.stream)
 
     def build(numbers: Tree, step: Array | int) -> Parts:
         progress = jnp.clip(step / numbers["steps"], 0, 1)
         values = resolve_schedules(numbers, progress)
-        game = config["game"]
-        axis = {"axis_name": axis_name} if game["name"] in BATCH_COUPLED_GAMES else {}
-        made = objective(values["objective"])
+        section = {**config["objective"], **values["objective"]}
+        keywords = arguments(catalogue, chosen.objective, section)
+        by_key = {key: keywords[key] for key in chosen.by_key}
+        objective = builder_of(chosen.objective)(**keywords, **given(chosen.objective))
+        view = compose(
+            {
+                name: partial(builder_of(part), **values["augment"][name])
+                for name, part in chosen.augment.items()
+            }
+        )
         return Parts(
-            game=GAMES[game["name"]](
+            game=builder_of(chosen.game)(
                 networks(),
                 examples,
-                **likelihood(values["objective"]),
-                **views(values["augment"]),
-                **_keywords(game) | values["game"],
-                **axis,
+                **given(chosen.game, view=view, **by_key),
+                **_keywords(config["game"]) | values["game"],
             ),
-            objective=made,
+            objective=objective,
             optimizers={
-                player: OPTIMIZERS[section["name"]](
-                    **_keywords(section) | values["optimizers"][player]
+                player: builder_of(part)(
+                    **_keywords(config["optimizers"][player])
+                    | values["optimizers"][player]
                 )
-                for player, section in config["optimizers"].items()
+                for player, part in chosen.optimizers.items()
             },
             penalties={
                 name: penalty(name, values["penalties"][name])
                 for name in config["penalties"]
             },
             corrections={
-                name: partial(CORRECTIONS[name], **values["corrections"][name])
-                for name in config["corrections"]
+                name: partial(builder_of(part), **values["corrections"][name])
+                for name, part in chosen.corrections.items()
             },
             average={p: values["ema"][p]["decay"] for p in config["ema"]},
-            monitors=_monitors(game["name"], made.threshold),
+            monitors=_monitors(chosen.game, objective.threshold),
         )
 
     return build
 
 
 def _monitors(
-    game: str, threshold: Array | float | None
+    game: Part, threshold: Array | float | None
 ) -> dict[str, Callable[[Outcome], Terms]]:
-    if schema.SCORE_FIELDS.isdisjoint(schema.GAMES[game].fields):
+    if SCORE_FIELDS.isdisjoint(game.makes):
         return {}
     return {"discriminator": lambda outcome: score_statistics(outcome, threshold)}
 
@@ -276,17 +276,7 @@ def build_layout(config: Config) -> Layout:
     Raises:
       ConfigError: the batch cannot be shared out evenly.
     """
-    devices = jax.devices()
-    mode = config["parallel"]["mode"]
-    if mode == "auto":
-        mode = "jit" if len(devices) == 1 else "pmap"
-    if mode == "jit":
-        if jax.process_count() > 1:
-            raise ConfigError("config.parallel.mode: jit is for a single process")
-        return jit_layout(devices[0])
-    if config["batch_size"] % len(devices):
-        raise ConfigError(
-            f"config.batch_size: {config['batch_size']} examples cannot be shared "
-            f"evenly by {len(devices)} devices"
-        )
-    return {"pmap": pmap_layout, "shard_map": shard_map_layout}[mode](devices)
+    try:
+        return choose_layout(config["parallel"]["mode"], config["batch_size"])
+    except LayoutError as error:
+        raise ConfigError(f"config.{error}") from error

@@ -30,6 +30,3 @@ def consensus(
         return 0.5 * weight * optax.tree.norm(field(params), squared=True)
 
     return jax.grad(energy)(params)
-
-
-CORRECTIONS: dict[str, Callable[..., Tree]] = {"consensus": consensus}

@@ -11,9 +11,8 @@ import jax
 from jax import Array
 
 from ganjax import losses
-from ganjax.losses.f_divergence import DIVERGENCES
-from ganjax.losses.likelihood import make_likelihood
-from ganjax.types import Objective, Outcome, Terms
+from ganjax.losses.f_divergence import Divergence
+from ganjax.types import Likelihood, Objective, Outcome, Terms
 
 
 def _adversarial(
@@ -134,25 +133,19 @@ def relativistic_average(*, axis_name: str | None = None) -> Objective:
 
 def f_divergence(
     *,
-    divergence: str,
+    divergence: Divergence,
     generator: str,
-    pi: float | Array | None,
-    alpha: float | Array | None,
 ) -> Objective:
     """f-GAN; the generator's loss is "saturating" or "direct"."""
-    given = {"pi": pi, "alpha": alpha}
-    chosen = DIVERGENCES[divergence](
-        **{name: value for name, value in given.items() if value is not None}
-    )
     generators = {
         "saturating": losses.f_divergence_generator,
         "direct": losses.f_divergence_direct_generator,
     }
     return _two_sided(
-        partial(losses.f_divergence_real, divergence=chosen),
-        partial(losses.f_divergence_fake, divergence=chosen),
-        partial(generators[generator], divergence=chosen),
-        threshold=chosen.threshold,
+        partial(losses.f_divergence_real, divergence=divergence),
+        partial(losses.f_divergence_fake, divergence=divergence),
+        partial(generators[generator], divergence=divergence),
+        threshold=divergence.threshold,
     )
 
 
@@ -312,14 +305,12 @@ def auto_encoder() -> Objective:
 
 def vae(
     *,
-    likelihood: str,
-    noise_variance: float | Array | None,
+    likelihood: Likelihood,
     beta: float | Array,
     free_bits: float | Array,
     axis_name: str | None = None,
 ) -> Objective:
     """VAE: at beta 1 and without free bits the loss of both players is -ELBO."""
-    chosen = make_likelihood(likelihood, noise_variance)
 
     def terms(o: Outcome) -> Terms:
         kl = losses.gaussian_kl(
@@ -327,7 +318,7 @@ def vae(
         )
         return {
             "reconstruction": losses.negative_log_likelihood(
-                o.real, o.reconstruction_logits, likelihood=chosen
+                o.real, o.reconstruction_logits, likelihood=likelihood
             ),
             "kl": beta * kl,
         }
@@ -399,37 +390,3 @@ def energy(*, square_weight: float | Array) -> Objective:
         },
         threshold=None,
     )
-
-
-OBJECTIVES: dict[str, Callable[..., Objective]] = {
-    "minimax": minimax,
-    "non_saturating": non_saturating,
-    "least_squares": least_squares,
-    "hinge": hinge,
-    "wasserstein": wasserstein,
-    "relativistic": relativistic,
-    "relativistic_average": relativistic_average,
-    "f_divergence": f_divergence,
-    "loss_sensitive": loss_sensitive,
-    "generalized_loss_sensitive": generalized_loss_sensitive,
-    "conditional_loss_sensitive": conditional_loss_sensitive,
-    "semi_supervised_loss_sensitive": semi_supervised_loss_sensitive,
-    "auxiliary_classifier": auxiliary_classifier,
-    "semi_supervised": semi_supervised,
-    "semi_supervised_feature_matching": semi_supervised_feature_matching,
-    "feature_matching": feature_matching,
-    "classification": classification,
-    "energy": energy,
-    "auto_encoder": auto_encoder,
-    "vae": vae,
-    "vae_gan": vae_gan,
-}
-
-# Their losses compare each example with the whole batch, which several devices may
-# share, so their builders take the name of the device axis as well.
-BATCH_COUPLED = frozenset(
-    {
-        *("relativistic_average", "feature_matching"),
-        *("semi_supervised_feature_matching", "vae"),
-    }
-)

@@ -146,10 +146,3 @@ def adam(
     core = optax.scale_by_adam(b1=b1, b2=b2, eps=eps)
     limits = clip_gradient_norm, clip_weights, max_column_norm
     return _chain(core, learning_rate, *limits)
-
-
-OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
-    "sgd": sgd,
-    "rmsprop": rmsprop,
-    "adam": adam,
-}

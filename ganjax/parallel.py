@@ -139,3 +139,32 @@ def shard_map_layout(devices: Sequence[jax.Device]) -> Layout:
         fetch=jax.device_get,
         devices=devices,
     )
+
+
+class LayoutError(ValueError):
+    """A layout that the devices there are do not allow; begins with the key."""
+
+
+def choose_layout(mode: str, batch_size: int) -> Layout:
+    """The layout of a mode over the devices there are.
+
+    Args:
+      mode: "jit", "pmap", "shard_map", or "auto": jit on one device, pmap over several.
+      batch_size: to be shared out evenly.
+
+    Raises:
+      LayoutError: it cannot be, or several processes have no common device.
+    """
+    devices = jax.devices()
+    if mode == "auto":
+        mode = "jit" if len(devices) == 1 else "pmap"
+    if mode == "jit":
+        if jax.process_count() > 1:
+            raise LayoutError("parallel.mode: jit is for a single process")
+        return jit_layout(devices[0])
+    if batch_size % len(devices):
+        raise LayoutError(
+            f"batch_size: {batch_size} examples cannot be shared evenly by "
+            f"{len(devices)} devices"
+        )
+    return {"pmap": pmap_layout, "shard_map": shard_map_layout}[mode](devices)

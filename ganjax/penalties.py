@@ -10,8 +10,6 @@ example, over all its axes. Examples in half precision are widened first; a batc
 examples raises `ValueError`.
 """
 
-from collections.abc import Callable
-
 import jax
 import jax.numpy as jnp
 from jax import Array
@@ -170,18 +168,3 @@ def score_drift(
     """
     scores = score_fn(widen(outcome.real), outcome.real_label)
     return weight * expectation(jnp.square, scores)
-
-
-PENALTIES: dict[str, Callable[..., Array]] = {
-    "wgan_gp": wgan_gp,
-    "wgan_lp": wgan_lp,
-    "r1": r1,
-    "r2": r2,
-    "dragan": dragan,
-    "real_gradient_norm": real_gradient_norm,
-    "score_drift": score_drift,
-}
-
-# Their values need something of the whole batch, which several devices may share, so
-# they take the name of the device axis as well.
-BATCH_COUPLED = frozenset({"dragan"})

@@ -139,6 +139,16 @@ class Source(NamedTuple):
     class_names: tuple[str, ...] = ()  # by label, where they have any
 
 
+class Measure(NamedTuple):
+    """Numbers of what a state makes: `value(*arrays) -> {name: number}`.
+
+    `reads` names the arrays, in order; `ganjax.look.evaluate` says which there are.
+    """
+
+    reads: tuple[str, ...]
+    value: Callable[..., Mapping[str, Any]]
+
+
 class Game(NamedTuple):
     """Who plays whom.
 

@@ -1,7 +1,7 @@
 """What an objective states to join the suite of `test_objectives.py`: one row here.
 
 The suite gives each objective an outcome of the fields that its row in
-`ganjax.config.schema.OBJECTIVES` declares, and of no other.
+the catalogue declares, and of no other.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,9 +9,8 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
+from tables import OBJECTIVES, PARTS, with_encoder
 
-from ganjax.config import schema
-from ganjax.objectives import OBJECTIVES
 from ganjax.types import Outcome
 
 PLAYERS = ("discriminator", "generator")
@@ -19,18 +18,16 @@ PLAYERS = ("discriminator", "generator")
 
 def game_of(objective):
     """The first game that an objective can be played in."""
-    row = schema.OBJECTIVES[objective]
-    values = {key: k.default for key, k in row.keys.items()}
-    players = set(OBJECTIVES[objective](**values).losses)
+    row = PARTS["objective"][objective]
     return next(
         name
-        for name, game in schema.GAMES.items()
-        if set(row.fields) <= set(game.fields) and set(schema.PLAYERS[name]) <= players
+        for name, game in PARTS["game"].items()
+        if set(row.reads) <= set(game.makes) and set(game.players) <= set(row.players)
     )
 
 
 # Those with an encoder have a suite of their own in test_variational.py.
-OF_SCORES = [name for name in OBJECTIVES if name not in schema.WITH_ENCODER]
+OF_SCORES = [name for name in OBJECTIVES if name not in with_encoder()]
 
 
 REAL = np.array([2.0, 0.5, -1.0, 1.5])
@@ -364,7 +361,7 @@ def make_outcome(name, real, fake):
             f"{side}_features": (scores.reshape(-1, 1),),
         }
     made["is_labelled"] = jnp.ones(jnp.shape(real), bool)
-    return Outcome(**{field: made[field] for field in schema.OBJECTIVES[name].fields})
+    return Outcome(**{field: made[field] for field in PARTS["objective"][name].reads})
 
 
 def make_objective(name, **changes):

@@ -15,7 +15,6 @@ from ganjax.config import (
     parse_arg,
     penalty,
     schedule,
-    schema,
     section,
 )
 
@@ -92,7 +91,7 @@ def test_parse_arg_refuses(arg, words):
 
 
 def test_section_takes_defaults_and_values():
-    made = section(schema.OBJECTIVES, "least_squares", real_target=0.9)
+    made = section("objective", "least_squares", real_target=0.9)
     assert made.to_dict() == {
         "name": "least_squares",
         "real_target": 0.9,

@@ -11,8 +11,7 @@ from test_parallel import LAYOUTS, as_float, check_equal
 from toys import SIMULTANEOUS, SOURCE, make_build, numbers
 
 from ganjax.augment import instance_noise
-from ganjax.config import schema
-from ganjax.corrections import CORRECTIONS, consensus
+from ganjax.corrections import consensus
 from ganjax.state import init_state
 from ganjax.step import make_train_step
 
@@ -53,10 +52,6 @@ def test_consensus_of_a_linear_field():
 def test_weight_may_be_traced():
     corrected = jax.jit(lambda weight: consensus(field, PARAMS, weight=weight))(2.0)
     assert corrected["discriminator"]["psi"] == -14
-
-
-def test_a_correction_is_for_each_row_of_the_schema():
-    assert set(CORRECTIONS) == set(schema.CORRECTIONS)
 
 
 def test_layouts_agree():

@@ -6,10 +6,10 @@ from collections import Counter
 import jax
 import numpy as np
 import pytest
+from tables import SOURCES
 
 from ganjax.data import DataError
 from ganjax.data.images import few_labels, resident
-from ganjax.data.sources import SOURCES
 from ganjax.keys import Purpose, purpose_key
 
 KEY = purpose_key(0, Purpose.DATA)
@@ -100,7 +100,7 @@ def test_mixture_of_one_dimension():
 
 
 def test_digits(digits):
-    images, labels = digits.arrays["images"], digits.arrays["labels"]
+    images, labels = digits.arrays["examples"], digits.arrays["labels"]
     assert (images.shape, images.dtype) == ((1797, 8, 8, 1), np.uint8)
     assert (images.min(), images.max()) == (0, 255)
     assert set(labels.tolist()) == set(range(10))
@@ -183,7 +183,7 @@ def test_splits_of_the_digits(digits):
     assert_same(parts["all"], digits.arrays)
 
     def counted(split):
-        rows = zip(parts[split]["images"], parts[split]["labels"], strict=True)
+        rows = zip(parts[split]["examples"], parts[split]["labels"], strict=True)
         return Counter((image.tobytes(), int(label)) for image, label in rows)
 
     assert counted("train") + counted("test") == counted("all")

@@ -4,8 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from tables import NETWORKS
 
-from ganjax.networks import NETWORKS
 from ganjax.types import Examples
 
 BATCH, LATENT, CLASSES = 4, 5, 3

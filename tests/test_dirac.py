@@ -239,7 +239,9 @@ def test_point_masses_can_be_drawn_and_measured():
     np.testing.assert_array_equal(batch.real, np.zeros((4, 1)))
     # No sample is closer than three standard deviations of 0, wherever it is.
     for where in (0.0, 0.5):
-        measured = experiment.quality(np.full((5, 1), where, np.float32))
+        measured = experiment.measures["mixture"].value(
+            np.full((5, 1), where, np.float32), arrays
+        )
         assert (measured["high_quality"], measured["reverse_kl"]) == (0, 0)
     evaluator = Evaluator(experiment)
     assert set(draw_pictures(evaluator, experiment.init(), 4)) == {"histogram"}

@@ -10,19 +10,16 @@ import numpy as np
 import optax
 import pytest
 from processes import finish, wait_for
+from tables import GAMES, NETWORKS, OBJECTIVES, SOURCES
 from test_train import ENVIRONMENT, assert_same_run, final_state, run, start
 
 from ganjax.build import build_experiment
 from ganjax.config import ConfigError, defaults, load
 from ganjax.config import experiment as experiment_file
 from ganjax.config.validation import validate
-from ganjax.data.sources import SOURCES
-from ganjax.games import GAMES
 from ganjax.keys import Purpose, example_keys, purpose_key
 from ganjax.look.evaluate import Evaluator
 from ganjax.look.pictures import draw_pictures
-from ganjax.networks import NETWORKS
-from ganjax.objectives import OBJECTIVES
 from ganjax.parallel import jit_layout, pmap_layout, shard_map_layout
 from ganjax.state import init_state
 from ganjax.step import make_train_step

@@ -13,10 +13,10 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import special, stats
 from scipy.special import xlogy
+from tables import DIVERGENCES
 
 from ganjax.losses import _special, scores
 from ganjax.losses.f_divergence import (
-    DIVERGENCES,
     f_divergence_direct_generator,
     f_divergence_discriminator,
     f_divergence_fake,

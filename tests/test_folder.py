@@ -10,12 +10,12 @@ import jax
 import numpy as np
 import pytest
 from PIL import Image
+from tables import SOURCES
 
 from ganjax.build import build_experiment
 from ganjax.config import ConfigError, defaults, load
 from ganjax.config.validation import validate
 from ganjax.data import DataError
-from ganjax.data.sources import SOURCES
 
 NAMES = ("image_folder", "class_folders")
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -76,7 +76,7 @@ def source_of(
 
 
 def images_of(*arguments, **keywords):
-    return source_of(*arguments, **keywords).arrays["images"]
+    return source_of(*arguments, **keywords).arrays["examples"]
 
 
 def message(*arguments, **keywords):
@@ -407,7 +407,7 @@ def test_labels_are_the_folders_in_the_order_of_their_names(tmp_path):
     (tmp_path / "README").write_text("five classes")
     source = source_of(tmp_path, "class_folders", channels=1)
     # Of the order 10 9 B a b, that of their characters.
-    assert source.arrays["images"][:, 0, 0, 0].tolist() == [0, 1, 4, 3, 2]
+    assert source.arrays["examples"][:, 0, 0, 0].tolist() == [0, 1, 4, 3, 2]
     np.testing.assert_array_equal(
         source.arrays["labels"], np.arange(5, dtype=np.int32), strict=True
     )
@@ -416,7 +416,7 @@ def test_labels_are_the_folders_in_the_order_of_their_names(tmp_path):
 
 def test_images_of_a_class_share_its_label(tmp_path):
     source = source_of(write_classes(tmp_path), "class_folders")
-    is_blue = source.arrays["images"][:, 0, 0, 2] > 0
+    is_blue = source.arrays["examples"][:, 0, 0, 2] > 0
     np.testing.assert_array_equal(source.arrays["labels"], is_blue)
     assert is_blue.tolist() == [False] * 4 + [True] * 3
     assert source.classes == 2
@@ -486,7 +486,7 @@ def test_training(name, tmp_path):
         config.networks.generator.conditioning = "embedding"
         config.networks.discriminator.conditioning = "projection"
     experiment = build_experiment(validate(config))
-    assert experiment.source.arrays["images"].shape == (7, 4, 6, 3)
+    assert experiment.source.arrays["examples"].shape == (7, 4, 6, 3)
     step = jax.jit(experiment.make_step(None))
     first = state = experiment.init()
     for _ in range(2):
@@ -685,11 +685,11 @@ def test_own_images_are_grey_where_all_are(tmp_path):
     write(tmp_path / "a.png", flat(7))
     write(tmp_path / "b.png", flat((9, 9, 9)))
     Image.new("LA", (4, 4), (100, 51)).save(tmp_path / "c.png")
-    images = own_images(tmp_path).arrays["images"]
+    images = own_images(tmp_path).arrays["examples"]
     assert images.shape == (3, 4, 4, 1)
     assert images[:, 0, 0, 0].tolist() == [7, 9, 224]
     write(tmp_path / "d.png", flat(BLUE))
-    images = own_images(tmp_path).arrays["images"]
+    images = own_images(tmp_path).arrays["examples"]
     assert images[:, 0, 0].tolist() == [[7] * 3, [9] * 3, [224] * 3, [*BLUE]]
 
 

@@ -4,11 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from tables import GAMES, NETWORKS, OBJECTIVES, SCHEDULES
 
-from ganjax.games import GAMES, SCHEDULES
 from ganjax.keys import Purpose, example_keys, fold, purpose_key
-from ganjax.networks import NETWORKS
-from ganjax.objectives import OBJECTIVES
 from ganjax.types import Batch, Examples, Network
 
 COUNT, LATENT = 16, 3

@@ -3,13 +3,13 @@
 import re
 
 import pytest
+from tables import SOURCES
 from test_folder import BLUE, RED, flat, source_of, write, write_classes
 from test_mnist import write_files
 
 from ganjax.build import build_experiment
 from ganjax.config import ConfigError, defaults
 from ganjax.config.validation import validate
-from ganjax.data.sources import SOURCES
 from ganjax.look.restore import restore
 from ganjax.record.files import read_json, write_json
 from ganjax.train import loop

@@ -9,7 +9,7 @@ import pytest
 from test_idx import idx_bytes
 from test_main import CHECK, assert_refused, ganjax, points  # noqa: F401
 
-from ganjax.config import schema, section
+from ganjax.config import section
 from ganjax.data import DataError
 from ganjax.data.look import look
 
@@ -23,7 +23,7 @@ def _no_data(monkeypatch):
 
 def look_at(name, directory="", **values):
     keys = {"directory": str(directory)} if directory else {}
-    return look(section(schema.SOURCES, name, **keys, **values).to_dict())
+    return look(section("data", name, **keys, **values).to_dict())
 
 
 def refusal(*arguments):

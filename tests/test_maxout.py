@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from tables import NETWORKS
 
-from ganjax.networks import NETWORKS
 from ganjax.types import Examples
 
 EXAMPLES = Examples((2, 3, 1), classes=0)

@@ -44,7 +44,7 @@ each_dimension = pytest.mark.parametrize("dimensions", [1, 2])
 def test_true_samples(dimensions):
     count, within = 50_000, WITHIN[dimensions]
     mixture = make_mixture(dimensions, modes=4)
-    quality = mixture_quality(draw(mixture, count), **mixture)
+    quality = mixture_quality(draw(mixture, count), mixture)
     assert quality["modes_covered"] == 4
     # Four standard errors: of a proportion, and of a variance of dimensions * count
     # numbers, whose kurtosis the cut lowers below the normal's 3.
@@ -58,7 +58,7 @@ def test_reverse_kl_of_true_samples():
     modes, count, repeats = 5, 1000, 200
     mixture = make_mixture(1, modes) | {"weights": np.array([4.0, 3.0, 2.0, 1.0, 1.0])}
     measured = [
-        mixture_quality(draw(mixture, count, seed=seed), **mixture)["reverse_kl"]
+        mixture_quality(draw(mixture, count, seed=seed), mixture)["reverse_kl"]
         for seed in range(repeats)
     ]
     # 2 N KL is chi-squared with K - 1 degrees of freedom: variance 2 (K - 1).
@@ -70,7 +70,7 @@ def test_reverse_kl_of_true_samples():
 def test_half_the_spread_is_a_quarter_of_the_variance(dimensions):
     count = 50_000
     mixture = make_mixture(dimensions, modes=4)
-    quality = mixture_quality(draw(mixture, count, spread=0.5), **mixture)
+    quality = mixture_quality(draw(mixture, count, spread=0.5), mixture)
     # The cut at 3 sd is at 6 of theirs, which cuts nothing: 1/4 of the whole variance,
     # over the cut one of true samples.
     expected = 0.25 / CUT_VARIANCE[dimensions]
@@ -82,7 +82,7 @@ def test_half_the_spread_is_a_quarter_of_the_variance(dimensions):
 @each_dimension
 def test_samples_collapsed_to_one_centre(dimensions):
     mixture = make_mixture(dimensions, modes=4)
-    quality = mixture_quality(mixture["means"][[2] * 10], **mixture)
+    quality = mixture_quality(mixture["means"][[2] * 10], mixture)
     assert quality == {
         "modes_covered": 1,
         "high_quality": 1.0,
@@ -95,7 +95,7 @@ def test_samples_collapsed_to_one_centre(dimensions):
 def test_far_samples(dimensions):
     mixture = make_mixture(dimensions, modes=2)
     far = np.concatenate([mixture["means"] - 1.0, mixture["means"] + 1.0])
-    quality = mixture_quality(far, **mixture)
+    quality = mixture_quality(far, mixture)
     assert quality == {
         "modes_covered": 0,
         "high_quality": 0.0,
@@ -106,7 +106,7 @@ def test_far_samples(dimensions):
 
 def test_variance_needs_two_samples_of_a_mode():
     mixture = make_mixture(1, modes=2)
-    quality = mixture_quality(mixture["means"], **mixture)
+    quality = mixture_quality(mixture["means"], mixture)
     assert math.isnan(quality["variance_ratio"])
     assert quality["modes_covered"] == 2
 
@@ -114,8 +114,8 @@ def test_variance_needs_two_samples_of_a_mode():
 def test_weights_are_proportions():
     mixture = make_mixture(2, modes=3) | {"weights": np.array([7.0, 2.0, 1.0])}
     as_weighted = mixture["means"][[0] * 7 + [1] * 2 + [2]]
-    assert_allclose(mixture_quality(as_weighted, **mixture)["reverse_kl"], 0, atol=1e-9)
-    quality = mixture_quality(mixture["means"][[0, 0, 1, 1]], **mixture)
+    assert_allclose(mixture_quality(as_weighted, mixture)["reverse_kl"], 0, atol=1e-9)
+    quality = mixture_quality(mixture["means"][[0, 0, 1, 1]], mixture)
     # Half of the samples at each of the first two:
     # 1/2 log(0.5 / 0.7) + 1/2 log(0.5 / 0.2) = (-0.3364722 + 0.9162907) / 2
     assert_allclose(quality["reverse_kl"], 0.2899093, atol=1e-7)
@@ -126,7 +126,7 @@ def test_each_mode_has_its_own_sd():
     mixture = make_mixture(1, modes=2) | {"sds": np.array([0.1, 1.0])}
     # Of sd 0.1 at 0: 2 and 4 sd off; of sd 1 at 10: 0, 2 and 3.1 sd off.
     samples = np.array([[-0.2], [0.2], [0.4], [10.0], [12.0], [6.9]])
-    quality = mixture_quality(samples, **mixture)
+    quality = mixture_quality(samples, mixture)
     assert quality["high_quality"] == 4 / 6
     # In sds, around their own means: (-2, 2) and (-1, 1), of squares 8 + 2 and of one
     # degree of freedom each.

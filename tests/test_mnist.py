@@ -5,13 +5,13 @@ import re
 
 import numpy as np
 import pytest
+from tables import SOURCES
 from test_idx import idx_bytes
 
 from ganjax.build import build_experiment
 from ganjax.config import ConfigError, defaults
 from ganjax.config.validation import validate
 from ganjax.data import DataError
-from ganjax.data.sources import SOURCES
 
 NAMES = ("mnist", "fashion_mnist")
 COUNTS = {"train": 7, "t10k": 4}
@@ -54,7 +54,7 @@ def folder(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", NAMES)
 def test_split(name, split, count, folder):
     source = SOURCES[name](directory=str(folder), split=split, **ALL)
-    images, labels = source.arrays["images"], source.arrays["labels"]
+    images, labels = source.arrays["examples"], source.arrays["labels"]
     np.testing.assert_array_equal(images, images_of(count)[..., None], strict=True)
     expected = (9 - np.arange(count)).astype(np.int32)
     np.testing.assert_array_equal(labels, expected, strict=True)
@@ -116,7 +116,7 @@ def config_of(name, directory):
 @pytest.mark.parametrize("name", NAMES)
 def test_experiment(name, folder):
     experiment = build_experiment(config_of(name, folder))
-    assert experiment.source.arrays["images"].shape == (7, 28, 28, 1)
+    assert experiment.source.arrays["examples"].shape == (7, 28, 28, 1)
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from tables import NETWORK_PARTS, NETWORKS
 
-from ganjax.config import schema
-from ganjax.networks import NETWORKS
 from ganjax.types import Examples
 
 BATCH, LATENT, CLASSES, WIDTHS, SLOPE = 6, 3, 4, (5, 4), 0.2
@@ -21,7 +20,7 @@ DISCRIMINATORS = [pair for pair in ALL if pair[1] == "discriminator"]
 
 def make(name, player, shape, normalization="none", **changes):
     """A network, its variables and inputs, all far from their initial values."""
-    keys = {key: row.default for key, row in schema.NETWORKS[name][player].items()}
+    keys = {key: row.default for key, row in NETWORK_PARTS[name][player].keys.items()}
     keys |= {"widths": WIDTHS, "slope": SLOPE, "normalization": normalization}
     examples = Examples(shape, CLASSES)
     latents = (LATENT,) if player == "encoder" else ()

@@ -20,10 +20,11 @@ from conformance import (
 )
 from jax.test_util import check_grads
 from numpy.testing import assert_allclose
+from tables import PARTS, takes_axis
 
-from ganjax.config import schema
+from ganjax.config.builtin import BUILT_IN
+from ganjax.config.catalogue import keys_of
 from ganjax.metrics import score_statistics
-from ganjax.objectives import BATCH_COUPLED
 
 close = partial(assert_allclose, rtol=1e-6, atol=1e-6)
 each_objective = pytest.mark.parametrize("name", ROWS)
@@ -37,7 +38,7 @@ def reference(name, player, real, fake):
 def test_each_objective_has_a_row_with_its_numbers():
     assert set(ROWS) == set(OF_SCORES)
     for name, row in ROWS.items():
-        keys = schema.OBJECTIVES[name].keys
+        keys = keys_of(BUILT_IN, PARTS["objective"][name])
         floats = {key for key, k in keys.items() if float in (type(k.default), k.kind)}
         given = {key for key, value in row.structure.items() if value is None}
         assert set(row.numbers) == floats - given
@@ -159,7 +160,7 @@ def test_unpaired_scores_may_differ_in_number(name, player):
 
 @each_loss
 def test_mean_over_devices_is_the_loss_of_the_batch(name, player):
-    axis = {"axis_name": "device"} if name in BATCH_COUPLED else {}
+    axis = {"axis_name": "device"} if takes_axis("objective", name) else {}
     real, fake = random_scores(8)
     shards = real.reshape(2, 4), fake.reshape(2, 4)
     parts = jax.vmap(make_loss(name, player, **axis), axis_name="device")(*shards)
@@ -180,7 +181,7 @@ def test_declared_fields_are_those_it_reads(name):
         return 1 - values if values.dtype == jnp.int32 else 2 * values
 
     outcome = make_outcome(name, REAL, FAKE)
-    for field in schema.OBJECTIVES[name].fields:
+    for field in PARTS["objective"][name].reads:
         changed = jax.tree.map(other, getattr(outcome, field))
         assert losses(outcome._replace(**{field: changed})) != losses(outcome)
 

@@ -8,9 +8,10 @@ import numpy as np
 import optax
 import pytest
 from numpy.testing import assert_allclose
+from tables import OPTIMIZERS, PARTS
 
 from ganjax.config import schema
-from ganjax.optim import OPTIMIZERS, SHAPES, resolve_schedules
+from ganjax.optim import SHAPES, resolve_schedules
 
 close = partial(assert_allclose, rtol=1e-6, atol=1e-7)
 
@@ -69,7 +70,7 @@ REFERENCES = {"sgd": sgd, "rmsprop": rmsprop, "adam": adam}
 def test_each_optimizer_is_tested_with_its_numbers():
     assert set(NUMBERS) == set(OPTIMIZERS)
     for name, numbers in NUMBERS.items():
-        assert {*numbers, *CLIPS} == set(schema.OPTIMIZERS[name])
+        assert {*numbers, *CLIPS} == set(PARTS["optimizer"][name].keys)
 
 
 @each_optimizer

@@ -6,12 +6,11 @@ import jax
 import numpy as np
 import pytest
 from conformance import OF_SCORES
+from tables import NETWORKS, PENALTIES
 from toys import ALTERNATING, LAZY, SIMULTANEOUS, SOURCE, make_build, numbers
 
 from ganjax.data.images import resident
-from ganjax.networks import NETWORKS
 from ganjax.parallel import jit_layout, pmap_layout, shard_map_layout
-from ganjax.penalties import PENALTIES
 from ganjax.state import init_state
 from ganjax.step import make_train_step
 from ganjax.types import Examples

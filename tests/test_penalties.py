@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 from numpy.testing import assert_allclose, assert_array_equal
+from tables import PARTS, PENALTIES
 
-from ganjax.config import schema
-from ganjax.penalties import PENALTIES
 from ganjax.types import Outcome
 
 close = partial(assert_allclose, rtol=1e-6, atol=1e-6)
@@ -52,7 +51,7 @@ def quadratic(examples, label):
 def test_each_penalty_is_tested_with_its_numbers():
     assert set(NUMBERS) == {*RANDOM, *DETERMINISTIC} == set(PENALTIES)
     for name, numbers in NUMBERS.items():
-        assert set(numbers) == set(schema.PENALTIES[name]) - {"every"}
+        assert set(numbers) == set(PARTS["penalty"][name].keys)
 
 
 @pytest.mark.parametrize(

@@ -111,9 +111,9 @@ def test_nearest_of_a_training_image_is_itself():
 def test_nearest_image_is_one_that_was_trained_on():
     evaluator, _ = evaluated("vae", labelled=20, labelled_share=1.0)
     arrays = evaluator.experiment.source.arrays
-    unlabelled = np.delete(np.arange(len(arrays["images"])), arrays["labelled"])[:30]
-    found = evaluator.experiment.nearest(arrays["images"][unlabelled] / 127.5 - 1)
-    own = {image.tobytes() for image in arrays["images"][arrays["labelled"]]}
+    unlabelled = np.delete(np.arange(len(arrays["examples"])), arrays["labelled"])[:30]
+    found = evaluator.experiment.nearest(arrays["examples"][unlabelled] / 127.5 - 1)
+    own = {image.tobytes() for image in arrays["examples"][arrays["labelled"]]}
     assert {np.uint8(x * 127.5 + 128).tobytes() for x in found} <= own
 
 

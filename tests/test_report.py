@@ -148,7 +148,7 @@ def test_page_shows_all_data(complete):
         *("12\u202f000 of 12\u202f000", "3 min 0 s", "800 steps/s"),
         *("reverse kl", "0.0021", "samples 2\u202f500", "Modes covered"),
         *("Loss", "Discriminator terms", "Score", "Accuracy", "Gradient norm"),
-        *("Steps per second", "real gradient", "6\u202f000", "middle half"),
+        *("Steps per second", "r1", "6\u202f000", "middle half"),
         *("penalties.r1.weight", "0.25", "networks.generator.name"),
         *("versions.numpy", "2.4.6", "cpu, cpu", "--workdir=runs/a"),
     ):

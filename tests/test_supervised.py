@@ -54,7 +54,7 @@ def errors_by_hand(params, images, label):
 
 def test_error_is_a_fraction():
     # Of four, the second and the last are wrong.
-    measured = classification_error(np.array([1, 2, 3, 0]), np.array([1, 0, 3, 9]))
+    measured = classification_error(np.eye(10)[[1, 2, 3, 0]], np.array([1, 0, 3, 9]))
     assert measured == {"error": 0.5}
 
 

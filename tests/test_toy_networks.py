@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from tables import NETWORKS
 
-from ganjax.networks import NETWORKS
 from ganjax.types import Examples
 
 KEYS = jax.random.split(jax.random.key(0), 6)

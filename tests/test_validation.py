@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from conformance import game_of
 from ml_collections import ConfigDict
+from tables import PARTS
 
 from ganjax.config import (
     ConfigError,
@@ -21,6 +22,8 @@ from ganjax.config import (
     schema,
     section,
 )
+from ganjax.config.builtin import BUILT_IN
+from ganjax.config.consistency import SCORE_FIELDS
 from ganjax.config.validation import check_resumable, numbers, revalidate, validate
 
 EXPERIMENTS = sorted((Path(__file__).parents[1] / "experiments").glob("*.py"))
@@ -38,33 +41,7 @@ def good_config():
     return config.to_dict()
 
 
-def changed(key, value, config=None):
-    """The config with one dotted key set, made or deleted."""
-    config = deepcopy(config or good_config())
-    *parents, last = key.split(".")
-    holder = config
-    for parent in parents:
-        holder = holder[parent]
-    holder[last] = value
-    if value is GONE:
-        del holder[last]
-    return config
-
-
-def refuses(words, function, *arguments):
-    """Calls what must raise a ConfigError, of one line, that says `words`."""
-    with pytest.raises(ConfigError, match=re.escape(words)) as caught:
-        function(*arguments)
-    assert "\n" not in str(caught.value)
-
-
-def normalized(network, normalization, data="digits"):
-    config = defaults(data=data, network=network, objective="hinge")
-    config.networks.discriminator.normalization = normalization
-    return config
-
-
-@pytest.mark.parametrize("name", sorted({*schema.PENALTIES} - {"score_drift"}))
+@pytest.mark.parametrize("name", sorted({*PARTS["penalty"]} - {"score_drift"}))
 @pytest.mark.parametrize(
     ("network", "free"),
     [("mlp", "none"), ("dense", "none"), ("dcgan", "none or spectral")],
@@ -353,17 +330,51 @@ def test_correction_needs_a_joint_gradient():
     config.corrections.consensus = correction("consensus")
     words = "config.corrections: need the schedule simultaneous, as there is"
     refuses(words, validate, config)
-    config.schedule = section(schema.SCHEDULES, "simultaneous")
+    config.schedule = section("schedule", "simultaneous")
     assert validate(config) == config.to_dict()
 
 
-def test_augmentation_needs_a_game_that_shows_it(monkeypatch):
+def changed(key, value, config=None):
+    """The config with one dotted key set, made or deleted."""
+    config = deepcopy(config or good_config())
+    *parents, last = key.split(".")
+    holder = config
+    for parent in parents:
+        holder = holder[parent]
+    holder[last] = value
+    if value is GONE:
+        del holder[last]
+    return config
+
+
+def refuses(words, function, *arguments):
+    """Calls what must raise a ConfigError, of one line, that says `words`."""
+    with pytest.raises(ConfigError, match=re.escape(words)) as caught:
+        function(*arguments)
+    assert "\n" not in str(caught.value)
+
+
+def normalized(network, normalization, data="digits"):
+    config = defaults(data=data, network=network, objective="hinge")
+    config.networks.discriminator.normalization = normalization
+    return config
+
+
+def test_augmentation_needs_a_game_that_shows_it():
     config = defaults(data="ring", network="mlp", objective="hinge")
     config.augment.instance_noise = augmentation("instance_noise")
     assert validate(config) == config.to_dict()
-    monkeypatch.setattr(schema, "VIEWED", frozenset())
     words = "config.augment: must be empty, as the game adversarial has no"
-    refuses(words, validate, config)
+    catalogue = with_facts("game", "adversarial", takes=())
+    refuses(words, validate, config, catalogue)
+
+
+def with_facts(kind, name, **facts):
+    """The catalogue with other facts of one part."""
+    return tuple(
+        part._replace(**facts) if (part.kind, part.name) == (kind, name) else part
+        for part in BUILT_IN
+    )
 
 
 @pytest.mark.parametrize(
@@ -373,20 +384,18 @@ def test_augmentation_needs_a_game_that_shows_it(monkeypatch):
             ("mean", "reconstruction"),
             "least_squares reads mean, reconstruction, which the",
         ),
-        (("real_label",), "least_squares needs labels, which the data ring has not"),
+        (("real_label",), "least_squares needs labels, which the data ring lacks"),
     ],
 )
-def test_objective_that_reads_what_is_not_made(monkeypatch, fields, words):
-    row = schema.OBJECTIVES["least_squares"]._replace(fields=fields)
-    monkeypatch.setitem(schema.OBJECTIVES, "least_squares", row)
-    refuses(words, validate, ConfigDict(good_config()))
+def test_objective_that_reads_what_is_not_made(fields, words):
+    catalogue = with_facts("objective", "least_squares", reads=fields)
+    refuses(words, validate, ConfigDict(good_config()), catalogue)
 
 
-def test_objective_that_reads_labels_of_labelled_data(monkeypatch):
-    row = schema.OBJECTIVES["hinge"]._replace(fields=("real_score", "real_label"))
-    monkeypatch.setitem(schema.OBJECTIVES, "hinge", row)
+def test_objective_that_reads_labels_of_labelled_data():
+    catalogue = with_facts("objective", "hinge", reads=("real_score", "real_label"))
     config = defaults(data="digits", network="mlp", objective="hinge")
-    assert validate(config)["objective"] == {"name": "hinge"}
+    assert validate(config, catalogue)["objective"] == {"name": "hinge"}
 
 
 def labelled_config(objective, **names):
@@ -419,14 +428,14 @@ HEAD = "networks.discriminator.head"
             "networks.discriminator.conditioning",
             "projection",
             "config.networks.discriminator.conditioning: a projection adds to the score"
-            " of a layer that head=logits has not; choose score_and_logits, or no",
+            " of a layer that head=logits lacks; choose score_and_logits, or no",
         ),
         (
             labelled_config("conditional_loss_sensitive"),
             "networks.discriminator.conditioning",
             "projection",
             "config.networks.discriminator.conditioning: a projection adds to the score"
-            " of a layer that head=log_probability has not; choose",
+            " of a layer that head=log_probability lacks; choose",
         ),
         (
             labelled_config("hinge", data="ring"),
@@ -438,7 +447,7 @@ HEAD = "networks.discriminator.head"
             labelled_config("semi_supervised", data="ring"),
             "steps",
             1,
-            "config.objective: semi_supervised needs labels, which the data ring has",
+            "config.objective: semi_supervised needs labels, which the data ring lacks",
         ),
         (
             labelled_config("auxiliary_classifier"),
@@ -535,8 +544,8 @@ def test_numbers():
     }
 
 
-@pytest.mark.parametrize("optimizer", schema.OPTIMIZERS)
-@pytest.mark.parametrize("objective", schema.OBJECTIVES)
+@pytest.mark.parametrize("optimizer", PARTS["optimizer"])
+@pytest.mark.parametrize("objective", PARTS["objective"])
 def test_numbers_are_the_floats_of_traced_sections(objective, optimizer):
     game = game_of(objective)
     config = defaults(
@@ -549,10 +558,10 @@ def test_numbers_are_the_floats_of_traced_sections(objective, optimizer):
     )
     for chain in config.optimizers.values():
         chain.clip_weights = 0.01
-    if schema.SCORE_FIELDS.issubset(schema.GAMES[game].fields):
-        for name in schema.PENALTIES:
+    if SCORE_FIELDS.issubset(PARTS["game"][game].makes):
+        for name in PARTS["penalty"]:
             config.penalties[name] = penalty(name)
-    if game in schema.VIEWED:
+    if "view" in PARTS["game"][game].takes:
         config.augment.instance_noise = augmentation("instance_noise")
     config.corrections.consensus = correction("consensus")
     config = validate(config)

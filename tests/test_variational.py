@@ -12,17 +12,15 @@ from jax.test_util import check_grads
 from numpy.testing import assert_allclose
 from scipy import stats
 from scipy.special import expit
+from tables import GAMES, LIKELIHOODS, OBJECTIVES
 
 from ganjax import losses
-from ganjax.games import GAMES
 from ganjax.keys import example_keys
-from ganjax.losses.likelihood import LIKELIHOODS, make_likelihood
 from ganjax.metrics.reconstruction import (
     laplacian_variance,
     likelihood_bounds,
     reconstruction_quality,
 )
-from ganjax.objectives import OBJECTIVES
 from ganjax.parallel import jit_layout
 from ganjax.state import init_state
 from ganjax.step import make_train_step
@@ -87,15 +85,15 @@ def test_likelihoods_equal_scipy_in_float64():
     points = rng.normal(size=made.shape)
     gaussian = stats.norm.logpdf(points, made, np.sqrt(0.3)).sum(axis=(1, 2, 3))
     with jax.enable_x64(True):
-        likelihood = make_likelihood("bernoulli", None)
+        likelihood = LIKELIHOODS["bernoulli"]()
         assert_allclose(likelihood.log_p(pixels, made), bernoulli, rtol=1e-13)
-        likelihood = make_likelihood("gaussian", 0.3)
+        likelihood = LIKELIHOODS["gaussian"](noise_variance=0.3)
         assert_allclose(likelihood.log_p(points, made), gaussian, rtol=1e-13)
         assert_allclose(likelihood.mean(made), made)
 
 
 def test_certain_logits_keep_their_gradient():
-    likelihood = make_likelihood("bernoulli", None)
+    likelihood = LIKELIHOODS["bernoulli"]()
     log_p = lambda made: likelihood.log_p(np.ones((2, 1)), made).sum()  # noqa: E731
     value, gradient = jax.value_and_grad(log_p)(np.array([[-1e4], [1e4]]))
     assert value == -1e4
@@ -118,8 +116,8 @@ def test_squared_error_and_features_are_summed_within_an_example():
         *(
             partial(losses.negative_log_likelihood, likelihood=likelihood)
             for likelihood in (
-                make_likelihood("bernoulli", None),
-                make_likelihood("gaussian", 0.3),
+                LIKELIHOODS["bernoulli"](),
+                LIKELIHOODS["gaussian"](noise_variance=0.3),
             )
         ),
     ],
@@ -180,7 +178,7 @@ def linear_game(importance_samples=1):
     return GAMES["vae"](
         LINEAR,
         Examples((5,), 0),
-        make_likelihood("gaussian", NOISE),
+        LIKELIHOODS["gaussian"](noise_variance=NOISE),
         latent_size=2,
         pixels="grey",
         importance_samples=importance_samples,

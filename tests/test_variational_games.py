@@ -9,22 +9,21 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from processes import finish, wait_for
+from tables import GAMES, LIKELIHOODS, PARTS, with_encoder
 from test_parallel import LAYOUTS, as_float, check_equal
 from test_train import ENVIRONMENT, final_state, records, run, start
 
 from ganjax.build import build_experiment
-from ganjax.config import ConfigError, defaults, load, schema
+from ganjax.config import ConfigError, defaults, load
 from ganjax.config.validation import validate
-from ganjax.games import GAMES
 from ganjax.keys import Purpose, example_keys, fold, purpose_key
 from ganjax.look.evaluate import Evaluator
 from ganjax.look.pictures import draw_pictures
-from ganjax.losses.likelihood import make_likelihood
 from ganjax.record.files import read_json
 from ganjax.step import make_field, make_train_step
 from ganjax.types import Batch, Examples, Network
 
-WITH_ENCODER = sorted(schema.WITH_ENCODER)
+WITH_ENCODER = sorted(with_encoder())
 each_game = pytest.mark.parametrize("name", WITH_ENCODER)
 COUNT = 6
 INDEX = np.arange(COUNT)
@@ -92,7 +91,8 @@ def open_game(name, *arguments, **changes):
 
 
 def open_vae(pixels="grey", likelihood="bernoulli"):
-    made = make_likelihood(likelihood, 0.5 if likelihood == "gaussian" else None)
+    numbers = {"noise_variance": 0.5} if likelihood == "gaussian" else {}
+    made = LIKELIHOODS[likelihood](**numbers)
     return open_game("vae", made, pixels=pixels, importance_samples=3)
 
 
@@ -194,7 +194,7 @@ def field(numbers):
     key = purpose_key(0, Purpose.DATA)
     batch = experiment.source.batch(experiment.source.arrays, key, 0, 0, np.arange(16))
     parts = experiment.make_build(None)(numbers, 0)
-    players = schema.PLAYERS["vae_gan"]
+    players = PARTS["game"]["vae_gan"].players
     return make_field(parts, players, state, batch, 0, np.arange(16))(state.params)[0]
 
 
@@ -202,7 +202,7 @@ def test_weights_move_only_their_player():
     before = gradients()
     for number, moved in (("reconstruction_weight", "generator"), ("beta", "encoder")):
         after = gradients(**{number: 7.0})
-        for player in schema.PLAYERS["vae_gan"]:
+        for player in PARTS["game"]["vae_gan"].players:
             same = jax.tree.map(np.array_equal, before[player], after[player])
             assert all(jax.tree.leaves(same)) == (player != moved)
 

@@ -10,16 +10,10 @@ from types import MappingProxyType
 import numpy as np
 import optax
 from conformance import OF_SCORES
+from tables import GAMES, NETWORKS, OBJECTIVES, PARTS, PENALTIES, SOURCES, takes_axis
 
-from ganjax.config.schema import LOGIT_FIELDS
-from ganjax.config.schema import OBJECTIVES as ROWS
-from ganjax.data.sources import SOURCES
-from ganjax.games import GAMES
+from ganjax.config.consistency import LOGIT_FIELDS
 from ganjax.metrics import score_statistics
-from ganjax.networks import NETWORKS
-from ganjax.objectives import BATCH_COUPLED, OBJECTIVES
-from ganjax.penalties import BATCH_COUPLED as BATCH_COUPLED_PENALTIES
-from ganjax.penalties import PENALTIES
 from ganjax.types import Examples, Objective, Parts, Penalty
 
 _RING = SOURCES["ring"](modes=3, radius=1.0, sd=0.1)
@@ -65,7 +59,8 @@ def make_build(
     view=lambda examples, keys: examples,
 ):
     needs_logits = any(
-        LOGIT_FIELDS.intersection(ROWS[name].fields) for name in objective_names
+        LOGIT_FIELDS.intersection(PARTS["objective"][name].reads)
+        for name in objective_names
     )
 
     def build(numbers, step):
@@ -91,9 +86,8 @@ def make_build(
         }
         objectives = {}
         for name in objective_names:
-            axis = {"axis_name": axis_name} if name in BATCH_COUPLED else {}
-            keys = {key: row.default for key, row in ROWS[name].keys.items()}
-            objectives[name] = OBJECTIVES[name](**keys, **axis)
+            axis = {"axis_name": axis_name} if takes_axis("objective", name) else {}
+            objectives[name] = OBJECTIVES[name](**axis)
 
         def losses(player, outcome):
             return {
@@ -105,7 +99,11 @@ def make_build(
 
         def penalty(name):
             value = PENALTIES["r1" if name == LAZY else name]
-            axis = {"axis_name": axis_name} if name in BATCH_COUPLED_PENALTIES else {}
+            axis = (
+                {"axis_name": axis_name}
+                if name != LAZY and takes_axis("penalty", name)
+                else {}
+            )
             value = partial(value, weight=numbers["penalty"][name], **axis)
             return Penalty(value, every=2 if name == LAZY else 1)
 

@@ -1,29 +1,21 @@
-"""Configs of older run folders, brought up to today's schema. No jax."""
+"""Configs of older run folders, brought up to today's keys. No jax."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from ganjax.config import keys_of, schema
-from ganjax.config.schema import Key
+from ganjax.config import schema
+from ganjax.config.builtin import BUILT_IN
+from ganjax.config.catalogue import KINDS, Catalogue, Key, Part, keys_of, rows
+from ganjax.config.consistency import can_take
 
-_NAMED: dict[str, Mapping[str, Any]] = {
-    "data": schema.SOURCES,
-    "game": schema.GAMES,
-    "objective": schema.OBJECTIVES,
-    "schedule": schema.SCHEDULES,
-}
-_CHOSEN = {
-    "augment": schema.AUGMENTATIONS,
-    "penalties": schema.PENALTIES,
-    "corrections": schema.CORRECTIONS,
-    "ema": dict.fromkeys(("generator", "encoder", "discriminator"), schema.EMA),
-}
+_BY_NAME = ("data", "game", "objective", "schedule")
+_BY_PLAYER = ("network", "optimizer")
+_LISTED = ("augmentation", "penalty", "correction", "measure")
 _PLAIN = {
     "parallel": schema.PARALLEL,
     "record": schema.RECORD,
     "evaluation": schema.EVALUATION,
 }
-
 
 # What names of before are today.
 _PENALTIES = {
@@ -45,42 +37,62 @@ def renamed(config: Mapping[str, Any]) -> dict[str, Any]:
     return whole
 
 
-def completed(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A config with every key that the schema has gained since it was written.
+def completed(
+    config: Mapping[str, Any], catalogue: Catalogue = BUILT_IN
+) -> dict[str, Any]:
+    """A config with every key that there is since it was written, by today's names.
 
     Each takes its default, which is what the program did before it had the key. What
-    the schema does not know is left as it is.
+    is not known is left as it is.
     """
     whole = _filled(renamed(config), schema.RUN)
-    for section, rows in _NAMED.items():
-        whole[section] = _named(whole.get(section), rows)
-    whole["networks"] = _each(whole.get("networks", {}), _network)
-    whole["optimizers"] = _each(
-        whole.get("optimizers", {}), lambda _, values: _named(values, schema.OPTIMIZERS)
-    )
-    for section, rows in _CHOSEN.items():
-        fill = lambda name, values, rows=rows: _filled(values, rows.get(name, {}))  # noqa: E731
-        whole[section] = _each(whole.get(section, {}), fill)
+
+    def named(kind: str, values: Any, player: str = "") -> Any:
+        name = str(values.get("name")) if isinstance(values, Mapping) else ""
+        return _filled(values, _keys(catalogue, kind, name, player))
+
+    for kind in _BY_NAME:
+        whole[KINDS[kind]] = named(kind, whole.get(KINDS[kind]))
+    for kind in _BY_PLAYER:
+        whole[KINDS[kind]] = {
+            player: named(kind, values, player if kind == "network" else "")
+            for player, values in _items(whole.get(KINDS[kind], {}))
+        }
+    if "measures" not in whole:
+        whole["measures"] = {name: {} for name in _measures(whole, catalogue)}
+    for kind in _LISTED:
+        whole[KINDS[kind]] = {
+            name: _filled(values, _keys(catalogue, kind, name))
+            for name, values in _items(whole.get(KINDS[kind], {}))
+        }
+    ema = _items(whole.get("ema", {}))
+    whole["ema"] = {player: _filled(values, schema.EMA) for player, values in ema}
     for section, keys in _PLAIN.items():
         whole[section] = _filled(whole.get(section, {}), keys)
     return whole
 
 
-def _each(sections: Any, fill: Callable[[str, Any], Any]) -> Any:
-    if not isinstance(sections, Mapping):
-        return sections
-    return {name: fill(name, values) for name, values in sections.items()}
+def _measures(config: Mapping[str, Any], catalogue: Catalogue) -> list[str]:
+    """All that can be taken: what was done before measures were chosen."""
+    game, data = (
+        rows(catalogue, kind).get(str(dict(_items(config.get(kind))).get("name")))
+        for kind in ("game", "data")
+    )
+    if game is None or data is None:
+        return []
+    found = rows(catalogue, "measure").items()
+    return [name for name, row in found if can_take(row, game, data)]
 
 
-def _network(player: str, values: Any) -> Any:
-    rows = {name: row.get(player, {}) for name, row in schema.NETWORKS.items()}
-    return _named(values, rows)
+def _items(sections: Any) -> list[tuple[str, Any]]:
+    return list(sections.items()) if isinstance(sections, Mapping) else []
 
 
-def _named(values: Any, rows: Mapping[str, Any]) -> Any:
-    if not isinstance(values, Mapping):
-        return values
-    return _filled(values, keys_of(rows.get(str(values.get("name")), {})))
+def _keys(
+    catalogue: Catalogue, kind: str, name: str, player: str = ""
+) -> Mapping[str, Key]:
+    row: Part | None = rows(catalogue, kind, player).get(name)
+    return {} if row is None else keys_of(catalogue, row)
 
 
 def _filled(values: Any, keys: Mapping[str, Key]) -> Any:

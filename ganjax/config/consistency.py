@@ -1,256 +1,301 @@
-"""Checks that the sections of a config go together. No jax."""
+"""Checks that the parts of a config go together, by the facts of their rows. No jax."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
-from ganjax.config import schema
+from ganjax.config.catalogue import Catalogue, Key, Part, load, rows, within
 from ganjax.config.experiment import ConfigError
 
+# Fields of an outcome that only a labelled source can fill, and those of them that need
+# a discriminator with class logits.
+LABEL_FIELDS = frozenset(
+    {"real_label", "fake_label", "is_labelled", "real_logits", "fake_logits"}
+)
+LOGIT_FIELDS = frozenset({"real_logits", "fake_logits"})
+SCORE_FIELDS = frozenset({"real_score", "fake_score"})
 
-def check_consistent(config: Mapping[str, Any]) -> None:
+# Choices of a discriminator's `head` whose score is made of the class logits, and of
+# its `normalization` by which a score depends on the other examples of a batch too.
+_LOGIT_SCORES = frozenset({"logits", "log_probability"})
+BATCH_NORMALIZATIONS = frozenset({"batch"})
+
+# Of the arrays that a measure reads, those that a probe of the game makes.
+_PROBES = {
+    "sample": "sample",
+    "real_score": "score",
+    "fake_score": "score",
+    "threshold": "score",
+    "log_probability": "classify",
+    "reconstruction": "reconstruction",
+    "log_weights": "log_weights",
+}
+# And those that some data has.
+_KNOWN = frozenset({"density", "distinct"})
+
+
+class Chosen(NamedTuple):
+    """The parts that a config names, those of a player or a list by their names."""
+
+    data: Part
+    game: Part
+    objective: Part
+    schedule: Part
+    networks: dict[str, Part]
+    optimizers: dict[str, Part]
+    penalties: dict[str, Part]
+    corrections: dict[str, Part]
+    augment: dict[str, Part]
+    measures: dict[str, Part]
+    by_key: dict[str, Part]  # of the objective's keys
+
+
+def choose(config: Mapping[str, Any], catalogue: Catalogue) -> Chosen:
+    """The rows of a config whose names are all good."""
+
+    def named(kind: str) -> Part:
+        return rows(catalogue, kind)[config[kind]["name"]]
+
+    def listed(section: str, kind: str) -> dict[str, Part]:
+        found = rows(catalogue, kind)
+        return {name: found[name] for name in config[section]}
+
+    objective = named("objective")
+    optimizers = rows(catalogue, "optimizer")
+    return Chosen(
+        data=named("data"),
+        game=named("game"),
+        objective=objective,
+        schedule=named("schedule"),
+        networks={
+            player: rows(catalogue, "network", player)[section["name"]]
+            for player, section in config["networks"].items()
+        },
+        optimizers={
+            player: optimizers[section["name"]]
+            for player, section in config["optimizers"].items()
+        },
+        penalties=listed("penalties", "penalty"),
+        corrections=listed("corrections", "correction"),
+        augment=listed("augment", "augmentation"),
+        measures=listed("measures", "measure"),
+        by_key={
+            name: rows(catalogue, key.part)[config["objective"][name]]
+            for name, key in objective.keys.items()
+            if key.part
+        },
+    )
+
+
+def parts_of(chosen: Chosen) -> Iterator[Part]:
+    """All of them."""
+    for value in chosen:
+        yield from value.values() if isinstance(value, dict) else (value,)
+
+
+def can_take(measure: Part, game: Part, data: Part) -> bool:
+    """Whether runs of this game on this data may have all that a measure reads."""
+    return not _lacking(measure, game, data)
+
+
+def _lacking(measure: Part, game: Part, data: Part) -> list[str]:
+    return [
+        name
+        for name in measure.reads
+        if (name in _PROBES and _PROBES[name] not in game.probes)
+        or (name in _KNOWN and name not in data.makes)
+        or (name == "label" and data.labels != "all")
+    ]
+
+
+def check_consistent(config: Mapping[str, Any], catalogue: Catalogue) -> None:
     """Checks what no section can be asked alone, of a config whose keys are all good.
 
     Raises:
       ConfigError: names the key and the choice that would go with the others.
     """
-    _check_init(config)
-    _check_mixture(config["data"])
-    _check_divergence(config["objective"])
-    _check_likelihood(config)
-    _check_fields(config)
-    _check_feature_layer(config)
-    _check_play(config)
-    _check_chains(config)
-    _check_networks(config)
-    _check_gradient_penalties(config)
-    _check_augment(config)
+    chosen = choose(config, catalogue)
+    _check_init(config, chosen)
+    _run_checks(config, chosen.by_key.values())  # before the ranges: they say why
+    _check_numbers(config["objective"], chosen, catalogue)
+    _check_examples(config, chosen, catalogue)
+    _check_fields(config, chosen, catalogue)
+    _check_networks(config, chosen, catalogue)
+    _check_penalties(config, chosen)
+    _check_view(config, chosen)
     _check_corrections(config)
+    _check_measures(chosen)
+    _run_checks(config, parts_of(chosen))
 
 
-def _check_init(config: Mapping[str, Any]) -> None:
-    at, chosen = "config.init_players", config["init_players"]
-    if not chosen:
+def _run_checks(config: Mapping[str, Any], parts: Iterable[Part]) -> None:
+    for check in dict.fromkeys(part.check for part in parts if part.check):
+        run: Callable[..., None] = load(check) if isinstance(check, str) else check
+        run(config)
+
+
+def _check_init(config: Mapping[str, Any], chosen: Chosen) -> None:
+    at, named = "config.init_players", config["init_players"]
+    if not named:
         return
     if not config["init_from"]:
         raise ConfigError(f"{at}: goes with config.init_from, which is not set")
-    players = schema.PLAYERS[config["game"]["name"]]
-    for player in chosen.split(","):
+    players = chosen.game.players
+    for player in named.split(","):
         if player not in players:
             raise ConfigError(f"{at}: {player!r} is none of {', '.join(players)}")
 
 
-def _check_mixture(data: Mapping[str, Any]) -> None:
-    if data["name"] != "mixture":
-        return
-    counts = {key: len(data[key]) for key in ("means", "sds", "weights")}
-    if len(set(counts.values())) > 1:
-        raise ConfigError(f"config.data: one of each per component, not {counts}")
-    dimensions = {len(mean) for mean in data["means"]}
-    if len(dimensions) > 1:
-        raise ConfigError("config.data.means: points must have the same dimension")
-    if not dimensions <= {1, 2}:
-        raise ConfigError("config.data.means: points must have 1 or 2 dimensions")
+def _check_numbers(
+    objective: Mapping[str, Any], chosen: Chosen, catalogue: Catalogue
+) -> None:
+    """Checks that what a key chooses has its own numbers, in range, and no others."""
+    for key, part in chosen.by_key.items():
+        kind = chosen.objective.keys[key].part
+        known: dict[str, Key] = {}
+        for row in rows(catalogue, kind).values():
+            known |= row.keys
+        for number in known:
+            at, value = f"config.objective.{number}", objective[number]
+            if number not in part.keys:
+                if value is not None:
+                    raise ConfigError(f"{at}: {part.name} has no such number")
+                continue
+            interval = part.keys[number].range
+            if value is None and part.keys[number].default is None:
+                raise ConfigError(f"{at}: missing; {part.name} needs it in {interval}")
+            if value is not None and interval and not within(value, interval):
+                raise ConfigError(f"{at}: {part.name} needs {interval}, not {value}")
 
 
-def _check_divergence(objective: Mapping[str, Any]) -> None:
-    """Checks that a divergence has its own number, in its range, and no other."""
-    if objective["name"] != "f_divergence":
-        return
-    divergence = objective["divergence"]
-    needed = schema.DIVERGENCES[divergence]
-    for name in ("pi", "alpha"):
-        at, value = f"config.objective.{name}", objective[name]
-        if name not in needed:
-            if value is not None:
-                raise ConfigError(f"{at}: {divergence} has no such number")
-        elif value is None:
-            raise ConfigError(f"{at}: missing; {divergence} needs it in {needed[name]}")
-        elif name == "alpha" and value in schema.ALPHA_LIMITS:
+def _check_examples(
+    config: Mapping[str, Any], chosen: Chosen, catalogue: Catalogue
+) -> None:
+    """Checks that what is for images gets images, and what is for points points."""
+    data = chosen.data
+
+    def fits(part: Part) -> bool:
+        return not part.examples or data.examples in ("", part.examples)
+
+    for player, part in chosen.networks.items():
+        if not fits(part):
             raise ConfigError(
-                f"{at}: at {value:g} the divergence is the limit "
-                f"{schema.ALPHA_LIMITS[value]}; choose that divergence"
+                f"config.networks.{player}: {part.name} is for {part.examples}, not "
+                f"for {data.name}"
             )
-        elif not schema.within(value, needed[name]):
-            raise ConfigError(f"{at}: {divergence} needs {needed[name]}, not {value}")
+    for key, part in chosen.by_key.items():
+        if not fits(part):
+            kind = chosen.objective.keys[key].part
+            able = [name for name, row in rows(catalogue, kind).items() if fits(row)]
+            raise ConfigError(
+                f"config.objective.{key}: {part.name} is for {part.examples}, not for "
+                f"{data.name}; choose {' or '.join(able)}"
+            )
 
 
-def _check_likelihood(config: Mapping[str, Any]) -> None:
-    """Checks that a likelihood has its own number, no other, and fits the generator."""
-    objective, data = config["objective"], config["data"]["name"]
-    if objective["name"] != "vae":
-        return
-    likelihood, at = objective["likelihood"], "config.objective.noise_variance"
-    needs = "noise_variance" in schema.LIKELIHOODS[likelihood]
-    if needs and objective["noise_variance"] is None:
-        raise ConfigError(f"{at}: missing; {likelihood} needs it")
-    if not needs and objective["noise_variance"] is not None:
-        raise ConfigError(f"{at}: {likelihood} has no such number")
-    if likelihood == "gaussian":
-        return
-    if data not in schema.IMAGES:
+def _check_fields(
+    config: Mapping[str, Any], chosen: Chosen, catalogue: Catalogue
+) -> None:
+    game, objective = chosen.game, chosen.objective
+    needed = set(objective.reads)
+    if unmade := needed - set(game.makes):
         raise ConfigError(
-            f"config.objective.likelihood: {likelihood} is for images, not for {data}; "
-            "choose gaussian"
+            f"config.objective: {objective.name} reads {', '.join(sorted(unmade))}, "
+            f"which the game {game.name} does not make"
         )
-    generator = config["networks"].get("generator", {})
-    if generator and generator.get("output") != "linear":
+    for player in game.players:
+        if player not in objective.players:
+            raise ConfigError(
+                f"config.objective: {objective.name} has no loss for the {player} of "
+                f"the game {game.name}"
+            )
+    if needed & LABEL_FIELDS and chosen.data.labels != "all":
         raise ConfigError(
-            f"config.networks.generator.output: must be linear, as {likelihood} takes "
-            "the logits of pixels"
+            f"config.objective: {objective.name} needs labels, which the data "
+            f"{chosen.data.name} lacks; labelled are {_labelled(catalogue)}"
         )
-
-
-def _check_feature_layer(config: Mapping[str, Any]) -> None:
-    objective = config["objective"]
-    if objective["name"] != "vae_gan":
-        return
-    discriminator = config["networks"]["discriminator"]
-    sizes = (discriminator.get(key) for key in ("channels", "widths", "units"))
-    layers = len(next(filter(None, sizes), ()))
-    if objective["feature_layer"] > layers:
-        raise ConfigError(
-            f"config.objective.feature_layer: must lie in [1, {layers}], the hidden "
-            f"layers of the discriminator, not {objective['feature_layer']}"
-        )
-
-
-def _check_fields(config: Mapping[str, Any]) -> None:
-    data, game, objective = (
-        config[key]["name"] for key in ("data", "game", "objective")
-    )
-    needed = set(schema.OBJECTIVES[objective].fields)
-    unmade = needed - set(schema.GAMES[game].fields)
-    if unmade:
-        raise ConfigError(
-            f"config.objective: {objective} reads {', '.join(sorted(unmade))}, which "
-            f"the game {game} does not make"
-        )
-    if objective in schema.WITHOUT_GENERATOR and "generator" in schema.PLAYERS[game]:
-        raise ConfigError(
-            f"config.objective: {objective} has no loss for the generator of the game "
-            f"{game}"
-        )
-    if "encoder" in schema.PLAYERS[game] and objective not in schema.WITH_ENCODER:
-        raise ConfigError(
-            f"config.objective: {objective} has no loss for the encoder of the game "
-            f"{game}"
-        )
-    if needed & schema.LABEL_FIELDS and data not in schema.LABELLED:
-        raise ConfigError(
-            f"config.objective: {objective} needs labels, which the data {data} has "
-            f"not; labelled are {', '.join(sorted(schema.LABELLED))}"
-        )
-    if needed & schema.LOGIT_FIELDS:
-        _check_logits(objective, config["networks"]["discriminator"])
+    if needed & LOGIT_FIELDS:
+        _check_logits(config, chosen, catalogue)
     if config["data"].get("labelled") and "is_labelled" not in needed:
-        _check_all_labelled(objective, config["data"]["labelled_share"])
+        share = config["data"]["labelled_share"]
+        if share < 1:
+            raise ConfigError(
+                f"config.data.labelled_share: must be 1, not {share}: {objective.name} "
+                "cannot tell unlabelled examples, whose classes are random, from "
+                "labelled ones"
+            )
 
 
-def _check_logits(objective: str, discriminator: Mapping[str, Any]) -> None:
-    player, name = "discriminator", discriminator["name"]
-    at = f"config.networks.{player}"
-    if "head" not in discriminator:
-        able = [n for n, row in schema.NETWORKS.items() if "head" in row[player]]
+def _labelled(catalogue: Catalogue) -> str:
+    data = rows(catalogue, "data").items()
+    return ", ".join(sorted(name for name, row in data if row.labels == "all"))
+
+
+def _check_logits(
+    config: Mapping[str, Any], chosen: Chosen, catalogue: Catalogue
+) -> None:
+    part, objective = chosen.networks["discriminator"], chosen.objective.name
+    at = "config.networks.discriminator"
+    if "logits" in part.makes:
+        return
+    if "head" not in part.keys:
+        able = [
+            name
+            for name, row in rows(catalogue, "network", "discriminator").items()
+            if "head" in row.keys or "logits" in row.makes
+        ]
         raise ConfigError(
-            f"{at}: {name} makes no class logits, which {objective} reads; those that "
-            f"can are {', '.join(able)}"
+            f"{at}: {part.name} makes no class logits, which {objective} reads; those "
+            f"that can are {', '.join(able)}"
         )
-    if discriminator["head"] == "score":
+    if config["networks"]["discriminator"]["head"] == "score":
         raise ConfigError(
             f"{at}.head: score makes no class logits, which {objective} reads; choose "
             "score_and_logits, logits or log_probability"
         )
 
 
-def _check_all_labelled(objective: str, share: float) -> None:
-    if share < 1:
-        raise ConfigError(
-            f"config.data.labelled_share: must be 1, not {share}: {objective} cannot "
-            "tell unlabelled examples, whose classes are random, from labelled ones"
-        )
-
-
-def _check_play(config: Mapping[str, Any]) -> None:
-    """Checks what takes a discriminator and an opponent where one has none."""
-    game = config["game"]["name"]
-    players = schema.PLAYERS[game]
-    meet = "discriminator" in players and len(players) > 1
-    if config["schedule"]["name"] == "alternating" and not meet:
-        raise ConfigError(
-            f"config.schedule: alternating takes two players who meet; the game {game} "
-            f"has only the {' and the '.join(players)}: choose simultaneous"
-        )
-    if config["penalties"] and schema.SCORE_FIELDS.isdisjoint(
-        schema.GAMES[game].fields
-    ):
-        raise ConfigError(
-            f"config.penalties: the game {game} makes no scores to be penalised"
-        )
-
-
-def _check_chains(config: Mapping[str, Any]) -> None:
-    """Checks what the game of chains alone asks: shares of a buffer, and no labels."""
-    game, batch_size = config["game"], config["batch_size"]
-    if game["name"] != "energy":
-        return
-    if game["buffer_size"] % batch_size:
-        raise ConfigError(
-            "config.game.buffer_size: must be a multiple of batch_size, "
-            f"{batch_size}, or 0 for no buffer, not {game['buffer_size']}"
-        )
-    for key, free in {"conditioning": "none", "head": "score"}.items():
-        value = config["networks"]["discriminator"].get(key, free)
-        if value != free:
+def _check_networks(
+    config: Mapping[str, Any], chosen: Chosen, catalogue: Catalogue
+) -> None:
+    data = chosen.data
+    for player, part in chosen.networks.items():
+        network, at = config["networks"][player], f"config.networks.{player}"
+        conditioning = network.get("conditioning", "none")
+        if conditioning != "none" and not data.labels:
+            raise ConfigError(f"{at}.conditioning: the data {data.name} has no labels")
+        if "label" in part.reads and data.labels != "all":
             raise ConfigError(
-                f"config.networks.discriminator.{key}: must be {free}, not {value}, as "
-                "the game energy reads no labels"
+                f"{at}: {part.name} reads labels, which the data {data.name} lacks; "
+                f"labelled are {_labelled(catalogue)}"
             )
-
-
-def _check_networks(config: Mapping[str, Any]) -> None:
-    data = config["data"]["name"]
-    for player, network in config["networks"].items():
-        at = f"config.networks.{player}"
-        if network["name"] in schema.IMAGE_NETWORKS and data not in schema.IMAGES:
-            raise ConfigError(f"{at}: {network['name']} is for images, not for {data}")
-        if (
-            network.get("conditioning", "none") != "none"
-            and data not in schema.LABELLED | schema.MAY_BE_LABELLED
-        ):
-            raise ConfigError(f"{at}.conditioning: the data {data} has no labels")
         head = network.get("head", "score")
-        if head != "score" and data not in schema.LABELLED:
-            raise ConfigError(f"{at}.head: the data {data} has no labels for {head}")
-        if head in schema.LOGIT_SCORE_HEADS and network["conditioning"] != "none":
+        if head != "score" and data.labels != "all":
+            raise ConfigError(
+                f"{at}.head: the data {data.name} has no labels for {head}"
+            )
+        if head in _LOGIT_SCORES and conditioning != "none":
             raise ConfigError(
                 f"{at}.conditioning: a projection adds to the score of a layer that "
-                f"head={head} has not; choose score_and_logits, or no conditioning"
+                f"head={head} lacks; choose score_and_logits, or no conditioning"
             )
-        if network["name"] in schema.POINT_NETWORKS:
-            _check_point_network(at, network["name"], config)
 
 
-def _check_point_network(at: str, name: str, config: Mapping[str, Any]) -> None:
-    data, latent_size = config["data"], config["game"].get("latent_size")
-    if data["name"] in schema.IMAGES:
-        raise ConfigError(f"{at}: {name} is for points, not for {data['name']}")
-    dimension = len(data["means"][0]) if data["name"] == "mixture" else 2
-    if latent_size not in (dimension, None):
+def _check_penalties(config: Mapping[str, Any], chosen: Chosen) -> None:
+    """Checks that there are scores, and of single examples where gradients are."""
+    if not chosen.penalties:
+        return
+    if SCORE_FIELDS.isdisjoint(chosen.game.makes):
         raise ConfigError(
-            f"config.game.latent_size: must be {dimension}, the dimension of the data, "
-            f"for the network {name}, not {latent_size}"
+            f"config.penalties: the game {chosen.game.name} makes no scores to be "
+            "penalised"
         )
-
-
-def _check_gradient_penalties(config: Mapping[str, Any]) -> None:
-    """Checks that gradients by single examples are of scores of single examples."""
-    taken = [name for name in config["penalties"] if name in schema.GRADIENT_PENALTIES]
+    taken = [name for name, part in chosen.penalties.items() if part.of_example]
     network = config["networks"].get("discriminator", {})
     value = network.get("normalization")
-    if not taken or value not in schema.BATCH_NORMALIZATIONS:
+    if not taken or value not in BATCH_NORMALIZATIONS:
         return
-    choices = schema.NETWORKS[network["name"]]["discriminator"]["normalization"].choices
-    free = " or ".join(str(c) for c in choices if c not in schema.BATCH_NORMALIZATIONS)
+    choices = chosen.networks["discriminator"].keys["normalization"].choices
+    free = " or ".join(str(c) for c in choices if c not in BATCH_NORMALIZATIONS)
     raise ConfigError(
         f"config.networks.discriminator.normalization: must be {free}, not {value}, "
         f"with config.penalties.{taken[0]}: the gradient is of one example's score, "
@@ -258,11 +303,11 @@ def _check_gradient_penalties(config: Mapping[str, Any]) -> None:
     )
 
 
-def _check_augment(config: Mapping[str, Any]) -> None:
-    game = config["game"]["name"]
-    if config["augment"] and game not in schema.VIEWED:
+def _check_view(config: Mapping[str, Any], chosen: Chosen) -> None:
+    if config["augment"] and "view" not in chosen.game.takes:
         raise ConfigError(
-            f"config.augment: must be empty, as the game {game} has no augmentations"
+            f"config.augment: must be empty, as the game {chosen.game.name} has no "
+            "augmentations"
         )
 
 
@@ -273,3 +318,12 @@ def _check_corrections(config: Mapping[str, Any]) -> None:
             "config.corrections: need the schedule simultaneous, as there is no joint "
             f"gradient in {schedule}; choose it, or no correction"
         )
+
+
+def _check_measures(chosen: Chosen) -> None:
+    for name, part in chosen.measures.items():
+        if lacking := _lacking(part, chosen.game, chosen.data):
+            raise ConfigError(
+                f"config.measures.{name}: reads {', '.join(lacking)}, which the game "
+                f"{chosen.game.name} on the data {chosen.data.name} does not make"
+            )

@@ -8,73 +8,86 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from ganjax.config import KINDS, ConfigError, flatten, keys_of, schema
+from ganjax.config import schema
+from ganjax.config.builtin import BUILT_IN
+from ganjax.config.catalogue import KINDS, Catalogue, Key, Part, keys_of, rows, within
 from ganjax.config.completion import completed
 from ganjax.config.consistency import check_consistent
-from ganjax.config.experiment import shown
-from ganjax.config.schema import Key
+from ganjax.config.experiment import ConfigError, shown
+from ganjax.config.loading import TYPES, flatten
 
 _SECTIONS = (
     *("data", "game", "networks", "augment", "objective", "penalties", "corrections"),
     *("optimizers", "ema", "schedule", "parallel", "record", "evaluation"),
+    "measures",
 )
 
 
-def validate(config: ConfigDict) -> dict[str, Any]:
+def validate(config: ConfigDict, catalogue: Catalogue = BUILT_IN) -> dict[str, Any]:
     """Checks every key and returns the config as plain nested dicts.
+
+    Args:
+      config: as an experiment file makes it.
+      catalogue: the parts that it may name.
 
     Raises:
       ConfigError: unknown or missing key, wrong type, value outside its range, name
-        that is in no table, or an objective that needs what the game or the data does
-        not make; in one line that names the key.
+        that is in no table, or parts that do not go together; in one line that names
+        the key.
     """
     given = config.to_dict()
     _check_keys("config", given, (*schema.RUN, *_SECTIONS))
-    game = _named("config.game", given["game"], schema.GAMES)
-    players = schema.PLAYERS[game["name"]]
-    networks = {
-        player: {n: row[player] for n, row in schema.NETWORKS.items() if player in row}
-        for player in players
-    }
+
+    def named(kind: str, at: str, values: Any, player: str = "") -> dict[str, Any]:
+        return _named(f"config.{at}", values, rows(catalogue, kind, player), catalogue)
+
+    def listed(kind: str) -> dict[str, Any]:
+        at = KINDS[kind]
+        found = rows(catalogue, kind)
+        return _chosen(f"config.{at}", given[at], found, catalogue)
+
+    game = named("game", "game", given["game"])
+    players = rows(catalogue, "game")[game["name"]].players
     _check_keys("config.networks", given["networks"], players)
     _check_keys("config.optimizers", given["optimizers"], players)
     _check_keys("config.ema", given["ema"], players, required=False)
     checked = {
         **_checked("config", {key: given[key] for key in schema.RUN}, schema.RUN),
-        "data": _named("config.data", given["data"], schema.SOURCES),
+        "data": named("data", "data", given["data"]),
         "game": game,
         "networks": {
-            player: _named(f"config.networks.{player}", section, networks[player])
+            player: named("network", f"networks.{player}", section, player)
             for player, section in given["networks"].items()
         },
-        "objective": _named("config.objective", given["objective"], schema.OBJECTIVES),
-        "augment": _chosen("config.augment", given["augment"], schema.AUGMENTATIONS),
-        "penalties": _chosen("config.penalties", given["penalties"], schema.PENALTIES),
-        "corrections": _chosen(
-            "config.corrections", given["corrections"], schema.CORRECTIONS
-        ),
+        "objective": named("objective", "objective", given["objective"]),
+        "augment": listed("augmentation"),
+        "penalties": listed("penalty"),
+        "corrections": listed("correction"),
         "optimizers": {
-            player: _named(f"config.optimizers.{player}", section, schema.OPTIMIZERS)
+            player: named("optimizer", f"optimizers.{player}", section)
             for player, section in given["optimizers"].items()
         },
         "ema": {
             player: _checked(f"config.ema.{player}", section, schema.EMA)
             for player, section in given["ema"].items()
         },
-        "schedule": _named("config.schedule", given["schedule"], schema.SCHEDULES),
+        "schedule": named("schedule", "schedule", given["schedule"]),
         "parallel": _checked("config.parallel", given["parallel"], schema.PARALLEL),
         "record": _checked("config.record", given["record"], schema.RECORD),
         "evaluation": _checked(
             "config.evaluation", given["evaluation"], schema.EVALUATION
         ),
+        "measures": listed("measure"),
     }
-    check_consistent(checked)
+    check_consistent(checked, catalogue)
     return checked
 
 
-def revalidate(config: Mapping[str, Any]) -> dict[str, Any]:
+def revalidate(
+    config: Mapping[str, Any], catalogue: Catalogue = BUILT_IN
+) -> dict[str, Any]:
     """`validate`, of a config as a run's `config.json` has it, however old."""
-    return validate(ConfigDict(completed(config)))
+    return validate(ConfigDict(completed(config, catalogue)), catalogue)
 
 
 def _check_section(at: str, values: Any) -> None:
@@ -98,23 +111,27 @@ def _check_keys(
             raise ConfigError(f"{at}.{name}: missing")
 
 
-def _chosen(at: str, values: Any, rows: Mapping[str, Any]) -> dict[str, Any]:
-    """The checked sections `{name: keys}`, each of a row of a table of the schema."""
-    _check_keys(at, values, rows, required=False)
+def _chosen(
+    at: str, values: Any, found: Mapping[str, Part], catalogue: Catalogue
+) -> dict[str, Any]:
+    """The checked sections `{name: keys}`, each of a part."""
+    _check_keys(at, values, found, required=False)
     return {
-        name: _checked(f"{at}.{name}", section, rows[name])
+        name: _checked(f"{at}.{name}", section, keys_of(catalogue, found[name]))
         for name, section in values.items()
     }
 
 
-def _named(at: str, values: Any, rows: Mapping[str, Any]) -> dict[str, Any]:
-    """A checked section `{name, **keys}` of a table of the schema."""
+def _named(
+    at: str, values: Any, found: Mapping[str, Part], catalogue: Catalogue
+) -> dict[str, Any]:
+    """A checked section `{name, **keys}` of a part."""
     _check_section(at, values)
     name = values.get("name", "")
-    if name not in tuple(rows):
-        raise ConfigError(f"{at}.name: {shown(name)} is none of {', '.join(rows)}")
+    if name not in tuple(found):
+        raise ConfigError(f"{at}.name: {shown(name)} is none of {', '.join(found)}")
     rest = {key: value for key, value in values.items() if key != "name"}
-    return {"name": name} | _checked(at, rest, keys_of(rows[name]))
+    return {"name": name} | _checked(at, rest, keys_of(catalogue, found[name]))
 
 
 def _checked(at: str, values: Any, keys: Mapping[str, Key]) -> dict[str, Any]:
@@ -145,7 +162,7 @@ def _check_schedule(
         raise ConfigError(f"{at}.final: must lie in (0, inf), not 0")
     # The last step does not reach the end, so that a rate may fall to 0.
     closed = f"[{key.range[1:-1]}]"
-    if not schema.within(number * final, closed):
+    if not within(number * final, closed):
         raise ConfigError(
             f"{at}.final: leads to {number} * {final}, which must lie in {closed}"
         )
@@ -187,16 +204,16 @@ def _like(at: str, value: Any, default: Any, key: Key) -> Any:
     if isinstance(value, str) and "\0" in value:
         raise ConfigError(f"{at}: {shown(value)} holds a NUL character")
     if type(value) is not type(default):
-        raise ConfigError(f"{at}: must be {KINDS[type(default)]}, not {shown(value)}")
+        raise ConfigError(f"{at}: must be {TYPES[type(default)]}, not {shown(value)}")
     if key.choices and value not in key.choices:
         raise ConfigError(
             f"{at}: {shown(value)} is none of {', '.join(map(str, key.choices))}"
         )
-    if key.range and not schema.within(value, key.range):
+    if key.range and not within(value, key.range):
         raise ConfigError(f"{at}: must lie in {key.range}, not {shown(value)}")
     # What the program reads: there 1e-50 is 0, 1e50 infinite and 0.999999999 is 1.
     single = ctypes.c_float(value).value if isinstance(value, float) else value
-    if key.range and not schema.within(single, key.range):
+    if key.range and not within(single, key.range):
         raise ConfigError(
             f"{at}: must lie in {key.range}, not {value}, in float32 {single}"
         )
@@ -225,7 +242,9 @@ def numbers(config: Mapping[str, Any]) -> dict[str, Any]:
     return traced | {"steps": float(config["steps"])}
 
 
-def check_resumable(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+def check_resumable(
+    old: Mapping[str, Any], new: Mapping[str, Any], catalogue: Catalogue = BUILT_IN
+) -> None:
     """Checks that a run begun with config `old` may go on with `new`.
 
     A key that the schema has gained since `old` was written had its default there.
@@ -233,7 +252,7 @@ def check_resumable(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     Raises:
       ConfigError: names the keys whose change would make it another run.
     """
-    before, after = flatten(completed(old)), flatten(new)
+    before, after = flatten(completed(old, catalogue)), flatten(new)
     scheduled = any("_schedule." in key for key in after)
     changed = []
     for key in sorted(before.keys() | after.keys()):

@@ -1,4 +1,4 @@
-"""Images that are resident on the device."""
+"""Examples that are resident on the device: images, or arrays of any shape."""
 
 from collections.abc import Iterable
 
@@ -18,23 +18,23 @@ _IS_LABELLED, _LABELLED_ROW, _GUESS = range(3)
 
 
 def resident(
-    images: np.ndarray,
+    examples: np.ndarray,
     labels: np.ndarray,
     *,
     classes: int,
     class_names: tuple[str, ...] = (),
 ) -> Source:
-    """Draws from all images with replacement, so that a batch is i.i.d. of the data.
+    """Draws from all with replacement, so that a batch is i.i.d. of the data.
 
     Args:
-      images: uint8 `[N, H, W, C]`; they stay uint8 on the device, and only what a batch
-        gathers becomes float32 in [-1, 1].
+      examples: uint8 images `[N, H, W, C]`, which stay uint8 on the device, and only
+        what a batch gathers becomes float32 in [-1, 1]; or float32 `[N, ...]`.
       labels: int `[N]`.
       classes: how many there are, also where not all occur; 0 where there are no
         labels, whatever the array holds.
       class_names: by label, where the classes have names.
     """
-    arrays = {"images": images, "labels": labels.astype(np.int32)}
+    arrays = {"examples": examples, "labels": labels.astype(np.int32)}
 
     def batch(
         arrays: dict[str, Array],
@@ -44,8 +44,8 @@ def resident(
         index: Array,
     ) -> Batch:
         keys = example_keys(key, step, round, index)
-        row = _draw(keys, arrays["images"].shape[0])
-        real = rescaled(jnp.asarray(arrays["images"])[row])
+        row = _draw(keys, arrays["examples"].shape[0])
+        real = as_seen(jnp.asarray(arrays["examples"])[row])
         if not classes:
             return Batch(real)
         label = jnp.asarray(arrays["labels"])[row]
@@ -88,9 +88,9 @@ def few_labels(source: Source, *, labelled: int, labelled_share: float) -> Sourc
         )
         which = _draw(fold(keys, _LABELLED_ROW), labelled)
         row = jnp.asarray(arrays["labelled"])[which]
-        known = rescaled(jnp.asarray(arrays["images"])[row])
+        known = as_seen(jnp.asarray(arrays["examples"])[row])
         return Batch(
-            real=jnp.where(is_labelled[:, None, None, None], known, drawn.real),
+            real=jnp.where(_beside(is_labelled, known), known, drawn.real),
             label=jnp.where(
                 is_labelled,
                 jnp.asarray(arrays["labels"])[row],
@@ -102,10 +102,21 @@ def few_labels(source: Source, *, labelled: int, labelled_share: float) -> Sourc
     return source._replace(arrays=source.arrays | {"labelled": rows}, batch=batch)
 
 
-def rescaled(images: Array) -> Array:
-    """uint8 as float32 in [-1, 1]."""
+def as_seen(examples: Array | np.ndarray) -> Array:
+    """Examples as networks see them: uint8 as float32 in [-1, 1], else as they are."""
+    if examples.dtype != np.uint8:
+        return jnp.asarray(examples)
     # Compiled, pixels / 127.5 - 1 would make white 1.0000001.
-    return (images.astype(jnp.float32) - 127.5) / 127.5
+    return (jnp.asarray(examples).astype(jnp.float32) - 127.5) / 127.5
+
+
+def as_held(seen: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """The way back, on the scale of the examples of a source, but not rounded."""
+    return np.clip(seen, -1, 1) * 127.5 + 127.5 if dtype == np.uint8 else seen
+
+
+def _beside(flags: Array, examples: Array) -> Array:
+    return flags.reshape(-1, *[1] * (examples.ndim - 1))
 
 
 def _draw(keys: Array, count: int) -> Array:

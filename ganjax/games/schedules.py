@@ -1,7 +1,5 @@
 """Schedules of play: which players move in which round."""
 
-from collections.abc import Callable
-
 from ganjax.types import Schedule
 
 
@@ -25,9 +23,3 @@ def simultaneous(players: tuple[str, ...]) -> Schedule:
     Nowozin et al. 2016, "f-GAN", algorithm 1.
     """
     return ((players, 1),)
-
-
-SCHEDULES: dict[str, Callable[..., Schedule]] = {
-    "alternating": alternating,
-    "simultaneous": simultaneous,
-}

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import jax
@@ -11,13 +11,8 @@ from jax import Array
 
 from ganjax.build import Experiment
 from ganjax.keys import Purpose, example_keys, purpose_key
-from ganjax.metrics import (
-    classification_error,
-    likelihood_bounds,
-    reconstruction_quality,
-)
 from ganjax.state import TrainState, averaged_variables
-from ganjax.types import Batch, Outcome, Terms, Tree, Variables
+from ganjax.types import Batch, Tree, Variables
 
 _CHUNK = 500  # examples per call of a probe, so that memory does not grow with N
 
@@ -93,28 +88,69 @@ class Evaluator:
         return whole
 
     def metrics(self, state: TrainState, count: int) -> dict[str, float]:
-        """Metrics of `count` samples and as many real examples, and of a test split.
+        """The numbers of all measures whose arrays there are.
 
-        Where there is none, codes are measured of the real examples. A metric of
-        anything that is not finite is NaN.
+        A number of anything that is not finite is NaN. Arrays are:
+
+        - `sample`: `count` samples; `real`: as many real examples; `distinct`: as many,
+          none twice; `density`: of a mixture, what it is;
+        - `real_score`, `fake_score`, of `real` and `sample`; `threshold`: the score
+          above which the discriminator says "real", or None;
+        - `log_probability`, of each class, and `label`: of the test split;
+        - `reconstruction` of `judged`: the test split, or `count` real examples; and
+          their `log_weights`.
         """
-        measured = self._sampled(state, count) if "sample" in self.probes else {}
-        if "classify" in self.probes and (test := self.experiment.test):
-            label = np.asarray(test.label)
-            measured |= _measure(
-                lambda logits: classification_error(logits.argmax(axis=1), label),
-                self.probe_batch("classify", state, test),
-            )
-        if "reconstruction" in self.probes:
-            batch = self.examples_to_judge(count)
-            made = self.probe_batch("reconstruction", state, batch)
-            quality = partial(reconstruction_quality, np.asarray(batch.real))
-            measured |= _measure(quality, made)
-        if "log_weights" in self.probes:
-            batch = self.examples_to_judge(count)
-            weights = self.probe_batch("log_weights", state, batch)
-            measured |= _measure(likelihood_bounds, weights)
+        arrays = self._arrays_to_measure(state, count)
+        measured: dict[str, float] = {}
+        for measure in self.experiment.measures.values():
+            if all(name in arrays for name in measure.reads):
+                read = [arrays[name]() for name in measure.reads]
+                measured |= _measure(measure.value, *read)
         return measured
+
+    def _arrays_to_measure(
+        self, state: TrainState, count: int
+    ) -> dict[str, Callable[[], Any]]:
+        """What measures may read, by name, each made when it is first asked for."""
+        experiment, test = self.experiment, self.experiment.test
+
+        @cache
+        def real() -> np.ndarray:
+            return self.real(count)
+
+        @cache
+        def sample() -> np.ndarray:
+            return self.probe("sample", state, count)
+
+        @cache
+        def judged() -> Batch:
+            return self.examples_to_judge(count)
+
+        def made(name: str) -> np.ndarray:
+            return self.probe_batch(name, state, judged())
+
+        arrays: dict[str, Callable[[], Any]] = {"real": real}
+        if "density" in experiment.known:
+            arrays["density"] = lambda: experiment.source.arrays
+        if experiment.distinct is not None:
+            arrays["distinct"] = lambda: experiment.distinct
+        if "sample" in self.probes:
+            arrays["sample"] = sample
+            if "score" in self.probes:
+                score = partial(self.probe, "score", state, count)
+                arrays["real_score"] = lambda: score(real=real())
+                arrays["fake_score"] = lambda: score(real=sample())
+                arrays["threshold"] = lambda: self._parts.objective.threshold
+        if "classify" in self.probes and test is not None:
+            arrays["label"] = lambda: np.asarray(test.label)
+            arrays["log_probability"] = partial(
+                self.probe_batch, "classify", state, test
+            )
+        for name in ("reconstruction", "log_weights"):
+            if name in self.probes:
+                arrays[name] = partial(made, name)
+                arrays["judged"] = lambda: np.asarray(judged().real)
+        return arrays
 
     def examples_to_judge(self, count: int) -> Batch:
         """The whole test split of the experiment, else `count` of its real examples."""
@@ -129,31 +165,14 @@ class Evaluator:
         }
         return self.probe(name, state, len(batch.real), **given)
 
-    def _sampled(self, state: TrainState, count: int) -> dict[str, float]:
-        samples = self.probe("sample", state, count)
-        measured = _measure(self.experiment.quality, samples)
-        if "score" in self.probes:
-            real = self.probe("score", state, count, real=self.real(count))
-            fake = self.probe("score", state, count, real=samples)
-            for monitor in self._parts.monitors.values():
-                measured |= _measure(partial(_monitored, monitor), real, fake)
-        return measured
 
-
-def _monitored(
-    monitor: Callable[[Outcome], Terms], real: np.ndarray, fake: np.ndarray
-) -> Terms:
-    return monitor(Outcome(real_score=real, fake_score=fake))
-
-
-def _measure(
-    measures: Callable[..., Mapping[str, Any]], *arrays: np.ndarray
-) -> dict[str, float]:
+def _measure(value: Callable[..., Mapping[str, Any]], *read: Any) -> dict[str, float]:
     """What is measured of arrays; NaN each where one of them is not finite.
 
     What NaN or infinity does to a measure is chance: an error, or a wrong number.
     """
+    arrays = [x for x in read if isinstance(x, np.ndarray)]
     if all(np.isfinite(array).all() for array in arrays):
-        return {name: float(x) for name, x in measures(*arrays).items()}
-    names = measures(*map(np.zeros_like, arrays))
-    return dict.fromkeys(names, math.nan)
+        return {name: float(x) for name, x in value(*read).items()}
+    blank = [np.zeros_like(x) if isinstance(x, np.ndarray) else x for x in read]
+    return dict.fromkeys(value(*blank), math.nan)

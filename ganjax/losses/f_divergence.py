@@ -359,22 +359,6 @@ def _alpha_conjugate(log_base: Array, alpha: Number) -> Array:
     return power_ratio(log_base, alpha / (alpha - 1)) / (alpha - 1)
 
 
-DIVERGENCES: dict[str, Callable[..., Divergence]] = {
-    "total_variation": total_variation,
-    "kl": kl,
-    "reverse_kl": reverse_kl,
-    "pearson": pearson,
-    "neyman": neyman,
-    "squared_hellinger": squared_hellinger,
-    "jeffrey": jeffrey,
-    "jensen_shannon": jensen_shannon,
-    "weighted_jensen_shannon": weighted_jensen_shannon,
-    "gan": gan,
-    "alpha_below_one": alpha_below_one,
-    "alpha_above_one": alpha_above_one,
-}
-
-
 def f_divergence_real(real_score: Array, *, divergence: Divergence) -> Array:
     """-E g(r).
 

@@ -4,7 +4,6 @@ Examples are `[B, ...]`, a likelihood is in nats, summed over all axes of an exa
 """
 
 import math
-from collections.abc import Callable
 
 import jax.numpy as jnp
 from jax import Array
@@ -49,15 +48,3 @@ def gaussian(*, noise_variance: float | Array) -> Likelihood:
         return -0.5 * by_example(each).sum(axis=-1)
 
     return Likelihood(log_p, mean=lambda made: made)
-
-
-LIKELIHOODS: dict[str, Callable[..., Likelihood]] = {
-    "bernoulli": bernoulli,
-    "gaussian": gaussian,
-}
-
-
-def make_likelihood(name: str, noise_variance: float | Array | None) -> Likelihood:
-    """The likelihood of that name; only the Gaussian one has a noise variance."""
-    numbers = {} if noise_variance is None else {"noise_variance": noise_variance}
-    return LIKELIHOODS[name](**numbers)

@@ -3,11 +3,13 @@
 import numpy as np
 
 
-def classification_error(predicted: np.ndarray, label: np.ndarray) -> dict[str, float]:
-    """`error`, the fraction of examples whose predicted class is not their label.
+def classification_error(
+    log_probability: np.ndarray, label: np.ndarray
+) -> dict[str, float]:
+    """`error`, the fraction of examples whose likeliest class is not their label.
 
     Args:
-      predicted: classes int `[N]`.
+      log_probability: of each class, `[N, K]`.
       label: int `[N]`.
     """
-    return {"error": float(np.mean(predicted != label))}
+    return {"error": float(np.mean(log_probability.argmax(axis=1) != label))}

@@ -1,5 +1,7 @@
 """How well samples match a known mixture of isotropic Gaussians."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from scipy.special import chdtr
 
@@ -7,15 +9,14 @@ _SIGMAS = 3.0  # a sample within so many standard deviations of a centre is good
 
 
 def mixture_quality(
-    samples: np.ndarray, means: np.ndarray, sds: np.ndarray, weights: np.ndarray
+    samples: np.ndarray, density: Mapping[str, np.ndarray]
 ) -> dict[str, float]:
     """The 3-sigma rule and its relatives.
 
     Args:
       samples: `[N, D]`.
-      means: centres `[K, D]`.
-      sds: standard deviations `[K]`.
-      weights: `[K]`, in proportion to the components' probabilities.
+      density: of the mixture, the centres `means [K, D]`, the standard deviations
+        `sds [K]`, and `weights [K]`, in proportion to the components' probabilities.
 
     Returns:
       `modes_covered`: components with at least one good sample, one closer than 3 sd
@@ -29,6 +30,7 @@ def mixture_quality(
         sample mean, over the variance that true samples cut at 3 sd have; below 1 the
         modes are too narrow. NaN where no component has two good samples.
     """
+    means, sds, weights = (density[name] for name in ("means", "sds", "weights"))
     dimensions = means.shape[1]
     distances = np.linalg.norm(samples[:, None] - means[None], axis=-1)
     nearest = distances.argmin(axis=1)

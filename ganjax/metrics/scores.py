@@ -1,5 +1,6 @@
 """How the discriminator's scores separate real from generated examples."""
 
+import numpy as np
 from jax import Array
 
 from ganjax.precision import mean, widen
@@ -27,3 +28,11 @@ def score_statistics(outcome: Outcome, threshold: Array | float | None) -> Terms
         "real_accuracy": mean(real > threshold),
         "fake_accuracy": mean(fake <= threshold),
     }
+
+
+def score_quality(
+    real_score: np.ndarray, fake_score: np.ndarray, threshold: Array | float | None
+) -> Terms:
+    """`score_statistics` of scores `[N]` of real and of generated examples."""
+    outcome = Outcome(real_score=real_score, fake_score=fake_score)
+    return score_statistics(outcome, threshold)

@@ -21,12 +21,12 @@ def describe_data(source: Source) -> dict[str, Any]:
     order, wherever the files lie. Which labels are kept of few follows from these and
     the config. Empty for a mixture, which is nothing but its parameters.
     """
-    if "images" not in source.arrays:
+    if "examples" not in source.arrays:
         return {}
     digest = hashlib.sha256()
-    for name in ("images", "labels"):
+    for name in ("examples", "labels"):
         digest.update(np.ascontiguousarray(source.arrays[name]).data)
-    count, *shape = source.arrays["images"].shape
+    count, *shape = source.arrays["examples"].shape
     return {
         "examples": count,
         "shape": shape,

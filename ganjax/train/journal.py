@@ -33,8 +33,8 @@ def opening(
     devices, source = jax.devices(), evaluator.experiment.source
     shape = " x ".join(map(str, evaluator.example_shape))
     data = f"examples of {shape}, drawn anew"
-    if "images" in source.arrays:
-        data = f"{len(source.arrays['images']):,} examples of {shape}"
+    if "examples" in source.arrays:
+        data = f"{len(source.arrays['examples']):,} examples of {shape}"
     if source.classes:
         data += f" in {source.classes} classes"
     players = ", ".join(

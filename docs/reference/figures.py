@@ -15,7 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib import rc_context
 
-from ganjax.losses.f_divergence import DIVERGENCES, Divergence
+from ganjax.config.builtin import BUILT_IN
+from ganjax.config.catalogue import builders
+from ganjax.losses.f_divergence import Divergence
 from ganjax.study import PALETTE, plot, style
 
 # At which numbers a divergence is drawn that has any.
@@ -38,7 +40,7 @@ Curves = dict[str, list[float]]
 
 def built(name: str) -> Divergence:
     """The divergence of that name, at the numbers it is drawn at."""
-    return DIVERGENCES[name](**NUMBERS.get(name, {}))
+    return builders(BUILT_IN, "divergence")[name](**NUMBERS.get(name, {}))
 
 
 def curves(name: str) -> Curves:

@@ -9,7 +9,7 @@ import inspect
 import re
 from typing import Any, NamedTuple
 
-from ganjax.reference.markdown import escaped
+from docs.reference.markdown import escaped
 
 _FORMULA = re.compile(r"^([\w'*()]+) = (.+)$")
 _YEAR = re.compile(r"\b(19|20)\d\d\b")

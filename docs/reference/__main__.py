@@ -1,15 +1,15 @@
-"""The command line: `python -m ganjax.reference [--check]`."""
+"""The command line: `python -m docs.reference [--check]`."""
 
 import argparse
 import sys
 
-from ganjax import reference
+from docs import reference
 
 
 def main() -> int:
     """Writes the page and its figures, or checks them; returns the exit code."""
     parser = argparse.ArgumentParser(
-        "python -m ganjax.reference",
+        "python -m docs.reference",
         description=f"Write {reference.PAGE} and {reference.FIGURES}/*.svg.",
     )
     parser.add_argument(

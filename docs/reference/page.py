@@ -7,15 +7,16 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from docs.reference.docstrings import text_of
+from docs.reference.figures import NUMBERS
+from docs.reference.markdown import code, escaped, items, table
 from ganjax import augment, corrections, losses, penalties
-from ganjax.config import ConfigError, keys_of, load, schema
+from ganjax.config import ConfigError, load
+from ganjax.config.builtin import BUILT_IN
+from ganjax.config.catalogue import KINDS, Key, Part, builder_of, keys_of, make, rows
+from ganjax.config.consistency import LABEL_FIELDS, LOGIT_FIELDS
 from ganjax.config.validation import validate
 from ganjax.losses import f_divergence, loss_sensitive
-from ganjax.losses.f_divergence import DIVERGENCES
-from ganjax.objectives import OBJECTIVES
-from ganjax.reference.docstrings import text_of
-from ganjax.reference.figures import NUMBERS
-from ganjax.reference.markdown import code, escaped, items, table
 
 _Losses = Mapping[str, Callable]
 
@@ -60,7 +61,7 @@ _INTRODUCTION = """\
 # Objectives
 
 What ganjax minimises, as the code says it: this page is made from tables and docstrings
-by `python -m ganjax.reference`, and a test fails where it is stale.
+by `python -m docs.reference`, and a test fails where it is stale.
 
 A score rises with realness: `r` is that of a real example `x`, `s` that of a generated
 one `G(z)`; `E` is the mean over all axes, of the batch and of patches. Every loss is
@@ -85,27 +86,26 @@ class _Added(NamedTuple):
     """What a config may add to an objective, each by its name."""
 
     module: ModuleType
-    builders: _Losses
-    rows: Mapping[str, Any]
-    section: str  # of a config
-    make: str  # the function of ganjax.config that makes its value
+    kind: str  # and the function of ganjax.config that makes its section
     remark: str
+
+    @property
+    def rows(self) -> dict[str, Part]:
+        """Its parts by name."""
+        return rows(BUILT_IN, self.kind)
 
 
 _ADDED = (
     _Added(
-        *(penalties, penalties.PENALTIES, schema.PENALTIES, "penalties", "penalty"),
+        penalties,
+        "penalty",
         "`every` k takes a penalty at each k-th step only, k times as strong.",
     ),
-    _Added(
-        *(corrections, corrections.CORRECTIONS, schema.CORRECTIONS),
-        *("corrections", "correction", "They need the schedule `simultaneous`."),
-    ),
-    _Added(
-        *(augment, augment.AUGMENTATIONS, schema.AUGMENTATIONS),
-        *("augment", "augmentation", ""),
-    ),
+    _Added(corrections, "correction", "They need the schedule `simultaneous`."),
+    _Added(augment, "augmentation", ""),
 )
+_OBJECTIVES = rows(BUILT_IN, "objective")
+_DIVERGENCE_ROWS = rows(BUILT_IN, "divergence")
 
 
 def losses_of(name: str) -> _Losses:
@@ -128,11 +128,11 @@ def page(experiments: Path) -> str:
             blocks.append(items(*_sources(_MARGINS)))
         if module is f_divergence:
             blocks.append(_DIVERGENCES)
-            for name in DIVERGENCES:
+            for name in _DIVERGENCE_ROWS:
                 blocks += _divergence(name, experiments)
     for added in _ADDED:
         blocks += [*_module(added.module), added.remark]
-        for name in added.builders:
+        for name in added.rows:
             blocks += _addition(added, name)
     return "\n\n".join(block.strip("\n") for block in blocks if block) + "\n"
 
@@ -140,7 +140,7 @@ def page(experiments: Path) -> str:
 def _families() -> dict[ModuleType, list[str]]:
     """The names of objectives, by the module of the first of their losses."""
     families: dict[ModuleType, list[str]] = {}
-    for name in OBJECTIVES:
+    for name in _OBJECTIVES:
         first = next(iter(losses_of(name).values()))
         module = sys.modules[first.__module__]
         families.setdefault(module, []).append(name)
@@ -149,8 +149,8 @@ def _families() -> dict[ModuleType, list[str]]:
 
 def _contents() -> str:
     families = {_heading(module): names for module, names in _families().items()}
-    families["Divergences"] = list(DIVERGENCES)
-    families |= {_heading(added.module): list(added.builders) for added in _ADDED}
+    families["Divergences"] = list(_DIVERGENCE_ROWS)
+    families |= {_heading(added.module): list(added.rows) for added in _ADDED}
     return "\n".join(
         f"- {heading}: {', '.join(f'[{name}](#{name})' for name in names)}"
         for heading, names in families.items()
@@ -168,31 +168,30 @@ def _module(module: ModuleType) -> list[str]:
 
 
 def _objective(name: str, experiments: Path) -> Iterator[str]:
-    row = schema.OBJECTIVES[name]
+    row = _OBJECTIVES[name]
     yield f"### {name}"
-    yield escaped(inspect.getdoc(OBJECTIVES[name]) or "")
+    yield escaped(inspect.getdoc(builder_of(row)) or "")
     yield from _described(losses_of(name))
     yield from _keys(row)
-    values = {key: each.default for key, each in row.keys.items()}
-    threshold = OBJECTIVES[name](**values).threshold
+    threshold = make(BUILT_IN, "objective", name).threshold
     yield items(
         *_sources(losses_of(name)),
-        _needs(row.fields),
+        _needs(row.reads),
         f"Threshold: {_threshold(threshold, row)}",
         *_examples(experiments, name),
     )
 
 
 def _addition(added: _Added, name: str) -> Iterator[str]:
-    function = {"": added.builders[name]}
+    function = {"": builder_of(added.rows[name])}
     yield f"### {name}"
     yield from _described(function)
     yield from _keys(added.rows[name])
-    use = f'`config.{added.section}.{name} = {added.make}("{name}")`'
+    use = f'`config.{KINDS[added.kind]}.{name} = {added.kind}("{name}")`'
     yield items(*_sources(function), f"In an experiment file: {use}")
 
 
-def _threshold(threshold: Any, row: schema.Row) -> str:
+def _threshold(threshold: Any, row: Part) -> str:
     if threshold is None:
         return "none"
     return f"{threshold:g}" + (" at the defaults" if row.keys else "")
@@ -200,9 +199,9 @@ def _threshold(threshold: Any, row: schema.Row) -> str:
 
 def _needs(fields: tuple[str, ...]) -> str:
     needs = []
-    if not schema.LABEL_FIELDS.isdisjoint(fields):
+    if not LABEL_FIELDS.isdisjoint(fields):
         needs.append("labelled data")
-    if not schema.LOGIT_FIELDS.isdisjoint(fields):
+    if not LOGIT_FIELDS.isdisjoint(fields):
         needs.append("a discriminator with class logits")
     reads = ", ".join(f"`{field}`" for field in fields)
     return f"Reads {reads}" + (f": needs {' and '.join(needs)}" if needs else "")
@@ -221,14 +220,14 @@ def _examples(experiments: Path, word: str) -> Iterator[str]:
 
 
 def _divergence(name: str, experiments: Path) -> Iterator[str]:
-    text = text_of(DIVERGENCES[name])
+    text = text_of(builder_of(_DIVERGENCE_ROWS[name]))
     yield f"#### {name}"
     yield code({"D_f(P || Q)": text.formula} | text.formulas, " = ")
     yield from text.remarks
     yield f"![f, f\\* and g of {name}](divergences/{name}.svg)"
     needs = [
-        f"Needs the number `{key}` in {interval}, in the figure {NUMBERS[name][key]:g}"
-        for key, interval in schema.DIVERGENCES[name].items()
+        f"Needs the number `{key}` in {own.range}, in the figure {NUMBERS[name][key]:g}"
+        for key, own in _DIVERGENCE_ROWS[name].keys.items()
     ]
     yield items(*needs, *_examples(experiments, name))
 
@@ -252,8 +251,8 @@ def _sources(functions: _Losses) -> list[str]:
     return [f"{who.capitalize()}: {source}" for who, source in sources.items()]
 
 
-def _keys(row: Any) -> Iterator[str]:
-    keys = keys_of(row)
+def _keys(row: Part) -> Iterator[str]:
+    keys = keys_of(BUILT_IN, row)
     if keys:
         yield table(
             ("key", "default", "values"),
@@ -261,9 +260,9 @@ def _keys(row: Any) -> Iterator[str]:
         )
 
 
-def _default(key: schema.Key) -> str:
+def _default(key: Key) -> str:
     return "none" if key.default is None else f"`{key.default}`"
 
 
-def _values(key: schema.Key) -> str:
+def _values(key: Key) -> str:
     return key.range or ", ".join(f"`{choice}`" for choice in key.choices)

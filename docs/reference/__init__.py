@@ -1,13 +1,14 @@
 """docs/objectives.md and its figures, made from the tables and docstrings.
 
-`python -m ganjax.reference` writes them; with `--check` it says what is stale.
+`python -m docs.reference` writes them; with `--check` it says what is stale.
 """
 
 from pathlib import Path
 
-from ganjax.losses.f_divergence import DIVERGENCES
-from ganjax.reference import figures
-from ganjax.reference.page import page
+from docs.reference import figures
+from docs.reference.page import page
+from ganjax.config.builtin import BUILT_IN
+from ganjax.config.catalogue import rows
 
 ROOT = Path(__file__).parents[2]
 PAGE = "docs/objectives.md"
@@ -18,7 +19,7 @@ def write(root: Path = ROOT) -> None:
     """Writes the page and a figure of each divergence below `root`."""
     (root / FIGURES).mkdir(parents=True, exist_ok=True)
     (root / PAGE).write_text(page(ROOT / "experiments"), encoding="utf-8")
-    for name in DIVERGENCES:
+    for name in rows(BUILT_IN, "divergence"):
         (root / FIGURES / f"{name}.svg").write_bytes(figures.svg(name))
 
 
@@ -33,8 +34,9 @@ def stale(root: Path = ROOT) -> list[str]:
     if not path.is_file() or path.read_text("utf-8") != page(ROOT / "experiments"):
         found.append(f"{PAGE} is not what tables and docstrings say")
     there = {path.stem: path for path in (root / FIGURES).glob("*.svg")}
-    for name in there.keys() | DIVERGENCES.keys():
-        if name not in DIVERGENCES:
+    divergences = rows(BUILT_IN, "divergence")
+    for name in there.keys() | divergences.keys():
+        if name not in divergences:
             found.append(f"{FIGURES}/{name}.svg shows no divergence of the table")
         elif name not in there or not figures.shows(there[name].read_bytes(), name):
             found.append(f"{FIGURES}/{name}.svg does not show what the code computes")
