@@ -154,7 +154,7 @@ def test_page_shows_all_data(complete):
     ):
         assert shown in page.text, shown
     # Both have a fake accuracy, and not the same.
-    for words in ("judged rightly; training batches, live weights", "emad weights"):
+    for words in ("judged rightly; training batches, live weights", "averaged weights"):
         assert words in page.text
     assert len(page.charts()) == 7
     drawn = sum(len(chart["lines"]) for chart in page.charts())
