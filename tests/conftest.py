@@ -4,6 +4,7 @@ Its processes end with it, its compiled programs go with its file, and it is lef
 only where the system lacks what it needs.
 """
 
+import contextlib
 import ctypes
 import gc
 import os
@@ -12,6 +13,7 @@ import shutil
 import sys
 import tempfile
 
+import compiling
 import processes
 import pytest
 import system
@@ -42,8 +44,8 @@ def _processes_end():
         processes.end_all()
 
 
-# Compiled in half the time, as what these compare are parts and pictures. Bits, and
-# numbers at their limits, are tested of programs as they are compiled for use.
+# Compiled quickly, as what these compare are parts and pictures. Bits, and numbers at
+# their limits, are tested of programs as they are compiled for use.
 UNOPTIMIZED = (
     *("augment", "corrections", "data", "dcgan", "dirac", "energy", "folder", "games"),
     *("halfway", "inherit", "maxout", "memory", "networks", "parallel", "parzen"),
@@ -52,32 +54,20 @@ UNOPTIMIZED = (
 )
 
 
-# Of what is left, half again goes into XLA's newer way to emit small loops. JAX has this
-# option for single programs alone, not for all.
-QUICK = {"xla_cpu_use_fusion_emitters": False}
-
-
-def _compile_quickly(patch):
-    sys.modules["jax"].config.update("jax_disable_most_optimizations", True)
-    compiler = sys.modules["jax._src.compiler"]
-    make_options = compiler.get_compile_options
-
-    def get_compile_options(*args, env_options_overrides=None, **keywords):
-        chosen = {**QUICK, **(env_options_overrides or {})}
-        return make_options(*args, env_options_overrides=chosen, **keywords)
-
-    patch.setattr(compiler, "get_compile_options", get_compile_options)
+@pytest.fixture
+def quickly_compiled():
+    """For a test of no bits in a file of bits."""
+    with compiling.quickly():
+        yield
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _programs_end(request):
     """Drops what a file compiled: thousands of programs are gigabytes."""
-    with pytest.MonkeyPatch.context() as patch:
-        if request.module.__name__.removeprefix("test_") in UNOPTIMIZED:
-            _compile_quickly(patch)
+    quick = request.module.__name__.removeprefix("test_") in UNOPTIMIZED
+    with compiling.quickly() if quick else contextlib.nullcontext():
         yield
     if "jax" in sys.modules:
-        sys.modules["jax"].config.update("jax_disable_most_optimizations", False)
         sys.modules["jax"].clear_caches()
         gc.collect()
         if sys.platform == "linux":

@@ -1,0 +1,33 @@
+"""How the programs of tests are compiled: as those of runs, or in a third of the time."""
+
+from contextlib import contextmanager
+
+import pytest
+
+# XLA's newer way to emit small loops takes longest of all.
+QUICKLY = {
+    "xla_backend_optimization_level": 0,
+    "xla_llvm_disable_expensive_passes": True,
+    "xla_cpu_use_fusion_emitters": False,
+}
+# The default of XLA, for a program within `quickly` that is given options of its own.
+AS_USED = {"xla_cpu_use_fusion_emitters": True}
+
+
+@contextmanager
+def quickly():
+    """Whatever names no options of its own is compiled with those above.
+
+    JAX can be given them for single programs only.
+    """
+    from jax._src import compiler
+
+    make = compiler.get_compile_options
+
+    def get_compile_options(*args, env_options_overrides=None, **keywords):
+        chosen = env_options_overrides or QUICKLY
+        return make(*args, env_options_overrides=chosen, **keywords)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiler, "get_compile_options", get_compile_options)
+        yield
