@@ -1,4 +1,4 @@
-"""How the programs of tests are compiled: as those of runs, or in a third of the time."""
+"""How programs of tests are compiled: as those of runs, or in a third of the time."""
 
 from contextlib import contextmanager
 

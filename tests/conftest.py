@@ -47,9 +47,10 @@ def _processes_end():
 # Compiled quickly, as what these compare are parts and pictures. Bits, and numbers at
 # their limits, are tested of programs as they are compiled for use.
 UNOPTIMIZED = (
-    *("augment", "corrections", "data", "dcgan", "dirac", "energy", "folder", "games"),
-    *("halfway", "inherit", "maxout", "memory", "networks", "parallel", "parzen"),
-    *("penalties", "pictures", "sampling", "supervised", "theory", "toy_networks"),
+    *("augment", "corrections", "data", "dcgan", "dirac", "energy", "f_divergence"),
+    *("folder", "games", "halfway", "inherit", "labels", "loss_sensitive", "maxout"),
+    *("memory", "networks", "objectives", "parallel", "parzen", "penalties"),
+    *("pictures", "reorder", "sampling", "supervised", "theory", "toy_networks"),
     *("variational", "variational_games"),
 )
 

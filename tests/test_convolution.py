@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from compiling import QUICKLY
 from jax import lax
 from jax.sharding import Mesh, PartitionSpec
 
@@ -78,9 +79,7 @@ def derived(function):
 
 
 def evaluated(function, *arguments):
-    # Unoptimised code compiles three times as fast.
-    options = {"xla_backend_optimization_level": 0}
-    return jax.jit(function).lower(*arguments).compile(options)(*arguments)
+    return jax.jit(function).lower(*arguments).compile(QUICKLY)(*arguments)
 
 
 def assert_close(actual, expected, tolerance):

@@ -1,11 +1,12 @@
 """The suite that every objective passes; one joins by its row in `conformance.py`."""
 
-from functools import partial
+from functools import cache, partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from compiling import AS_USED
 from conformance import (
     FAKE,
     LOSSES,
@@ -18,8 +19,8 @@ from conformance import (
     make_outcome,
     random_scores,
 )
-from jax.test_util import check_grads
 from numpy.testing import assert_allclose
+from slopes import check_slope
 from tables import PARTS, takes_axis
 
 from ganjax.config.builtin import BUILT_IN
@@ -105,13 +106,18 @@ def test_compiled_and_mapped_values_are_the_eager_ones(name, player):
     scores = random_scores(3, 4)
     eager = [loss(real, fake) for real, fake in zip(*scores, strict=True)]
     close(jax.jit(loss)(scores[0][0], scores[1][0]), eager[0])
-    close(jax.vmap(loss)(*scores), eager)
+    close(jax.jit(jax.vmap(loss))(*scores), eager)
 
 
 @each_loss
 def test_gradient(name, player):
-    with jax.enable_x64(True):
-        check_grads(make_loss(name, player), random_scores(8), order=1)
+    check_slope(make_loss(name, player), *random_scores(8))
+
+
+@cache
+def as_used(name, player):
+    both = jax.value_and_grad(make_loss(name, player), (0, 1))
+    return jax.jit(both, compiler_options=AS_USED)
 
 
 @each_loss
@@ -119,7 +125,7 @@ def test_gradient(name, player):
 def test_large_scores(name, player, size):
     real = size * np.array([1.0, 1.0, -1.0, -1.0])
     fake = size * np.array([1.0, -1.0, 1.0, -1.0])
-    value, gradients = jax.value_and_grad(make_loss(name, player), (0, 1))(real, fake)
+    value, gradients = as_used(name, player)(real, fake)
     assert_allclose(value, reference(name, player, real, fake), rtol=1e-6)
     assert np.isfinite(gradients).all()
 
@@ -140,8 +146,8 @@ def test_scores_rise_with_realness(name):
 @each_loss
 def test_order_of_examples(name, player):
     loss = make_loss(name, player)
-    real, fake = random_scores(32)
-    one, other = np.roll(np.arange(32), 3), np.arange(32)[::-1]
+    real, fake = random_scores(64)
+    one, other = np.roll(np.arange(64), 3), np.arange(64)[::-1]
     close(loss(real[one], fake[one]), loss(real, fake))
     apart = loss(real[one], fake[other])
     assert np.allclose(apart, loss(real, fake), rtol=1e-6) != (
@@ -153,7 +159,7 @@ def test_order_of_examples(name, player):
     ("name", "player"), [(n, player) for n, player in LOSSES if not ROWS[n].paired]
 )
 def test_unpaired_scores_may_differ_in_number(name, player):
-    real, fake = random_scores(6)
+    real, fake = random_scores(8)
     expected = reference(name, player, real, fake[:4])
     close(make_loss(name, player)(real, fake[:4]), expected)
 
@@ -163,8 +169,8 @@ def test_mean_over_devices_is_the_loss_of_the_batch(name, player):
     axis = {"axis_name": "device"} if takes_axis("objective", name) else {}
     real, fake = random_scores(8)
     shards = real.reshape(2, 4), fake.reshape(2, 4)
-    parts = jax.vmap(make_loss(name, player, **axis), axis_name="device")(*shards)
-    close(parts.mean(), make_loss(name, player)(real, fake))
+    parts = jax.vmap(make_loss(name, player, **axis), axis_name="device")
+    close(jax.jit(parts)(*shards).mean(), make_loss(name, player)(real, fake))
 
 
 @each_objective

@@ -36,7 +36,7 @@ def test_more_examples_than_a_chunk():
 
 def test_chosen_window_is_the_likeliest_and_its_likelihood_near_the_entropy():
     rng = np.random.default_rng(2)
-    samples, validation, test = rng.normal(size=(3, 4_000, 1))
+    samples, validation, test = rng.normal(size=(3, 1_500, 1))
     sds = np.geomspace(0.01, 3.0, 12)
     chosen = choose_sd(validation, samples, sds)
     means = [parzen_log_likelihood(validation, samples, sd).mean() for sd in sds]

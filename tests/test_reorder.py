@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from compiling import AS_USED
 from flax_networks import EXAMPLES, build
 from jax import lax
 from numpy.testing import assert_allclose
@@ -64,7 +65,7 @@ def placed(name):
 
 def test_a_network_of_plain_flax_trains_in_the_fast_order(capfd):
     advance, fetch, arguments = placed("jit")
-    program = advance.lower(*arguments, STEPS).compile()
+    program = advance.lower(*arguments, STEPS).compile(AS_USED)
     (line,) = [x for x in capfd.readouterr().err.splitlines() if SLOW in x]
     assert re.match(r"ganjax: \d+ convolutions in ", line)
     orders = re.findall(r" convolution\(.* dim_labels=([^, ]*)", program.as_text())

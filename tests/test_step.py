@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from compiling import QUICKLY
 from toys import ALTERNATING, LAZY, SIMULTANEOUS, SOURCE, make_build, numbers
 
 from ganjax.keys import Purpose, example_keys, purpose_key
@@ -102,6 +103,7 @@ def test_every_round_has_keys_of_its_own():
     assert len(seen) == len(Purpose) * 2 * 2 * 3
 
 
+@pytest.mark.usefixtures("quickly_compiled")
 def test_the_batch_and_the_latents_of_an_example_follow_from_its_index_alone():
     parts = make_build(normalization="none")(numbers(), 0)
     variables = parts.game.init(jax.random.key(0))
@@ -119,6 +121,7 @@ def test_the_batch_and_the_latents_of_an_example_follow_from_its_index_alone():
 
 
 @pytest.mark.parametrize("player", PLAYERS)
+@pytest.mark.usefixtures("quickly_compiled")
 def test_a_round_writes_its_movers_only(player):
     other = PLAYERS[1 - PLAYERS.index(player)]
     build, step = toy_step((((player,), 2),), optimizer=optax.adam)
@@ -255,6 +258,7 @@ def test_an_update_that_is_not_finite_is_refused(player, broken):
     assert np.isnan(metrics[f"{player}/spoiled"]) == (broken == "loss")
 
 
+@pytest.mark.usefixtures("quickly_compiled")
 def test_numbers_and_steps_change_without_another_trace():
     traces = []
     real_build = make_build(objective_names=("hinge", "minimax"), penalty_names=("r1",))
@@ -363,6 +367,7 @@ def test_the_average_of_an_old_run_goes_on_with_its_own_decay():
         np.testing.assert_allclose(once, -0.8, rtol=1e-6)
 
 
+@pytest.mark.usefixtures("quickly_compiled")
 def test_the_average_is_what_is_seen_of_a_player():
     build, step = toy_step(((("generator",), 1),))
     chosen = numbers("minimax")
@@ -401,7 +406,9 @@ def population():
 
 def test_a_population_holds_another_number_and_seed_in_each_member():
     step, alone, states, stacked, many = population()
-    mapped = jax.jit(jax.vmap(step, (MEMBER, 0, None), (MEMBER, 0)))
+    mapped = jax.jit(
+        jax.vmap(step, (MEMBER, 0, None), (MEMBER, 0)), compiler_options=QUICKLY
+    )
     for _ in range(3):
         stacked, _ = mapped(stacked, many, SOURCE.arrays)
     assert stacked.step.shape == ()
