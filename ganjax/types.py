@@ -22,6 +22,10 @@ Terms = dict[str, "Array"]  # the weighted scalars whose sum a player minimises
 ScoreFn = Callable[["Array", "Array | None"], "Array"]  # (examples, label) -> [B]
 
 
+class PartError(Exception):
+    """A part of an experiment's file that does not keep its contract, in one line."""
+
+
 # The rounds of a step, in playing order: ((players, repeats), ...).
 Schedule = tuple[tuple[tuple[str, ...], int], ...]
 

@@ -27,13 +27,12 @@ RULES: dict[str, set[str]] = {
     "objectives": SHARED | {"losses"},
     "step": SHARED | {"state"},
     "parallel": SHARED | {"networks", "state", "step"},
+    "own": SHARED | {"config", "data", "networks"},
     "build": BELOW_BUILD,
     "look": SHARED | LEAVES | {"build", "config", "record", "train"},
     "train": BELOW_BUILD | {"build", "look", "record", "report"},
     "main": {"config", "train"},
     "copy_experiments": {"config"},
-    "reference": {"augment", "config", "corrections", "losses", "objectives"}
-    | {"penalties", "study"},
     "experiments": {"config", "study"},
     "launch": {"config", "record"},
 }

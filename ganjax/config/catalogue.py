@@ -49,13 +49,14 @@ class Part(NamedTuple):
     """One part of a run that a config chooses by name, and what must be known of it.
 
     `builder` makes it, of `keys` by keyword, and of what it `takes` besides; built-in
-    parts name theirs, "module:function". `adapter` names the function through which
-    the builder of an experiment's file goes. The rest are facts, each of some kinds:
+    parts name theirs, "module:function". `adapter` names the function that makes a
+    builder of what an experiment's file has, see `ganjax.config.parts`. The
+    rest are facts, each of some kinds.
     """
 
     kind: str
     name: str
-    builder: str | Callable[..., Any]
+    builder: Any  # "module:function", or what an experiment's file has
     keys: Mapping[str, Key] = _NOTHING
     # Keywords that whoever builds it gives: axis_name, view, latent_size, likelihood.
     takes: tuple[str, ...] = ()
@@ -78,9 +79,8 @@ class Part(NamedTuple):
     stream: str = ""
     # Where the best value of each number of a measure lies: lowest, highest or one.
     better: Mapping[str, str] = _NOTHING
-    check: str | Callable[..., None] = ""  # of a config that chooses it
+    check: str = ""  # "module:function", of a config that chooses it
     adapter: str = ""
-    file: str = ""  # of an experiment's own part
 
     @property
     def is_own(self) -> bool:
@@ -132,9 +132,9 @@ def load(path: str) -> Any:
 
 def builder_of(part: Part) -> Callable[..., Any]:
     """The function that makes a part, its module imported only now."""
-    if isinstance(part.builder, str):
-        return load(part.builder)
-    return load(part.adapter)(part) if part.adapter else part.builder
+    if part.adapter:
+        return load(part.adapter)(part)
+    return part.builder if part.is_own else load(part.builder)
 
 
 def arguments(
@@ -170,6 +170,17 @@ def builders(catalogue: Catalogue, kind: str, player: str = "") -> dict[str, Any
     """The builders of all parts of a kind, by name."""
     found = rows(catalogue, kind, player)
     return {name: builder_of(part) for name, part in found.items()}
+
+
+def interval_of(words: str) -> tuple[float, float] | None:
+    """The ends of an interval such as "(0, 1]", None where the words are none."""
+    if words[:1] not in ("(", "[") or words[-1:] not in (")", "]"):
+        return None
+    try:
+        low, high = map(float, words[1:-1].split(","))
+    except ValueError:
+        return None
+    return low, high
 
 
 def within(value: float, interval: str) -> bool:

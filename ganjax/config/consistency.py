@@ -1,6 +1,6 @@
 """Checks that the parts of a config go together, by the facts of their rows. No jax."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ganjax.config.catalogue import Catalogue, Key, Part, load, rows, within
@@ -129,8 +129,7 @@ def check_consistent(config: Mapping[str, Any], catalogue: Catalogue) -> None:
 
 def _run_checks(config: Mapping[str, Any], parts: Iterable[Part]) -> None:
     for check in dict.fromkeys(part.check for part in parts if part.check):
-        run: Callable[..., None] = load(check) if isinstance(check, str) else check
-        run(config)
+        load(check)(config)
 
 
 def _check_init(config: Mapping[str, Any], chosen: Chosen) -> None:

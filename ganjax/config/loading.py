@@ -15,6 +15,7 @@ from ganjax.config.experiment import ConfigError, shown
 TYPES = {
     int: "a whole number",
     float: "a number",
+    bool: "True or False",
     str: "a string",
     tuple: "a tuple such as (64, 64)",
 }
@@ -108,7 +109,7 @@ def _read(at: str, text: str, kind: type) -> Any:
         return None
     try:
         return _READERS.get(kind, ast.literal_eval)(text)
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+    except (ValueError, KeyError, SyntaxError, TypeError, MemoryError, RecursionError):
         what = TYPES.get(kind, "a value")
         raise ConfigError(f"{at}: must be {what}, not {shown(text)}") from None
 
@@ -128,10 +129,15 @@ def _tuple(text: str) -> tuple:
     return tuple(value) if isinstance(value, tuple | list) else (value,)
 
 
+def _truth(text: str) -> bool:
+    return {"true": True, "false": False, "1": True, "0": False}[text.lower()]
+
+
 _READERS: dict[type, Callable[[str], Any]] = {
     int: _count,
     float: float,
     str: str,
+    bool: _truth,
     tuple: _tuple,
     list: _tuple,
 }

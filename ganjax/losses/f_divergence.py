@@ -14,6 +14,7 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.nn import softplus
@@ -32,6 +33,9 @@ from ganjax.precision import expectation
 
 Number = float | Array
 Function = Callable[[Array], Array]
+
+# Between these scores `from_conjugate` looks for the threshold, to float32's accuracy.
+_FAR, _HALVINGS = 1e3, 60
 
 
 class Divergence(NamedTuple):
@@ -357,6 +361,49 @@ def alpha_above_one(*, alpha: Number) -> Divergence:
 def _alpha_conjugate(log_base: Array, alpha: Number) -> Array:
     """(b^(a / (a - 1)) - 1) / a, where b = 1 + (a - 1) t."""
     return power_ratio(log_base, alpha / (alpha - 1)) / (alpha - 1)
+
+
+def from_conjugate(
+    f: Function,
+    conjugate: Function,
+    *,
+    activation: Function = lambda v: v,
+    supremum: Number = math.inf,
+) -> Divergence:
+    """An f-divergence of f and f*, for the row of an experiment's file.
+
+    T* = f' is taken by differentiation, and the threshold is found by halving, as g
+    rises. `fake` is f*(g(v)) as it stands, so that it is as stable as its parts are.
+
+    Nowozin, Cseke and Tomioka 2016, "f-GAN", section 2.
+
+    Args:
+      f: of u = p / q >= 0, convex, with f(1) = 0.
+      conjugate: f*(t) = sup_{u >= 0} (u t - f(u)).
+      activation: g, which rises and maps all reals into the domain of f*.
+      supremum: of that domain.
+    """
+    slope = jax.grad(lambda u: f(u))(1.0)
+
+    def halve(_: int, ends: tuple[Array, Array]) -> tuple[Array, Array]:
+        low, high = ends
+        middle = (low + high) / 2
+        is_below = activation(middle) < slope
+        return jnp.where(is_below, middle, low), jnp.where(is_below, high, middle)
+
+    ends = (jnp.asarray(-_FAR), jnp.asarray(_FAR))
+    low, high = jax.lax.fori_loop(0, _HALVINGS, halve, ends)
+    return Divergence(
+        f=f,
+        conjugate=conjugate,
+        supremum=supremum,
+        optimal=lambda u: jax.vmap(jax.grad(lambda x: f(x)))(jnp.ravel(u)).reshape(
+            jnp.shape(u)
+        ),
+        real=activation,
+        fake=lambda v: conjugate(activation(v)),
+        threshold=(low + high) / 2,
+    )
 
 
 def f_divergence_real(real_score: Array, *, divergence: Divergence) -> Array:
