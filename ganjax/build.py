@@ -102,6 +102,7 @@ def build_experiment(config: Config, catalogue: Catalogue = BUILT_IN) -> Experim
         source.batch, source.arrays, jax.random.key(0), 0, 0, jnp.arange(1)
     )
     examples = Examples(batch.real.shape[1:], source.classes)
+    _check_examples(chosen, examples)
     schedule = builder_of(chosen.schedule)
     return Experiment(
         make_build=lambda axis_name: _make_build(
@@ -117,6 +118,7 @@ def build_experiment(config: Config, catalogue: Catalogue = BUILT_IN) -> Experim
             name: Measure(
                 part.reads,
                 partial(builder_of(part), **_keywords(config["measures"][name])),
+                part.better,
             )
             for name, part in chosen.measures.items()
         },
@@ -125,6 +127,18 @@ def build_experiment(config: Config, catalogue: Catalogue = BUILT_IN) -> Experim
         nearest=_nearest(config, source),
         test=_test(config, chosen),
     )
+
+
+def _check_examples(chosen: Chosen, examples: Examples) -> None:
+    """Checks what only the data itself tells, where its row leaves it open."""
+    has = {1: "points", 3: "images"}.get(len(examples.shape), "arrays")
+    for player, part in chosen.networks.items():
+        if part.examples not in ("", has):
+            shape = list(examples.shape)
+            raise ConfigError(
+                f"config.networks.{player}: {part.name} is for {part.examples}, and "
+                f"the examples of {chosen.data.name} are {shape}"
+            )
 
 
 def _source(part: Part, section: Config) -> Source:

@@ -27,9 +27,9 @@ from typing import Any
 
 from absl import flags
 
-from ganjax.config import ConfigError, flatten, load
+from ganjax.config import ConfigError, flatten
 from ganjax.config.command import check_folder, fail, parse, quiet, start
-from ganjax.config.validation import validate
+from ganjax.config.program import Program, read_program, read_stored
 from ganjax.train import peers
 from ganjax.train.devices import be_patient
 
@@ -133,22 +133,23 @@ def _main(argv: Sequence[str]) -> None:
             _check_points(_POINTS.value)
             return
         _check_flags()
-        config = _read_config()
+        program = _read_program()
         if _MODE.value == "check":
-            seen = _look(config["data"])
+            seen = _look(program.config["data"])
             print(f"{_CONFIG.value}: good" + (seen and f"; {seen}"))
             return
         if not _WORKDIR.value:
             _fail("--workdir is missing; write --workdir=runs/NAME")
         check_folder(_WORKDIR.value)
         folder = Path(_WORKDIR.value)
-        _check_start(config, folder)
+        _check_start(program, folder)
         be_patient(os.environ)
         with _lasting():
             from ganjax.train import loop
 
-        work = partial(loop.run, config, folder, _MODE.value, _choice(), _STOP)
-        sys.exit(_together(work, folder) if _is_one_of_several() else work())
+        work = partial(loop.run, program, folder, _MODE.value, _choice(), _STOP)
+        with _naming_own(program):
+            sys.exit(_together(work, folder) if _is_one_of_several() else work())
     except ConfigError as error:
         _fail(error)
 
@@ -165,30 +166,26 @@ def _check_flags() -> None:
             _fail(f"--{flag.name} goes with --mode=sample{hint}")
 
 
-def _read_config() -> dict[str, Any]:
+def _read_program() -> Program:
     """Of the experiment file; to look at a run, its folder knows it too."""
     given = [f"{x.name}={x.value}" for x in (_INIT_FROM, _INIT_PLAYERS) if x.value]
     if _CONFIG.value:
-        return validate(load(_CONFIG.value, [*_overrides, *given]))
+        return read_program(_CONFIG.value, [*_overrides, *given])
     if _MODE.value not in ("evaluate", "sample"):
         _fail("--config is missing; write --config=experiments/ring.py")
     if not _WORKDIR.value:
         _fail("--workdir is missing; write --workdir=runs/NAME")
-    from ganjax.config.stored import (
-        read_config,  # and NumPy, which --help need not wait for
-    )
-
-    return read_config(Path(_WORKDIR.value), [*_overrides, *given])
+    return read_stored(Path(_WORKDIR.value), [*_overrides, *given])
 
 
-def _check_start(config: Mapping[str, Any], folder: Path) -> None:
+def _check_start(program: Program, folder: Path) -> None:
     """Refuses before jax is imported, which takes a while, what can be by then."""
     if _is_one_of_several():  # which look at the folder once they have met
         peers.checked(_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)
         return
     from ganjax.train.folder import check_run
 
-    check_run(config, folder, _MODE.value)
+    check_run(program, folder, _MODE.value)
 
 
 @contextmanager
@@ -208,6 +205,18 @@ def _choice() -> dict[str, Any]:
     """What was said of the samples to draw."""
     given = {flag.name: flag.value for flag in _CHOICES if flag.value is not None}
     return {key: tuple(x) if isinstance(x, list) else x for key, x in given.items()}
+
+
+@contextmanager
+def _naming_own(program: Program) -> Iterator[None]:
+    """Says in one line what goes wrong in the experiment's own parts, and where."""
+    try:
+        yield
+    except Exception as error:
+        line = program.describe(error)
+        if not line:
+            raise
+        raise ConfigError(line) from error
 
 
 def _is_one_of_several() -> bool:
@@ -260,7 +269,7 @@ def _check_points(source: str) -> None:
     for index, (location, overrides) in enumerate(points):
         try:
             with redirect_stdout(sys.stderr):  # an experiment file may print
-                config = validate(load(location, overrides))
+                config = read_program(location, overrides).config
             if config["data"] not in looked:
                 looked.append(config["data"])
                 _look(config["data"])

@@ -147,10 +147,12 @@ class Measure(NamedTuple):
     """Numbers of what a state makes: `value(*arrays) -> {name: number}`.
 
     `reads` names the arrays, in order; `ganjax.look.evaluate` says which there are.
+    `better` says of some numbers where the best lies, "lowest", "highest" or "one".
     """
 
     reads: tuple[str, ...]
     value: Callable[..., Mapping[str, Any]]
+    better: Mapping[str, str]
 
 
 class Game(NamedTuple):

@@ -24,6 +24,7 @@ RULES: dict[str, set[str]] = {
     "precision": set(),
     **dict.fromkeys(LEAVES, SHARED),
     **dict.fromkeys(JAX_FREE, JAX_FREE),
+    "config": JAX_FREE | {"types"},
     "objectives": SHARED | {"losses"},
     "step": SHARED | {"state"},
     "parallel": SHARED | {"networks", "state", "step"},

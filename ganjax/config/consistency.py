@@ -32,6 +32,9 @@ _PROBES = {
 # And those that some data has.
 _KNOWN = frozenset({"density", "distinct"})
 
+# All arrays that a measure may read; see `ganjax.look.evaluate`.
+ARRAYS = (*_PROBES, *sorted(_KNOWN), "real", "judged", "label")
+
 
 class Chosen(NamedTuple):
     """The parts that a config names, those of a player or a list by their names."""

@@ -13,6 +13,7 @@ import hashlib
 import numbers
 import reprlib
 import runpy
+import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -70,7 +71,7 @@ def get_config(location: str) -> Any:
     function = _function(path, "get_config")
     if function is None:
         raise ConfigError(f"{path}: has no function get_config(argument)")
-    with _naming(path):
+    with _naming(path), _building(Path(path).resolve()):
         return function(*[] if argument is None else [argument])
 
 
@@ -166,7 +167,78 @@ def _value(key: str, value: Any) -> Value:
     )
 
 
+def parts(location: str) -> list[Any]:
+    """What the list `PARTS` of an experiment file holds, nothing where it has none.
+
+    Raises:
+      ConfigError: no such file, an error in it, or `PARTS` is no list.
+    """
+    path = split(location)[0]
+    found = _namespace(path).get("PARTS", [])
+    if not isinstance(found, list | tuple):
+        raise ConfigError(f"{path}: PARTS must be a list, not {shown(found)}")
+    return list(found)
+
+
+def files_of(location: str) -> list[Path]:
+    """The experiment's file, and the files that it was built on when it was last run.
+
+    These are others of its kind, see `ganjax.config.sibling`, and modules that it
+    imported and that are installed nowhere.
+    """
+    path = Path(split(location)[0]).resolve()
+    return [path, *sorted(_built_on.get(path, set()) - {path})]
+
+
+_built_on: dict[Path, set[Path]] = {}  # what the experiments of this process need
+_running: list[Path] = []  # experiments, the innermost last
+
+
+def run_file(path: str) -> dict[str, Any]:
+    """The variables of an experiment's file, which is run; its folder has modules."""
+    resolved = Path(path).resolve()
+    folder = str(resolved.parent)
+    if folder not in sys.path:
+        sys.path.append(folder)
+    with _building(resolved):
+        return runpy.run_path(path, run_name="experiment")
+
+
+@contextmanager
+def _building(path: Path) -> Iterator[None]:
+    """Notes what the experiment in `path` runs and imports within."""
+    before = set(sys.modules)
+    _running.append(path)
+    try:
+        yield
+    finally:
+        _running.pop()
+        own = _built_on.setdefault(path, set())
+        own |= {x for x in map(_own_file, set(sys.modules) - before) if x}
+        for outer in _running:
+            _built_on.setdefault(outer, set()).update({path, *own})
+
+
+def _own_file(name: str) -> Path | None:
+    """The file of a module that is installed nowhere."""
+    file = getattr(sys.modules.get(name), "__file__", None)
+    if not file or not file.endswith(".py"):
+        return None
+    path = Path(file).resolve()
+    package = Path(__file__).resolve().parents[1]
+    installed = [package, Path(sys.prefix).resolve(), Path(sys.base_prefix).resolve()]
+    is_installed = "site-packages" in path.parts or any(
+        path.is_relative_to(x) for x in installed
+    )
+    return None if is_installed else path
+
+
 def _function(path: str, name: str) -> Callable[..., Any] | None:
+    found = _namespace(path).get(name)
+    return found if callable(found) else None  # as after `from ganjax import study`
+
+
+def _namespace(path: str) -> dict[str, Any]:
     if isdir(path):
         raise ConfigError(f"--config: {path} is a folder, not a file")
     if not isfile(path):
@@ -174,8 +246,7 @@ def _function(path: str, name: str) -> Callable[..., Any] | None:
     with _naming(path):
         # Anew for each call, a quarter of a millisecond: what one point of a sweep
         # changes in the file's own variables must not reach the next.
-        found = runpy.run_path(path, run_name="experiment").get(name)
-        return found if callable(found) else None  # as after `from ganjax import study`
+        return run_file(path)
 
 
 def _alike(path: str) -> str:

@@ -3,23 +3,17 @@
 import math
 from collections.abc import Iterable
 
-# The first of these that a run has is its key measure. The word after each says where
-# the best value lies. Measures that are not here are shown, but rank nothing: precision
-# and density are best of noise, see `remark`.
-BEST = {
-    "error": "lowest",
-    "log_likelihood": "highest",
-    "elbo": "highest",
-    "high_quality": "highest",
-    "modes_covered": "highest",
-    "reverse_kl": "lowest",
-    "variance_ratio": "one",
-    "coverage": "highest",
-    "recall": "highest",
-    "reconstruction_error": "lowest",
-    "sharpness": "one",
-}
+from ganjax.config.builtin import BUILT_IN
+from ganjax.config.catalogue import rows
 
+# The first of these that a run has is its key measure. The word of each says where the
+# best value lies. Numbers that are not here are shown, but rank nothing: precision and
+# density are best of noise, see `remark`.
+BEST = {
+    number: where
+    for part in rows(BUILT_IN, "measure").values()
+    for number, where in part.better.items()
+}
 
 _OF_PIXELS = frozenset({"coverage", "precision", "recall", "density"})
 

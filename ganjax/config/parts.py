@@ -21,11 +21,14 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from ganjax.config.builtin import BUILT_IN
 from ganjax.config.catalogue import Catalogue, Key, Part, interval_of, rows
+from ganjax.config.consistency import ARRAYS
 from ganjax.config.experiment import ConfigError, shown
+from ganjax.types import Outcome
 
 _WHOLE = "[-2147483648, 2147483647]"
 _REAL = "(-inf, inf)"
@@ -103,7 +106,7 @@ def objective(name: str, *, threshold: float | None = None, **losses: Function) 
             if keys.setdefault(key, value) != value:
                 raise ConfigError(f"{where}: {key} differs from another loss's")
         takes |= {*taken}
-        reads |= dict.fromkeys(_positional(where, loss))
+        reads |= dict.fromkeys(_positional(where, loss, Outcome._fields))
     return Part(
         *("objective", name, (losses, threshold), keys, tuple(sorted(takes))),
         players=tuple(losses),
@@ -249,7 +252,7 @@ def measure(
                 f"measure {made.name}: better[{number!r}] must be lowest, highest or "
                 f"one, not {shown(where)}"
             )
-    reads = tuple(_positional(f"measure {made.name}", function))
+    reads = tuple(_positional(f"measure {made.name}", function, ARRAYS))
     return made._replace(reads=reads, better=dict(better or {}))
 
 
@@ -291,9 +294,19 @@ def _part(
     return Part(kind, name, function, keys, takes)
 
 
-def _positional(where: str, function: Function) -> list[str]:
+def _positional(where: str, function: Function, known: Iterable[str]) -> list[str]:
+    """The names of what a function takes by position, each one of the `known`."""
     found = inspect.signature(function).parameters.values()
-    return [p.name for p in found if p.kind is p.POSITIONAL_OR_KEYWORD]
+    names = [p.name for p in found if p.kind is p.POSITIONAL_OR_KEYWORD]
+    for name in names:
+        if name not in known:
+            close = get_close_matches(name, known, n=1)
+            hint = f"did you mean {close[0]}? " if close else ""
+            raise ConfigError(
+                f"{where}: {name} is nothing that it could be given; {hint}known are "
+                f"{', '.join(known)}; write a * before the keys"
+            )
+    return names
 
 
 def _keys(

@@ -1,6 +1,5 @@
 """How experiment files write configs. No jax."""
 
-import runpy
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -19,7 +18,7 @@ from ganjax.config.consistency import (
     SCORE_FIELDS,
     can_take,
 )
-from ganjax.config.experiment import ConfigError, shown
+from ganjax.config.experiment import ConfigError, run_file, shown
 
 _ADVERSARIAL = ("discriminator", "generator")
 
@@ -75,7 +74,7 @@ def divergences(default: str) -> tuple[str, ...]:
 
 def sibling(file: str, name: str, function: str = "get_config") -> Callable[..., Any]:
     """A function of the experiment `name` beside `file`, to build another on."""
-    return runpy.run_path(str(Path(file).with_name(name)))[function]
+    return run_file(str(Path(file).with_name(name)))[function]
 
 
 def section(

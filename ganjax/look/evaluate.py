@@ -87,6 +87,12 @@ class Evaluator:
             self.not_finite.add(name)
         return whole
 
+    def trace(self, name: str, state: TrainState) -> None:
+        """Traces a probe of a state's shapes, as `probe` would, and runs nothing."""
+        variables = averaged_variables(state)
+        run = partial(self._run, name)
+        jax.eval_shape(run, variables, self._arrays, np.arange(2), {})
+
     def metrics(self, state: TrainState, count: int) -> dict[str, float]:
         """The numbers of all measures whose arrays there are.
 

@@ -29,11 +29,13 @@ def draw_pictures(evaluator: Evaluator, state: TrainState, examples: int) -> Pic
     nearest to it; `reconstruction`, each beside its original; `interpolation` and
     `chain`, a row for each; and of latents in the plane `codes`, where images are
     encoded, by class, and, unless the generator is told a class, in the same frame
-    `map`, what is decoded where.
+    `map`, what is decoded where. Of anything else nothing.
     """
-    if len(evaluator.example_shape) == 3:
+    shape = evaluator.example_shape
+    if len(shape) == 3 and shape[2] in (1, 3):
         return _image_pictures(evaluator, state, examples)
-    return _point_pictures(evaluator, state) if "sample" in evaluator.probes else {}
+    is_plane = shape in ((1,), (2,)) and "sample" in evaluator.probes
+    return _point_pictures(evaluator, state) if is_plane else {}
 
 
 def _point_pictures(evaluator: Evaluator, state: TrainState) -> Pictures:

@@ -10,13 +10,18 @@ import numpy as np
 from ganjax.build import Experiment, build_experiment
 from ganjax.checkpoint import Checkpoints
 from ganjax.config import ConfigError
+from ganjax.config.catalogue import Catalogue
+from ganjax.config.program import stored_catalogue
 from ganjax.config.validation import revalidate
 from ganjax.state import TrainState
 from ganjax.train.identity import check_data
 
 
 def restore(
-    config: Mapping[str, Any], folder: Path, made: Experiment | None = None
+    config: Mapping[str, Any],
+    folder: Path,
+    made: Experiment | None = None,
+    catalogue: Catalogue | None = None,
 ) -> tuple[Experiment, int, TrainState]:
     """The experiment of a run, its last step that was saved, and the state then.
 
@@ -24,6 +29,7 @@ def restore(
       config: of the run, validated or as its config.json has it.
       folder: of the run.
       made: the experiment, where it is built and its data checked already.
+      catalogue: the parts that the config names; else those that the folder has.
 
     Raises:
       ConfigError: the config is not valid, its data is missing or not what it was, or
@@ -34,8 +40,10 @@ def restore(
     if not (folder / "checkpoints").is_dir():
         raise missing  # before reading makes one
     if made is None:
-        config = revalidate(config)
-        experiment = build_experiment(config)
+        if catalogue is None:
+            catalogue = stored_catalogue(folder, config)
+        config = revalidate(config, catalogue)
+        experiment = build_experiment(config, catalogue)
         check_data(folder, experiment.source)
     else:
         experiment = made

@@ -1,28 +1,29 @@
 """Whether a folder may hold a run: it is new, or that very run's. No jax."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from ganjax.config import ConfigError, schema
+from ganjax.config.program import Program, check_same_source
 from ganjax.config.validation import check_resumable
 from ganjax.record import lock
 from ganjax.record.files import is_temporary, read_json
 
 
-def check_run(config: Mapping[str, Any], folder: Path, mode: str) -> None:
-    """Checks that `folder` is, or to train may become, the run of this config.
+def check_run(program: Program, folder: Path, mode: str) -> None:
+    """Checks that `folder` is, or to train may become, the run of this program.
 
     Raises:
       ConfigError: it is another's, or no run's; or it cannot be read.
     """
     try:
-        _check(config, folder, mode)
+        _check(program, folder, mode)
+        if mode == "train":
+            check_same_source(program, folder)
     except OSError as error:
         raise ConfigError(f"--workdir: {folder}: {error}") from error
 
 
-def _check(config: Mapping[str, Any], folder: Path, mode: str) -> None:
+def _check(program: Program, folder: Path, mode: str) -> None:
     written = folder / "config.json"
     if not written.exists():
         if mode != "train":
@@ -36,7 +37,7 @@ def _check(config: Mapping[str, Any], folder: Path, mode: str) -> None:
             raise ConfigError(f"--workdir: {folder} exists and is not a run folder")
         return
     try:
-        check_resumable(read_json(written), config)
+        check_resumable(read_json(written), program.config, program.catalogue)
     except ConfigError as error:
         way = f"to look at it change no key but {', '.join(schema.RESUMABLE)}"
         if mode == "train":

@@ -133,7 +133,11 @@ def write_evaluation(
     count = config["evaluation"]["samples"]
     metrics = evaluator.metrics(state, count)
     path = folder / "evaluation.json"
-    write_json(path, {"step": step, "samples": count, "metrics": metrics})
+    written = {"step": step, "samples": count, "metrics": metrics}
+    # So that who reads it need not have the experiment's own measures.
+    measured = evaluator.experiment.measures.values()
+    better = {n: x for each in measured for n, x in each.better.items() if n in metrics}
+    write_json(path, written | {"better": better})
     print(f"{path}: {', '.join(f'{name} {x:.4g}' for name, x in metrics.items())}")
     if lost := [name for name, x in metrics.items() if not math.isfinite(x)]:
         print(f"{path}: not finite, and so null: {', '.join(lost)}")

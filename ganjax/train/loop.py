@@ -20,6 +20,8 @@ import jax
 from ganjax.build import Experiment, build_experiment, build_layout
 from ganjax.checkpoint import CheckpointError, Checkpoints
 from ganjax.config import ConfigError
+from ganjax.config.consistency import choose
+from ganjax.config.program import SOURCE, Program, store
 from ganjax.config.stopping import PREEMPTED, StopRequest
 from ganjax.look.evaluate import Evaluator
 from ganjax.look.restore import restore
@@ -46,6 +48,7 @@ from ganjax.train.journal import (
     write_samples,
 )
 from ganjax.train.peers import Peers
+from ganjax.train.rehearsal import rehearse
 
 Config = Mapping[str, Any]
 
@@ -94,7 +97,7 @@ def write_preempted(folder: Path, message: str) -> None:
 
 
 def run(
-    config: Config,
+    program: Program,
     folder: Path,
     mode: str,
     choice: Mapping[str, Any] | None = None,
@@ -103,7 +106,7 @@ def run(
     """Trains, evaluates or samples a run, and returns the exit code.
 
     Args:
-      config: validated.
+      program: the validated config, and the parts that it names.
       folder: of the run; training makes it, or resumes what it finds there.
       mode: "train", "evaluate" or "sample".
       choice: of samples, fields of a `Choice`; else as at the end of a training.
@@ -116,12 +119,12 @@ def run(
     _keep_compiled_programs()
     try:
         if jax.process_index() == 0:
-            check_run(config, folder, mode)
+            check_run(program, folder, mode)
         if mode == "train":
-            with _alone(config, folder):
-                return _train(config, folder, stop or StopRequest())
+            with _alone(program, folder):
+                return _train(program, folder, stop or StopRequest())
         sample = partial(_write_samples, choice=choice)
-        _look(config, folder, (sample if mode == "sample" else write_evaluation,))
+        _look(program, folder, (sample if mode == "sample" else write_evaluation,))
         if jax.process_index() == 0:
             write_report(folder)
         return EXIT_CODES["done"]
@@ -136,7 +139,7 @@ def _keep_compiled_programs() -> None:
 
 
 @contextmanager
-def _alone(config: Config, folder: Path) -> Iterator[None]:
+def _alone(program: Program, folder: Path) -> Iterator[None]:
     """Nobody else trains in the folder meanwhile; of several processes one sees to it.
 
     Others may evaluate, sample and report: they only read what a training writes.
@@ -147,8 +150,8 @@ def _alone(config: Config, folder: Path) -> Iterator[None]:
     is_new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     with lock.hold(folder / lock.RUN, "a training"):
-        check_run(config, folder, "train")  # another may have been here meanwhile
-        for place in (folder, folder / "samples"):
+        check_run(program, folder, "train")  # another may have been here meanwhile
+        for place in (folder, folder / "samples", folder / SOURCE):
             remove_temporary(place)
         try:
             yield
@@ -175,7 +178,7 @@ class _Made(NamedTuple):
 
 
 def _look(
-    config: Config,
+    program: Program,
     folder: Path,
     writers: tuple[Callable, ...],
     made: _Made | None = None,
@@ -185,7 +188,10 @@ def _look(
     After a training with what it `made`, whose programs are compiled already. Returns
     the probes whose outputs were not finite, in the first process.
     """
-    experiment, *restored = restore(config, folder, made and made.experiment)
+    config = program.config
+    experiment, *restored = restore(
+        config, folder, made and made.experiment, program.catalogue
+    )
     if jax.process_index() > 0:
         return []
     evaluator = (made and made.evaluator) or Evaluator(experiment)
@@ -243,23 +249,29 @@ def _chunks(
         yield _Chunk(before, step, seconds, metrics, skipped, fetch)
 
 
-def _make(config: Config, folder: Path) -> _Made:
-    experiment, layout = build_experiment(config), build_layout(config)
+def _make(program: Program, folder: Path) -> _Made:
+    config = program.config
+    experiment = build_experiment(config, program.catalogue)
+    layout = build_layout(config)
     data = check_data(folder, experiment.source)
     memory.check(experiment, config["evaluation"]["samples"], layout.devices)
-    first = _first_state(config, folder, experiment)
     evaluator = Evaluator(experiment) if jax.process_index() == 0 else None
+    if evaluator and program.has_own_parts:
+        rehearse(experiment, choose(config, program.catalogue), evaluator)
+    first = _first_state(config, folder, experiment)
     return _Made(experiment, layout, evaluator, data, first)
 
 
 def _advance(
-    config: Config, folder: Path, stop: StopRequest, made: _Made
+    program: Program, folder: Path, stop: StopRequest, made: _Made
 ) -> tuple[str, int, str]:
     """Trains or resumes; returns how it ended, the last step and a message."""
     experiment, layout, evaluator, data, first = made
+    config = program.config
     record, steps = config["record"], config["steps"]
     if jax.process_index() == 0:
         write_json(folder / "config.json", config)
+        store(program, folder)
         if data:
             write_json(folder / "data.json", data)
         if first.record:
@@ -351,13 +363,13 @@ def _what_diverged(chunk: _Chunk, kept: int) -> str:
     return f"{', '.join(names)} not finite {steps}; {saved}"
 
 
-def _train(config: Config, folder: Path, stop: StopRequest) -> int:
+def _train(program: Program, folder: Path, stop: StopRequest) -> int:
     stop.last_words = partial(_say_preempted, folder)
-    ending, step, message = _finish(config, folder, stop)
+    ending, step, message = _finish(program, folder, stop)
     if jax.process_index() == 0:
         with stop.put_off():
             # Only now: who reads "done" may rely on the evaluation.
-            _status(config, folder, ending, step, message)
+            _status(program.config, folder, ending, step, message)
             print(f"{ending} at step {step}" + (message and f": {message}"))
             write_report(folder)
     return EXIT_CODES[ending]
@@ -373,17 +385,18 @@ def _say_preempted(folder: Path) -> None:
     print(f"preempted: {_AGAIN}", flush=True)
 
 
-def _finish(config: Config, folder: Path, stop: StopRequest) -> tuple[str, int, str]:
+def _finish(program: Program, folder: Path, stop: StopRequest) -> tuple[str, int, str]:
     """Trains and evaluates; returns how it ended, the last step and a message."""
-    made = _make(config, folder)
+    config = program.config
+    made = _make(program, folder)
     with stop.put_off():
-        ending, step, message = _advance(config, folder, stop, made)
+        ending, step, message = _advance(program, folder, stop, made)
     if ending != "done":
         return ending, step, message
     stop.check()
     try:
         writers = (write_evaluation, write_samples)
-        lost = _look(config, folder, writers, made)
+        lost = _look(program, folder, writers, made)
     except Exception as error:
         message = f"{type(error).__name__}: {error}"
         _status(config, folder, "failed", step, message)

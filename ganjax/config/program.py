@@ -1,0 +1,172 @@
+"""A config, the parts it may name, and the files that they come from. No jax."""
+
+import json
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ml_collections import ConfigDict
+
+from ganjax.config import experiment
+from ganjax.config.builtin import BUILT_IN
+from ganjax.config.catalogue import Catalogue
+from ganjax.config.completion import completed
+from ganjax.config.consistency import choose, parts_of
+from ganjax.config.experiment import ConfigError
+from ganjax.config.loading import load, override
+from ganjax.config.parts import catalogue_with
+from ganjax.config.validation import validate
+from ganjax.types import PartError
+
+SOURCE = "source"  # of a run folder: the experiment's file and what it builds on
+_MAIN = "experiment.json"  # in there: which of the files it is
+
+
+class Program(NamedTuple):
+    """What a run is made of.
+
+    `files` are what the experiment consists of, by their path in the run folder's
+    `source/`, the experiment's own file first; none where the config came from a folder
+    that has none.
+    """
+
+    config: dict[str, Any]  # validated
+    catalogue: Catalogue = BUILT_IN
+    files: Mapping[str, bytes] = {}
+    folder: Path = Path()  # that the paths of the files are relative to
+
+    @property
+    def has_own_parts(self) -> bool:
+        """Whether the config names a part of the experiment's file."""
+        chosen = choose(self.config, self.catalogue)
+        return any(part.is_own for part in parts_of(chosen))
+
+    def describe(self, error: BaseException) -> str:
+        """An error in a file of the program in one line, "" if it is none.
+
+        Or one of a part that does not keep its contract, wherever that was noticed.
+        """
+        reason = " ".join(str(error).split())
+        if isinstance(error, PartError):
+            return reason
+        own = {str(self.folder / name): name for name in self.files}
+        for frame in reversed(traceback.extract_tb(error.__traceback__)):
+            path = str(Path(frame.filename).resolve())
+            if path in own:
+                kind = type(error).__name__
+                return f"{frame.filename}:{frame.lineno}: {kind}: {reason}"
+        return ""
+
+
+def read_program(location: str, overrides: Sequence[str] = ()) -> Program:
+    """The program of an experiment's file, `file.py` or `file.py:argument`.
+
+    Raises:
+      ConfigError: as `load` and `validate` do, or a part of the file is none.
+    """
+    config = load(location, overrides)
+    catalogue = _catalogue(location)
+    paths = experiment.files_of(location)
+    folder = Path(*_common([path.parent.parts for path in paths]))
+    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+    return Program(validate(config, catalogue), catalogue, files, folder)
+
+
+def read_stored(run: Path, overrides: Sequence[str] = ()) -> Program:
+    """The program of the run in a folder, with overrides "KEY=VALUE".
+
+    The experiment's file that lies there is run where the config names parts of it.
+
+    Raises:
+      ConfigError: no run lies there, its config is not valid here, or an override
+        cannot be applied.
+    """
+    from ganjax.record import reading  # and NumPy, which --help need not wait for
+
+    path = run / "config.json"
+    if not path.is_file():
+        raise ConfigError(f"--workdir: {run} is not a run folder; train first")
+    try:
+        given = reading.read_config(run)
+    except reading.RunError as error:
+        raise ConfigError(f"--workdir: {error}") from error
+    catalogue = stored_catalogue(run, given)
+    config = ConfigDict(completed(given, catalogue))
+    override(config, overrides, str(path))
+    try:
+        return Program(validate(config, catalogue), catalogue, folder=run / SOURCE)
+    except ConfigError as error:
+        raise ConfigError(f"--workdir: {path}: {error}") from error
+
+
+def stored_catalogue(run: Path, config: Mapping[str, Any]) -> Catalogue:
+    """The parts that the config of a run may name.
+
+    Those of the experiment's file are made by running it, which is done only where the
+    config is not valid without.
+    """
+    main = run / SOURCE / _MAIN
+    if not main.is_file():
+        return BUILT_IN
+    try:
+        validate(ConfigDict(completed(config)))
+        return BUILT_IN
+    except ConfigError:
+        pass
+    try:
+        name = json.loads(main.read_bytes())["file"]
+        location = run / SOURCE / name
+        inside = location.resolve().is_relative_to((run / SOURCE).resolve())
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"--workdir: {main} is damaged: {error}") from error
+    if not inside:
+        raise ConfigError(f"--workdir: {main} is damaged: {name} lies outside of it")
+    # Before all others: its modules as they were, not as they are elsewhere by now.
+    sys.path.insert(0, str(location.parent))
+    return _catalogue(str(location))
+
+
+def store(program: Program, run: Path) -> None:
+    """Writes the files of a program into the folder of its run, which has none."""
+    from ganjax.record.files import write_bytes, write_json
+
+    if (run / SOURCE / _MAIN).is_file():
+        return
+    for name, content in program.files.items():
+        write_bytes(run / SOURCE / name, content)
+    if program.files:
+        write_json(run / SOURCE / _MAIN, {"file": next(iter(program.files))})
+
+
+def check_same_source(program: Program, run: Path) -> None:
+    """Checks that a run which has parts of its own began with the same files.
+
+    Raises:
+      ConfigError: names what differs, and what to do.
+    """
+    if not program.has_own_parts or not (run / SOURCE / _MAIN).is_file():
+        return
+    for name, content in program.files.items():
+        kept = run / SOURCE / name
+        if not kept.is_file() or kept.read_bytes() != content:
+            raise ConfigError(
+                f"--workdir: {run} began with another {name}, whose parts it is made "
+                f"of: train with {kept}, or choose another folder, which may begin "
+                f"from this state by --init_from={run}"
+            )
+
+
+def _catalogue(location: str) -> Catalogue:
+    own = experiment.parts(location)
+    try:
+        return catalogue_with(own) if own else BUILT_IN
+    except ConfigError as error:
+        raise ConfigError(f"{experiment.split(location)[0]}: {error}") from error
+
+
+def _common(parts: list[tuple[str, ...]]) -> tuple[str, ...]:
+    """The longest beginning that all have."""
+    same = [len(set(each)) == 1 for each in zip(*parts, strict=False)]
+    return parts[0][: [*same, False].index(False)]
