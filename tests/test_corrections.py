@@ -7,12 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from numpy.testing import assert_allclose
-from test_parallel import LAYOUTS, as_float, check_equal
+from test_parallel import LAYOUTS, as_float, check_equal, start_of
 from toys import SIMULTANEOUS, SOURCE, make_build, numbers
 
 from ganjax.augment import instance_noise
 from ganjax.corrections import consensus
-from ganjax.state import init_state
 from ganjax.step import make_train_step
 
 # v = (psi, theta) -> (3 theta - 1, theta^2 - psi), not a gradient of anything.
@@ -71,7 +70,7 @@ def test_layouts_agree():
             build, SOURCE.batch, SIMULTANEOUS, batch_size=8, axis_name=layout.axis_name
         )
         chosen = as_float("float64", numbers("minimax"))
-        start = as_float("float64", init_state(build(chosen, 0), 3))
+        start = start_of(build)
         data = layout.place_data(as_float("float64", SOURCE.arrays))
         state, metrics = layout.compile(step)(layout.place(start), chosen, data, 3)
         return layout.fetch(state), jax.device_get(metrics)

@@ -36,6 +36,16 @@ def as_float(dtype, tree):
     return jax.tree.map(cast, tree)
 
 
+def start_of(build):
+    """In float64, and as one program: else each operation would be compiled alone."""
+    return as_float("float64", jax.jit(lambda: init_state(build(numbers(), 0), 3))())
+
+
+@cache
+def toy_start():
+    return start_of(make_build())
+
+
 @cache
 def compiled(layout_name, schedule):
     layout = LAYOUTS[layout_name]()
@@ -50,11 +60,11 @@ def compiled(layout_name, schedule):
 
 
 @cache
-def run(layout_name, schedule, dtype, objective, penalty):
+def run(layout_name, schedule, objective, penalty):
     layout, advance = compiled(layout_name, schedule)
-    chosen = as_float(dtype, numbers(objective, penalty))
-    start = as_float(dtype, init_state(make_build()(chosen, 0), 3))
-    data = layout.place_data(as_float(dtype, SOURCE.arrays))
+    chosen = as_float("float64", numbers(objective, penalty))
+    start = toy_start()
+    data = layout.place_data(as_float("float64", SOURCE.arrays))
     state, metrics = advance(layout.place(start), chosen, data, STEPS)
     return start, layout.fetch(state), jax.device_get(metrics)
 
@@ -73,8 +83,8 @@ def check_equal(one, other, tolerance):
 def test_layouts_agree_in_float64(layout, objective, penalty):
     # Rounding cannot hide a wrong factor in float64, nor Adam one under SGD.
     with jax.enable_x64(True):
-        start, one, metrics = run("jit", ALTERNATING, "float64", objective, penalty)
-        _, other, others = run(layout, ALTERNATING, "float64", objective, penalty)
+        start, one, metrics = run("jit", ALTERNATING, objective, penalty)
+        _, other, others = run(layout, ALTERNATING, objective, penalty)
     moved = jax.tree.map(lambda a, b: np.abs(a - b).max(), start.params, one.params)
     kernels = [x for x in jax.tree.leaves(start.params) if x.ndim == 2]
     assert sum(x > 1e-4 for x in jax.tree.leaves(moved)) >= len(kernels)
@@ -132,6 +142,8 @@ def make_convolutional_build(axis_name, normalization, conditional):
     ],
 )
 def test_layouts_agree_for_convolutions(layout, normalization, conditional):
+    chosen = as_float("float64", numbers("hinge", "r1"))
+
     def run(layout_name):
         layout = LAYOUTS[layout_name]()
         step = make_train_step(
@@ -141,12 +153,11 @@ def test_layouts_agree_for_convolutions(layout, normalization, conditional):
             batch_size=8,
             axis_name=layout.axis_name,
         )
-        build = make_convolutional_build(None, normalization, conditional)
-        chosen = as_float("float64", numbers("hinge", "r1"))
-        start = as_float("float64", init_state(build(chosen, 0), 3))
         data = layout.place_data(IMAGES.arrays)
         state, metrics = layout.compile(step)(layout.place(start), chosen, data, STEPS)
         return layout.fetch(state), jax.device_get(metrics)
 
     with jax.enable_x64(True):
+        build = make_convolutional_build(None, normalization, conditional)
+        start = start_of(build)
         check_equal(run("jit"), run(layout), 1e-11)
