@@ -39,7 +39,10 @@ def shorten(text: str, font: Font, width: float) -> str:
 
 def blend(plot: np.ndarray, alpha: np.ndarray, colour: Colour) -> np.ndarray:
     """Lays `colour` over `plot` `[H, W, 3]`, as thick as `alpha` `[H, W]` in [0, 1]."""
-    return plot + alpha[..., None] * (np.array(colour) - plot)
+    laid, covered = plot.copy(), alpha > 0  # of a contour, few pixels
+    below = plot[covered]
+    laid[covered] = below + alpha[covered, None] * (np.array(colour) - below)
+    return laid
 
 
 def framed(
