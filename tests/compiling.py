@@ -12,6 +12,8 @@ QUICKLY = {
 }
 # The default of XLA, for a program within `quickly` that is given options of its own.
 AS_USED = {"xla_cpu_use_fusion_emitters": True}
+# The same for a process that a test starts.
+FLAGS = " ".join(f"--{name}={value}".lower() for name, value in QUICKLY.items())
 
 
 @contextmanager
