@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from test_mnist import write_files
-from test_train import run
+from test_train import QUICKLY, run
 
 from ganjax.build import build_experiment
 from ganjax.config import ConfigError, defaults
@@ -169,7 +169,7 @@ def get_config(arg=""):
 
 def test_command_without_a_generator(tmp_path):
     (tmp_path / "tiny.py").write_text(EXPERIMENT)
-    code, output, errors = run(tmp_path, "run")
+    code, output, errors = run(tmp_path, "run", environment=QUICKLY)
     assert (code, "Traceback" in errors) == (0, False), errors
     assert "error" in output
     folder = tmp_path / "run"
@@ -178,6 +178,6 @@ def test_command_without_a_generator(tmp_path):
     assert set(read_json(folder / "evaluation.json")["metrics"]) == {"error"}
     assert not list((folder / "samples").glob("*"))
     assert "rror" in (folder / "report.html").read_text()
-    code, _, errors = run(tmp_path, "run", "--mode=sample")
+    code, _, errors = run(tmp_path, "run", "--mode=sample", environment=QUICKLY)
     assert (code, errors.count("\n")) == (2, 1)
     assert "--mode=sample: the game supervised makes no samples" in errors
