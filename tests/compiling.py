@@ -10,10 +10,10 @@ QUICKLY = {
     "xla_llvm_disable_expensive_passes": True,
     "xla_cpu_use_fusion_emitters": False,
 }
-# The default of XLA, for a program within `quickly` that is given options of its own.
-AS_USED = {"xla_cpu_use_fusion_emitters": True}
 # The same for a process that a test starts.
 FLAGS = " ".join(f"--{name}={value}".lower() for name, value in QUICKLY.items())
+# The default of XLA, for a program within `quickly` that is given options of its own.
+AS_USED = {"xla_cpu_use_fusion_emitters": True}
 
 
 @contextmanager

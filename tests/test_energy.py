@@ -297,8 +297,8 @@ def test_layouts_agree_in_float64(layout):
     jax.tree.map(close, one, other)
 
 
-def tiny_config(**changes):
-    config = defaults(data="ring", network="mlp", objective="energy", game="energy")
+def tiny_config(data, **changes):
+    config = defaults(data=data, network="mlp", objective="energy", game="energy")
     config.networks.discriminator.widths = (16,)
     config.batch_size = 16
     config.game.update(chain_steps=4, sample_steps=4, buffer_size=64, reach=1.5)
@@ -331,8 +331,7 @@ def tiny_config(**changes):
     ],
 )
 def test_bad_configs_are_refused(key, value, words):
-    config = tiny_config(**{key: value})
-    config.data = defaults(data="digits", network="mlp", objective="hinge").data
+    config = tiny_config("digits", **{key: value})
     with pytest.raises(ConfigError) as caught:
         validate(config)
     assert str(caught.value).startswith(words)
@@ -362,8 +361,7 @@ def test_any_losses_of_scores_may_train_it():
 
 
 def test_images_give_a_film_of_chains():
-    config = tiny_config()
-    config.data = defaults(data="digits", network="mlp", objective="hinge").data
+    config = tiny_config("digits")
     experiment = build_experiment(validate(config))
     pictures = draw_pictures(Evaluator(experiment), experiment.init(), 4)
     assert set(pictures) == {"sample", "nearest", "chain"}
