@@ -23,7 +23,9 @@ def from_module(module: nn.Module, where: str, *, classes: int = 0) -> Network:
     Everything in `variables` but `params` is new state after a call in training mode.
     `where` names the module in errors; `classes` is how many class logits it makes.
     """
-    _, _, *others = inspect.signature(type(module).__call__).parameters.values()
+    # Of what `flax.nnx.bridge.to_linen` wraps, the wrapped class says it.
+    made = getattr(module, "nnx_class", type(module))
+    _, _, *others = inspect.signature(made.__call__).parameters.values()
     unknown = [
         p.name
         for p in others
@@ -31,7 +33,7 @@ def from_module(module: nn.Module, where: str, *, classes: int = 0) -> Network:
     ]
     if unknown:
         raise PartError(
-            f"{where}: __call__ of {type(module).__name__} asks for "
+            f"{where}: __call__ of {made.__name__} asks for "
             f"{', '.join(unknown)}; it is given inputs, label, keys and train"
         )
     asked = [p.name for p in others if p.name in _ASKED]

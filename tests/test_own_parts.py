@@ -1,0 +1,125 @@
+"""Parts of an experiment's own file, as docs/extending.md and README.md have them."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from processes import PATIENCE, finish, wait_for
+
+from ganjax.build import build_experiment
+from ganjax.checkpoint import Checkpoints
+from ganjax.config.program import read_program
+
+ROOT = Path(__file__).parents[1]
+FAST = [
+    *("--config.steps=30", "--config.record.every=5", "--config.batch_size=8"),
+    *("--config.record.checkpoint_every=10", "--config.record.pictures_every=1000"),
+    *("--config.record.examples=4", "--config.evaluation.samples=20"),
+    *("--config.data.count=40", "--config.networks.discriminator.width=4"),
+]
+
+
+def python_of(document):
+    (code,) = re.findall(
+        r"^```python\n(.*?^def get_config.*?)^```", document, re.DOTALL | re.MULTILINE
+    )
+    return code
+
+
+STRIPES = python_of((ROOT / "docs/extending.md").read_text("utf-8"))
+SQUARED = python_of((ROOT / "README.md").read_text("utf-8"))
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A folder with an unpacked wheel in it, and an experiment outside of it."""
+    folder = tmp_path_factory.mktemp("own")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True, timeout=PATIENCE)
+    (wheel,) = folder.glob("*.whl")
+    zipfile.ZipFile(wheel).extractall(folder / "site")
+    (folder / "stripes.py").write_text(STRIPES)
+    return folder
+
+
+def start(home, *arguments):
+    return subprocess.Popen(
+        [sys.executable, "-m", *arguments],
+        cwd=home,
+        env=os.environ | {"PYTHONPATH": str(home / "site"), "XLA_FLAGS": ""},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run(home, *arguments):
+    code, output, errors = finish(start(home, *arguments))
+    assert code == 0, errors
+    return output
+
+
+def state_of(folder, program):
+    experiment = build_experiment(program.config, program.catalogue)
+    with Checkpoints(folder / "checkpoints", keep=3) as saved:
+        step, state = saved.restore(jax.eval_shape(experiment.init))
+    return step, jax.device_get(state)
+
+
+def test_all_that_is_done_with_an_experiment(home):
+    """Swept, killed, resumed to the same bits, sampled, reported without the file."""
+    run(home, "launch", "--config=stripes.py", "--workdir=sweep", *FAST)
+    swept = json.loads((home / "sweep/sweep.json").read_text())["points"]
+    keys = ("objective.sharpness", "networks.generator.width")
+    assert {tuple(p["config"][key] for key in keys) for p in swept} == {
+        (0.5, 16),
+        (2.0, 32),
+    }
+
+    # Not a run of the sweep, which has other cores: thus it is another program.
+    train = ["ganjax.main", "--config=stripes.py", *FAST]
+    run(home, *train, "--workdir=whole")
+    train += ["--workdir=killed"]
+    process = start(home, *train)
+    wait_for((home / "killed/checkpoints/10").exists, process)
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=PATIENCE)
+    run(home, *train)
+    program = read_program(
+        str(home / "stripes.py"), [f.removeprefix("--config.") for f in FAST]
+    )
+    (step, one), (end, other) = (
+        state_of(folder, program) for folder in (home / "killed", home / "whole")
+    )
+    assert step == end == 30
+    jax.tree.map(np.testing.assert_array_equal, one, other)
+
+    (home / "stripes.py").unlink()
+    run(home, "ganjax.main", "--mode=sample", "--workdir=killed", "--number=7")
+    drawn = np.load(home / "killed/samples/drawn-number7.npz")["samples"]
+    assert drawn.shape == (7, 8, 8, 1)
+    evaluation = json.loads((home / "killed/evaluation.json").read_text())
+    run(home, "ganjax.main", "--mode=evaluate", "--workdir=killed")
+    assert json.loads((home / "killed/evaluation.json").read_text()) == evaluation
+    assert evaluation["metrics"]["unevenness"] > 0
+    assert evaluation["better"]["unevenness"] == "one"
+    page = home / "killed/report.html"
+    page.unlink()
+    run(home, "ganjax.report", "killed")
+    assert "unevenness" in page.read_text()
+    run(home, "launch", "report", "--workdir=sweep")
+    assert "unevenness" in (home / "sweep/report.html").read_text()
+
+    (home / "stripes.py").write_text(STRIPES + "# changed\n")
+    code, _, errors = finish(start(home, *train, "--config.steps=40"))
+    assert code == 2
+    assert "killed/source/stripes.py" in errors
+    assert errors.count("\n") == 1
