@@ -28,6 +28,7 @@ from typing import Any
 from absl import flags
 
 from ganjax.config import ConfigError, flatten
+from ganjax.config.catalogue import load, rows
 from ganjax.config.command import check_folder, fail, parse, quiet, start
 from ganjax.config.program import Program, read_program, read_stored
 from ganjax.train import peers
@@ -135,7 +136,7 @@ def _main(argv: Sequence[str]) -> None:
         _check_flags()
         program = _read_program()
         if _MODE.value == "check":
-            seen = _look(program.config["data"])
+            seen = _look(program)
             print(f"{_CONFIG.value}: good" + (seen and f"; {seen}"))
             return
         if not _WORKDIR.value:
@@ -239,15 +240,16 @@ def _together(work: Callable[[], int], folder: Path) -> int:
     return joined.guard(work, end)
 
 
-def _look(section: Mapping[str, Any]) -> str:
-    """What is seen of the data, in a few words."""
-    if not _LOOK.value:
+def _look(program: Program) -> str:
+    """What is seen of the data, in a few words, where its row says how to look."""
+    section = program.config["data"]
+    path = rows(program.catalogue, "data")[section["name"]].look
+    if not path or not _LOOK.value:
         return ""
     from ganjax.data.files import DataError
-    from ganjax.data.look import look
 
     try:
-        return look(section)
+        return load(path)(section)
     except (DataError, OSError) as error:
         raise ConfigError(f"config.data: {error}") from error
 
@@ -269,10 +271,11 @@ def _check_points(source: str) -> None:
     for index, (location, overrides) in enumerate(points):
         try:
             with redirect_stdout(sys.stderr):  # an experiment file may print
-                config = read_program(location, overrides).config
+                program = read_program(location, overrides)
+            config = program.config
             if config["data"] not in looked:
                 looked.append(config["data"])
-                _look(config["data"])
+                _look(program)
         except ConfigError as error:
             _fail(f"point {index} ({' '.join((location, *overrides))}): {error}")
         lines.append(json.dumps(flatten(config)))

@@ -53,7 +53,8 @@ def test_a_row_is_of_a_kind_and_its_builder_can_be_imported(part):
     assert isinstance(part, Part)
     assert not part.is_own
     assert callable(builder_of(part))
-    assert not part.check or callable(load(part.check))
+    for path in (part.check, part.look):
+        assert not path or callable(load(path))
 
 
 def test_no_two_rows_have_one_name():

@@ -6,12 +6,13 @@ import re
 
 import numpy as np
 import pytest
+from tables import PARTS
 from test_idx import idx_bytes
 from test_main import CHECK, assert_refused, ganjax, points  # noqa: F401
 
 from ganjax.config import section
+from ganjax.config.catalogue import load
 from ganjax.data import DataError
-from ganjax.data.look import look
 
 FILES = ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz")
 
@@ -23,7 +24,7 @@ def _no_data(monkeypatch):
 
 def look_at(name, directory="", **values):
     keys = {"directory": str(directory)} if directory else {}
-    return look(section("data", name, **keys, **values).to_dict())
+    return load(PARTS["data"][name].look)(section("data", name, **keys, **values))
 
 
 def refusal(*arguments):
@@ -106,7 +107,7 @@ def test_headers_of_idx_files(name, tmp_path, monkeypatch):
 def test_what_would_be_downloaded_is_said():
     said = look_at("mnist")
     assert said.startswith("mnist is in the user's cache, or will be downloaded: ")
-    assert [look_at(name) for name in ("ring", "digits")] == ["", ""]
+    assert [PARTS["data"][name].look for name in ("ring", "digits")] == ["", ""]
 
 
 EXPERIMENT = """

@@ -43,7 +43,7 @@ def _points(name: str, keys: Mapping[str, Key], check: str = "") -> Part:
 
 
 def _images(
-    name: str, module: str, keys: Mapping[str, Key], labels: str = "all"
+    name: str, module: str, keys: Mapping[str, Key], labels: str = "all", look: str = ""
 ) -> Part:
     builder = f"ganjax.data.{module}:{name}"
     return Part(
@@ -51,6 +51,7 @@ def _images(
         makes=("distinct",),
         examples="images",
         labels=labels,
+        look=look and f"ganjax.data.look:{look}",
     )
 
 
@@ -85,11 +86,11 @@ _DATA = (
         "images",
         {"split": Key("all", choices=("all", "train", "test")), **_FEW_LABELS},
     ),
-    _images("mnist", "mnist", _PUBLISHED),
-    _images("fashion_mnist", "mnist", _PUBLISHED),
-    _images("image_folder", "folder", _FOLDER, labels=""),
-    _images("class_folders", "folder", _FOLDER | _FEW_LABELS),
-    _images("own_images", "folder", _OWN, labels="seen"),
+    _images("mnist", "mnist", _PUBLISHED, look="published"),
+    _images("fashion_mnist", "mnist", _PUBLISHED, look="published"),
+    _images("image_folder", "folder", _FOLDER, labels="", look="image_folder"),
+    _images("class_folders", "folder", _FOLDER | _FEW_LABELS, look="class_folders"),
+    _images("own_images", "folder", _OWN, labels="seen", look="own_images"),
 )
 
 _LATENT = {"latent_size": Key(2, "[1, 2147483647]")}
@@ -549,7 +550,9 @@ _SCHEDULES = (
         },
         check="ganjax.config.checks:alternating",
     ),
-    Part("schedule", "simultaneous", "ganjax.games.schedules:simultaneous"),
+    Part(
+        *("schedule", "simultaneous", "ganjax.games.schedules:simultaneous"), joint=True
+    ),
 )
 
 # The first number of the first of these that a run has is what it is judged by first.

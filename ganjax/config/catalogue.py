@@ -80,6 +80,8 @@ class Part(NamedTuple):
     # Where the best value of each number of a measure lies: lowest, highest or one.
     better: Mapping[str, str] = _NOTHING
     check: str = ""  # "module:function", of a config that chooses it
+    look: str = ""  # "module:function", whether data is there, see `ganjax.data.look`
+    joint: bool = False  # a schedule by which all players move from one gradient
     adapter: str = ""
 
     @property

@@ -125,7 +125,7 @@ def check_consistent(config: Mapping[str, Any], catalogue: Catalogue) -> None:
     _check_networks(config, chosen, catalogue)
     _check_penalties(config, chosen)
     _check_view(config, chosen)
-    _check_corrections(config)
+    _check_corrections(chosen, catalogue)
     _check_measures(chosen)
     _run_checks(config, parts_of(chosen))
 
@@ -313,12 +313,12 @@ def _check_view(config: Mapping[str, Any], chosen: Chosen) -> None:
         )
 
 
-def _check_corrections(config: Mapping[str, Any]) -> None:
-    schedule = config["schedule"]["name"]
-    if config["corrections"] and schedule != "simultaneous":
+def _check_corrections(chosen: Chosen, catalogue: Catalogue) -> None:
+    if chosen.corrections and not chosen.schedule.joint:
+        able = [name for name, x in rows(catalogue, "schedule").items() if x.joint]
         raise ConfigError(
-            "config.corrections: need the schedule simultaneous, as there is no joint "
-            f"gradient in {schedule}; choose it, or no correction"
+            f"config.corrections: need the schedule {' or '.join(able)}, as there is "
+            f"no joint gradient in {chosen.schedule.name}; choose it, or no correction"
         )
 
 

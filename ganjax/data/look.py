@@ -1,6 +1,9 @@
 """Whether the data of a config is there, before anything is built. No jax.
 
 Nothing is decoded or downloaded: folders are listed, and headers of idx files read.
+Each function takes the section `data` of a validated config, says in a few words what
+is there, and raises `DataError` where a folder or file is missing, or not what it must
+be, or images are too few. Rows of data name theirs.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,30 +19,10 @@ from ganjax.data.listing import (
 )
 from ganjax.data.published import PUBLISHED, check_shapes
 
-_CLASSES: dict[str, Callable[..., list[str]]] = {
-    "image_folder": lambda folder, paths: [],
-    "class_folders": class_of_each,
-    "own_images": class_of_each_if_any,
-}
 
-
-def look(section: Mapping[str, Any]) -> str:
-    """What is there, in a few words; "" of a source that reads no files of the user's.
-
-    Args:
-      section: `data` of a validated config.
-
-    Raises:
-      DataError: a folder or file is missing, or not what it must be, or images are too
-        few.
-    """
+def published(section: Mapping[str, Any]) -> str:
+    """Of files that others publish, the user's own or those that will be downloaded."""
     name = section["name"]
-    if name in PUBLISHED:
-        return _published(name, section)
-    return _folder(name, section["directory"]) if name in _CLASSES else ""
-
-
-def _published(name: str, section: Mapping[str, Any]) -> str:
     published = PUBLISHED[name]
     files, directory = published.splits[section["split"]], section["directory"]
     found, advice = find_own(name, files, directory=directory, url=published.url)
@@ -51,10 +34,25 @@ def _published(name: str, section: Mapping[str, Any]) -> str:
     return _counted(shape[0], f"in {image_path}")
 
 
-def _folder(name: str, directory: str) -> str:
-    folder = find_folder(name, directory)
+def image_folder(section: Mapping[str, Any]) -> str:
+    """Of images whose folders mean nothing."""
+    return _folder(section, lambda folder, paths: [])
+
+
+def class_folders(section: Mapping[str, Any]) -> str:
+    """Of images in a folder for each class."""
+    return _folder(section, class_of_each)
+
+
+def own_images(section: Mapping[str, Any]) -> str:
+    """Of images that may lie in a folder for each class."""
+    return _folder(section, class_of_each_if_any)
+
+
+def _folder(section: Mapping[str, Any], classes_of: Callable[..., list[str]]) -> str:
+    folder = find_folder(section["name"], section["directory"])
     paths = find_images(folder)
-    classes = len(set(_CLASSES[name](folder, paths)))
+    classes = len(set(classes_of(folder, paths)))
     return _counted(len(paths), f"in {folder}", f"{classes} classes" if classes else "")
 
 
