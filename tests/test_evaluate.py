@@ -9,6 +9,7 @@ import pytest
 
 from ganjax.build import build_experiment
 from ganjax.config import defaults
+from ganjax.config.program import Program
 from ganjax.config.stopping import StopRequest
 from ganjax.config.validation import validate
 from ganjax.look.evaluate import Evaluator
@@ -84,8 +85,8 @@ def test_a_last_state_that_makes_nothing_finite_has_diverged(
 ):
     monkeypatch.setattr(loop, "_advance", lambda *_: ("done", 5, ""))
     monkeypatch.setattr(loop, "_look", lambda *_: ["sample"])
-    config = {**make("ring"), "non_finite": rule}
-    found = loop._finish(config, tmp_path, StopRequest())
+    program = Program({**make("ring"), "non_finite": rule})
+    found = loop._finish(program, tmp_path, StopRequest())
     message = "sample of the last state not finite" if rule == "stop" else ""
     assert found == (ending, 5, message)
 
@@ -93,8 +94,8 @@ def test_a_last_state_that_makes_nothing_finite_has_diverged(
 def test_what_was_not_finite_in_the_middle_is_not_said_of_the_end(
     tmp_path, monkeypatch
 ):
-    config = make("ring")
-    made = loop._make(config, tmp_path)
+    program = Program(make("ring"))
+    made = loop._make(program, tmp_path)
     made.evaluator.not_finite.add("sample")  # of a picture on the way
     monkeypatch.setattr(loop, "restore", lambda *_: (made.experiment, 5, made.first))
-    assert loop._look(config, tmp_path, (), made) == []
+    assert loop._look(program, tmp_path, (), made) == []

@@ -160,8 +160,8 @@ TINY = "--config=tiny.py"
 
 @pytest.fixture(scope="module")
 def whole(home):
-    """The sweep that nobody disturbs."""
-    code, output, errors = launch(home, TINY, "--workdir=whole", "--max_parallel=2")
+    """The sweep that nobody disturbs, a run after another."""
+    code, output, errors = launch(home, TINY, "--workdir=whole", "--max_parallel=1")
     assert code == 0, errors
     assert "whole: 3 done\n" in output
     for seed in range(3):

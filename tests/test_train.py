@@ -21,6 +21,7 @@ from processes import finish, wait_for
 from ganjax.build import build_experiment
 from ganjax.checkpoint import Checkpoints
 from ganjax.config import ConfigError, load
+from ganjax.config.program import read_program
 from ganjax.config.validation import validate
 from ganjax.record import lock
 from ganjax.record.files import read_json, read_metrics, write_json, write_status
@@ -143,6 +144,7 @@ def test_a_run_folder_holds_what_the_contract_says(home, whole):
     assert names == {
         *("config.json", "environment.json", "metrics.jsonl", "events", "samples"),
         *("checkpoints", "evaluation.json", "report.html", "status.json", "run.lock"),
+        "source",
     }
     assert read_json(folder / "config.json")["optimizers"]["generator"]["b1"] == 0.5
     status = read_json(folder / "status.json")
@@ -243,13 +245,14 @@ def files(folder):
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
 
 
-def test_a_folder_of_others_is_not_taken_for_one_of_ours(tmp_path):
+def test_a_folder_of_others_is_not_taken_for_one_of_ours(home, tmp_path):
+    program = read_program(f"{home}/tiny.py")
     for name in ("run.lock", ".config.json.7.tmp"):
         (tmp_path / name).touch()
-    check_run({}, tmp_path, "train")  # killed before it wrote its config
+    check_run(program, tmp_path, "train")  # killed before it wrote its config
     (tmp_path / "x.tmp").touch()
     with pytest.raises(ConfigError, match="exists and is not a run folder"):
-        check_run({}, tmp_path, "train")
+        check_run(program, tmp_path, "train")
 
 
 def test_only_who_holds_the_folder_writes_that_it_was_preempted(tmp_path):
@@ -273,8 +276,8 @@ def test_another_config_is_refused_and_harmless_keys_are_not(home, whole):
     assert errors.count("\n") == 1
     assert "batch_size was 16, is 32" in errors
     assert (home / whole / "config.json").read_bytes() == before
-    config = validate(load(f"{home}/tiny.py", ["evaluation.samples=30"]))
-    assert loop.run(config, home / whole, "sample") == 0
+    program = read_program(f"{home}/tiny.py", ["evaluation.samples=30"])
+    assert loop.run(program, home / whole, "sample") == 0
     assert np.load(home / whole / "samples/final.npz")["samples"].shape == (30, 2)
 
 
@@ -319,10 +322,11 @@ def test_a_run_that_began_from_another_needs_it_no_more(home, whole, monkeypatch
     overrides = [*flags, rate, "--config.init_from=copy@1"]
     assert_same_run(home, "tuned", "tuned-cut", *overrides)
     monkeypatch.chdir(home)
-    config = validate(load("tiny.py", [x.removeprefix("--config.") for x in overrides]))
+    overrides = [x.removeprefix("--config.") for x in overrides]
+    program = read_program("tiny.py", overrides)
     words = "config.init_from: copy@1: copy has no checkpoints"
     with pytest.raises(ConfigError, match=words):
-        loop.run(config, Path("tuned-late"), "train")
+        loop.run(program, Path("tuned-late"), "train")
     assert not (home / "tuned-late").exists()
 
 

@@ -15,12 +15,14 @@ from test_train import ENVIRONMENT, QUICKLY, final_state, records, run, start
 
 from ganjax.build import build_experiment
 from ganjax.config import ConfigError, defaults, load
+from ganjax.config.program import read_program
 from ganjax.config.validation import validate
 from ganjax.keys import Purpose, example_keys, fold, purpose_key
 from ganjax.look.evaluate import Evaluator
 from ganjax.look.pictures import draw_pictures
 from ganjax.record.files import read_json
 from ganjax.step import make_field, make_train_step
+from ganjax.train import loop
 from ganjax.types import Batch, Examples, Network
 
 WITH_ENCODER = sorted(with_encoder())
@@ -311,9 +313,10 @@ def test_the_command_trains_and_resumes(name, tmp_path):
     measured = read_json(tmp_path / "whole/evaluation.json")["metrics"]
     assert set(measured) >= MEASURED[name]
     if name == "auto_encoder":
-        code, _, errors = run(tmp_path, "whole", "--mode=sample", **tiny)
-        assert code == 2
-        assert "--mode=sample: the game auto_encoder makes no samples" in errors
+        program = read_program(f"{tmp_path}/{tiny['experiment']}")
+        words = "--mode=sample: the game auto_encoder makes no samples"
+        with pytest.raises(ConfigError, match=words):
+            loop.run(program, tmp_path / "whole", "sample")
     pictures = {path.name for path in (tmp_path / "whole/samples").glob("*.png")}
     made = {"reconstruction", "interpolation"}
     made |= {"sample"} if name != "auto_encoder" else set()
