@@ -4,7 +4,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from toys import make_build
 
-from ganjax.networks.layers import make_network
+from ganjax.networks.module import from_module
 from ganjax.types import Examples
 
 EXAMPLES = Examples((8, 8, 1), 3)
@@ -32,8 +32,8 @@ def build():
         objective_names=("hinge",),
         penalty_names=("r1",),
         networks={
-            "generator": make_network(_Generator()),
-            "discriminator": make_network(_Discriminator()),
+            "generator": from_module(_Generator()),
+            "discriminator": from_module(_Discriminator()),
         },
         examples=EXAMPLES,
     )

@@ -64,8 +64,7 @@ def test_no_two_rows_have_one_name():
 
 @each_part
 def test_keys_are_the_keywords_of_the_builder(part):
-    given = {*part.takes, "axis_name"} if part.kind == "network" else set(part.takes)
-    assert set(part.keys) == set(keywords_of(part)) - given
+    assert set(part.keys) == set(keywords_of(part)) - set(part.takes)
     assert set(part.takes) <= set(parameters_of(part))
 
 

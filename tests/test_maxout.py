@@ -17,7 +17,6 @@ KEYS = jax.random.split(jax.random.key(1), BATCH)
 def discriminator(*, keep_input=1.0, keep_hidden=1.0):
     network = NETWORKS["maxout"]["discriminator"](
         EXAMPLES,
-        axis_name=None,
         units=(4, 3),
         pieces=2,
         keep_input=keep_input,
@@ -83,7 +82,7 @@ def test_initial_weights_are_uniform(player):
     made = {"widths": (50,)} if player == "generator" else {"units": (50,)}
     if player == "discriminator":
         made |= {"pieces": 4, "keep_input": 1.0, "keep_hidden": 1.0}
-    network = NETWORKS["maxout"][player](EXAMPLES, axis_name=None, reach=0.3, **made)
+    network = NETWORKS["maxout"][player](EXAMPLES, reach=0.3, **made)
     size = 20 if player == "generator" else 6
     variables = network.init(jax.random.key(3), jnp.zeros((1, size)), None)
     kernel = np.asarray(variables["params"]["Dense_0"]["kernel"])
@@ -94,9 +93,7 @@ def test_initial_weights_are_uniform(player):
 
 
 def test_generator_is_rectifiers_and_the_paper_s_sigmoid():
-    network = NETWORKS["maxout"]["generator"](
-        EXAMPLES, axis_name=None, widths=(5,), reach=0.9
-    )
+    network = NETWORKS["maxout"]["generator"](EXAMPLES, widths=(5,), reach=0.9)
     latents = np.asarray(jax.random.normal(jax.random.key(4), (7, 3)), np.float64)
     variables = network.init(jax.random.key(0), latents, None)
     made, _ = network.apply(variables, latents, None, KEYS[:7], train=True)

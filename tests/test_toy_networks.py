@@ -14,7 +14,7 @@ SHAPES = [(1,), (2,), (3, 2, 1)]
 
 
 def make(name, player, shape, **keys):
-    return NETWORKS[name][player](Examples(shape, classes=0), axis_name=None, **keys)
+    return NETWORKS[name][player](Examples(shape, classes=0), **keys)
 
 
 def begun(network, inputs):

@@ -195,8 +195,9 @@ def _network(
     keys: Mapping[str, Key],
     examples: str = "",
     check: str = "",
+    takes: tuple[str, ...] = ("axis_name",),
 ) -> Part:
-    takes = ("axis_name", "latent_size") if player == "encoder" else ("axis_name",)
+    takes += ("latent_size",) if player == "encoder" else ()
     return Part(
         *("network", name, f"ganjax.networks.{builder}", keys),
         takes=takes,
@@ -264,6 +265,7 @@ _NETWORKS = (
             "widths": Key((1200, 1200), "[1, 10000000]"),
             "reach": Key(0.05, "(0, inf)"),
         },
+        takes=(),
     ),
     _network(
         *("maxout", "discriminator", "maxout:discriminator"),
@@ -274,25 +276,30 @@ _NETWORKS = (
             "keep_hidden": Key(0.5, "(0, 1]"),
             "reach": Key(0.005, "(0, inf)"),
         },
+        takes=(),
     ),
     _network(
         *("dirac", "generator", "toy:constant_generator"),
         {"start": Key(1.0, "(-inf, inf)")},
+        takes=(),
     ),
     _network(
         *("dirac", "discriminator", "toy:linear_discriminator"),
         {"start": Key(1.0, "(-inf, inf)")},
+        takes=(),
     ),
     _network(
         *("affine", "generator", "toy:affine_generator"),
         {"mean": Key(0.0, "(-inf, inf)"), "sd": Key(1.0, "(-inf, inf)")},
         examples="points",
         check="ganjax.config.checks:affine",
+        takes=(),
     ),
     _network(
         *("affine", "discriminator", "toy:tanh_discriminator"),
         {"widths": Key((64, 64), "[1, 10000000]")},
         examples="points",
+        takes=(),
     ),
 )
 

@@ -19,9 +19,9 @@ from ganjax.networks.layers import (
     Head,
     Posterior,
     batch_norm,
-    make_network,
     read_out,
 )
+from ganjax.networks.module import from_module
 from ganjax.types import Examples, Network
 
 _KERNEL, _STRIDES = (4, 4), (2, 2)
@@ -155,7 +155,7 @@ def generator(
       output: "tanh" for images in [-1, 1], or "linear".
     """
     classes = examples.classes if conditioning == "embedding" else 0
-    return make_network(
+    return from_module(
         _Generator(
             *(examples, channels, normalization == "batch", axis_name),
             *(classes, output),
@@ -177,9 +177,7 @@ def encoder(
     `normalization` is "none", or "batch" after each convolution but the first; see
     `discriminator` for the rest.
     """
-    return make_network(
-        _Encoder(channels, slope, normalization, axis_name, latent_size)
-    )
+    return from_module(_Encoder(channels, slope, normalization, axis_name, latent_size))
 
 
 def discriminator(
@@ -210,7 +208,7 @@ def discriminator(
     Features are those of the convolutions, `[B, h, w, c]`.
     """
     made = Head(head, examples.classes, conditioning)
-    return make_network(
+    return from_module(
         _Discriminator(channels, slope, normalization, axis_name, made),
         classes=made.logits,
     )

@@ -8,35 +8,6 @@ import jax.numpy as jnp
 from jax import Array
 from jax.nn import log_softmax, logsumexp
 
-from ganjax.types import Network, Tree
-
-
-def make_network(module: nn.Module, *, classes: int = 0) -> Network:
-    """The pure functions of a module that is called as `module(inputs, label, train)`.
-
-    Everything in `variables` but `params` is new state after a call in training mode.
-    `classes` is how many class logits it makes.
-    """
-
-    def init(key: Array, inputs: Array, label: Array | None) -> Any:
-        return module.init(key, inputs, label, train=True)
-
-    def apply(
-        variables: Any,
-        inputs: Array,
-        label: Array | None,
-        keys: Array,
-        *,
-        train: bool,
-    ) -> tuple[Any, dict[str, Tree]]:
-        state = [name for name in variables if name != "params"] if train else []
-        output, mutable = module.apply(
-            variables, inputs, label, train=train, mutable=state
-        )
-        return output, dict(mutable)
-
-    return Network(init, apply, classes)
-
 
 def batch_norm(axis_name: str | None, train: bool) -> nn.BatchNorm:
     """Batch norm over all devices of `axis_name`; by running averages unless training.

@@ -7,7 +7,6 @@ ranges of the authors' configuration for MNIST.
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import flax.linen as nn
 import jax
@@ -15,8 +14,8 @@ import jax.numpy as jnp
 from jax import Array
 
 from ganjax.keys import fold
-from ganjax.networks.layers import make_network
-from ganjax.types import Examples, Network, Tree
+from ganjax.networks.module import from_module
+from ganjax.types import Examples, Network
 
 
 def _uniform(reach: float) -> Callable[..., Array]:
@@ -44,7 +43,6 @@ class _Generator(nn.Module):
 def generator(
     examples: Examples,
     *,
-    axis_name: str | None,
     widths: tuple[int, ...],
     reach: float,
 ) -> Network:
@@ -52,12 +50,10 @@ def generator(
 
     Args:
       examples: what they look like.
-      axis_name: unused; nothing here looks across the batch.
       widths: of the hidden layers.
       reach: of the initial weights, uniform in [-reach, reach].
     """
-    del axis_name
-    return make_network(_Generator(examples, widths, reach))
+    return from_module(_Generator(examples, widths, reach))
 
 
 class _Discriminator(nn.Module):
@@ -69,19 +65,20 @@ class _Discriminator(nn.Module):
 
     @nn.compact
     def __call__(
-        self, examples: Array, keys: Array | None
+        self, examples: Array, keys: Array, train: bool
     ) -> tuple[Array, None, tuple[Array, ...]]:
         features = []
+        drawn = keys if train else None
         # From [-1, 1] to the paper's [0, 1], for which its rates and ranges are.
         hidden = (examples.reshape(len(examples), -1) + 1) / 2
         for layer, units in enumerate(self.units):
             keep = self.keep_hidden if layer else self.keep_input
-            hidden = _dropout(hidden, keys, keep, layer)
+            hidden = _dropout(hidden, drawn, keep, layer)
             kernel = _uniform(self.reach)
             pieces = nn.Dense(units * self.pieces, kernel_init=kernel)(hidden)
             hidden = pieces.reshape(-1, units, self.pieces).max(axis=-1)
             features.append(hidden)
-        hidden = _dropout(hidden, keys, self.keep_hidden, len(self.units))
+        hidden = _dropout(hidden, drawn, self.keep_hidden, len(self.units))
         score = nn.Dense(1, kernel_init=_uniform(self.reach))(hidden)
         return jnp.squeeze(score, -1), None, tuple(features)
 
@@ -89,7 +86,6 @@ class _Discriminator(nn.Module):
 def discriminator(
     examples: Examples,
     *,
-    axis_name: str | None,
     units: tuple[int, ...],
     pieces: int,
     keep_input: float,
@@ -100,7 +96,6 @@ def discriminator(
 
     Args:
       examples: unused; any shape is flattened.
-      axis_name: unused; nothing here looks across the batch.
       units: maxout units of each hidden layer.
       pieces: linear pieces whose greatest a unit takes.
       keep_input: probability that dropout keeps an input, and
@@ -109,25 +104,8 @@ def discriminator(
 
     Goodfellow et al. 2013, "Maxout Networks", section 3.
     """
-    del examples, axis_name
-    module = _Discriminator(units, pieces, keep_input, keep_hidden, reach)
-
-    def init(key: Array, inputs: Array, label: Array | None) -> Any:
-        del label
-        return module.init(key, inputs, None)
-
-    def apply(
-        variables: Any,
-        inputs: Array,
-        label: Array | None,
-        keys: Array,
-        *,
-        train: bool,
-    ) -> tuple[Any, dict[str, Tree]]:
-        del label
-        return module.apply(variables, inputs, keys if train else None), {}
-
-    return Network(init, apply)
+    del examples
+    return from_module(_Discriminator(units, pieces, keep_input, keep_hidden, reach))
 
 
 def _dropout(values: Array, keys: Array | None, keep: float, purpose: int) -> Array:

@@ -11,9 +11,9 @@ from ganjax.networks.layers import (
     Head,
     Posterior,
     batch_norm,
-    make_network,
     read_out,
 )
+from ganjax.networks.module import from_module
 from ganjax.types import Examples, Network
 
 
@@ -106,7 +106,7 @@ def generator(
     """
     layers = _Layers(widths, slope, normalization == "batch", axis_name)
     conditional = conditioning == "embedding"
-    return make_network(_Generator(layers, examples, conditional, output))
+    return from_module(_Generator(layers, examples, conditional, output))
 
 
 def encoder(
@@ -123,7 +123,7 @@ def encoder(
     See `generator` for the rest.
     """
     layers = _Layers(widths, slope, normalization == "batch", axis_name)
-    return make_network(_Encoder(layers, latent_size))
+    return from_module(_Encoder(layers, latent_size))
 
 
 def discriminator(
@@ -144,4 +144,4 @@ def discriminator(
     """
     layers = _Layers(widths, slope, normalization == "batch", axis_name)
     made = Head(head, examples.classes, conditioning)
-    return make_network(_Discriminator(layers, made), classes=made.logits)
+    return from_module(_Discriminator(layers, made), classes=made.logits)

@@ -17,11 +17,14 @@ def is_module(made: Any) -> bool:
     return isinstance(made, nn.Module)
 
 
-def from_module(module: nn.Module, where: str, *, classes: int = 0) -> Network:
+def from_module(
+    module: nn.Module, *, classes: int = 0, where: str = "network"
+) -> Network:
     """The pure functions of a module `(inputs, [label], [keys], [train])`.
 
-    Everything in `variables` but `params` is new state after a call in training mode.
-    `where` names the module in errors; `classes` is how many class logits it makes.
+    It is called with what its `__call__` has arguments for. Everything in `variables`
+    but `params` is new state after a call in training mode. `classes` is how many class
+    logits it makes; `where` names it in errors.
     """
     # Of what `flax.nnx.bridge.to_linen` wraps, the wrapped class says it.
     made = getattr(module, "nnx_class", type(module))

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.nn.initializers import constant
 
-from ganjax.networks.layers import make_network
+from ganjax.networks.module import from_module
 from ganjax.types import Examples, Network
 
 
@@ -67,29 +67,22 @@ class _Tanh(nn.Module):
         return jnp.squeeze(nn.Dense(1)(hidden), -1), None, tuple(features)
 
 
-def constant_generator(
-    examples: Examples, *, axis_name: str | None, start: float
-) -> Network:
+def constant_generator(examples: Examples, *, start: float) -> Network:
     """G(z) = theta, an example `[*examples.shape]` learned from `start` everywhere.
 
     With data at 0 and `linear_discriminator` it is the Dirac-GAN of Mescheder et al.
     2018, "Which Training Methods for GANs do actually Converge?", definition 2.1.
     """
-    del axis_name
-    return make_network(_Constant(examples.shape, start))
+    return from_module(_Constant(examples.shape, start))
 
 
-def linear_discriminator(
-    examples: Examples, *, axis_name: str | None, start: float
-) -> Network:
+def linear_discriminator(examples: Examples, *, start: float) -> Network:
     """score(x) = <psi, x>, psi learned from `start` everywhere; no features."""
-    del examples, axis_name
-    return make_network(_Linear(start))
+    del examples
+    return from_module(_Linear(start))
 
 
-def affine_generator(
-    examples: Examples, *, axis_name: str | None, mean: float, sd: float
-) -> Network:
+def affine_generator(examples: Examples, *, mean: float, sd: float) -> Network:
     """G(z) = mean + sd z, coordinate by coordinate, both learned from these values.
 
     Latents have one number for each coordinate. N(mean, sd^2) if z ~ N(0, 1), so the
@@ -97,16 +90,13 @@ def affine_generator(
 
     Nowozin et al. 2016, "f-GAN", section 2.4, in one dimension.
     """
-    del axis_name
-    return make_network(_Affine(examples.shape, mean, sd))
+    return from_module(_Affine(examples.shape, mean, sd))
 
 
-def tanh_discriminator(
-    examples: Examples, *, axis_name: str | None, widths: tuple[int, ...]
-) -> Network:
+def tanh_discriminator(examples: Examples, *, widths: tuple[int, ...]) -> Network:
     """Examples to `(score [B], None, features)` by dense layers of tanh.
 
     `affine_generator`'s opponent in the paper, with widths of (64, 64).
     """
-    del examples, axis_name
-    return make_network(_Tanh(widths))
+    del examples
+    return from_module(_Tanh(widths))

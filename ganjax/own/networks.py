@@ -35,7 +35,7 @@ def network_builder(part: Part) -> Callable[..., Network]:
         made = part.builder(**{name: known[name] for name in part.takes}, **keys)
         if is_module(made):
             classes = examples.classes if "logits" in part.makes else 0
-            made = from_module(made, where, classes=classes)
+            made = from_module(made, classes=classes, where=where)
         if not isinstance(made, Network):
             raise PartError(
                 f"{where}: {_name(part.builder)} made {type(made).__name__}, which is "
