@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ganjax.config.measures import key_measure
+from ganjax.config.measures import BEST, Ranking, key_measure, ranking
 from ganjax.record import files
 from ganjax.record.reading import RunError, read_evaluation, read_status
 
@@ -42,12 +42,14 @@ def _look(folder: Path, steps: int) -> View:
         evaluation = read_evaluation(folder)
         if not evaluation:
             return View("stopped", step, steps, "its evaluation is missing")
-        measures = evaluation["metrics"]
-        return View(state, step, steps, message, measure=_key(measures))
+        ranked, _ = ranking([evaluation.get("better", {})])
+        key = _key(evaluation["metrics"], ranked)
+        return View(state, step, steps, message, measure=key)
     newest = files.read_newest(folder)
     if state == "running" and newest:
         step = newest[-1]["step"]
-    return View(state, step, steps, message, _rate(newest), _key(_evaluations(newest)))
+    key = _key(_evaluations(newest), BEST)  # the end alone says what else ranks
+    return View(state, step, steps, message, _rate(newest), key)
 
 
 def saved_step(folder: Path) -> int:
@@ -95,7 +97,9 @@ def _evaluations(records: list[dict[str, Any]]) -> dict[str, float]:
     }
 
 
-def _key(measures: Mapping[str, float | None]) -> tuple[str, float] | None:
-    name = key_measure(measures)
+def _key(
+    measures: Mapping[str, float | None], ranked: Ranking
+) -> tuple[str, float] | None:
+    name = key_measure(measures, ranked)
     value = None if name is None else measures[name]
     return None if name is None or value is None else (name, value)

@@ -36,9 +36,21 @@ def nested(flat):
 
 
 def write_run(
-    folder, config=None, *, evaluation=None, state="done", records=100, size=48, level=1
+    folder,
+    config=None,
+    *,
+    evaluation=None,
+    better=None,
+    state="done",
+    records=100,
+    size=48,
+    level=1,
 ):
-    """A run of `records` records, whose curves end near `level`."""
+    """A run of `records` records, whose curves end near `level`.
+
+    Without `better` its evaluation does not say where the best of a number lies, as
+    those of before do not.
+    """
     config = COMMON | (config or {})
     rng = np.random.default_rng([config["seed"], sum(map(ord, folder.name))])
     files.write_json(folder / "config.json", nested(config))
@@ -49,7 +61,8 @@ def write_run(
     files.write_status(folder, state=state, step=step, steps=config["steps"])
     if evaluation is not None:
         found = {"step": step, "samples": 2500, "metrics": evaluation}
-        files.write_json(folder / "evaluation.json", found)
+        said = {} if better is None else {"better": better}
+        files.write_json(folder / "evaluation.json", found | said)
     pixels = rng.integers(0, 256, (size, size, 3), np.uint8)
     (folder / "samples").mkdir(exist_ok=True)
     Image.fromarray(pixels).save(folder / "samples" / f"sample_{step:08d}.png")

@@ -21,7 +21,11 @@ VALUES = (None, True, -1, 0.5, 10**400, 1e999, "text", "\ud800", [1], {"a": 1})
 
 
 def evaluated(seed):
-    return {"evaluation": {"high_quality": 0.9 - seed / 10, "fid": None}, "records": 12}
+    return {
+        "evaluation": {"high_quality": 0.9 - seed / 10, "fid": None},
+        "better": {"high_quality": "highest", "fid": "lowest"},
+        "records": 12,
+    }
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +123,11 @@ def test_each_damage_of_a_file_is_a_line_or_harmless(run, name):
             "evaluation.json",
             '{"metrics": {"fid": "1"}}',
             "must be an object of numbers",
+        ),
+        (
+            "evaluation.json",
+            '{"metrics": {"fid": 1}, "better": {"fid": "less"}}',
+            "better must be an object of the words lowest, highest, one, not {'fid'",
         ),
         ("environment.json", "3", "a JSON object is expected, not int"),
         ("data.json", '{"classes": [1]}', "classes must be a list of strings, not [1]"),

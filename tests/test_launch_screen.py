@@ -142,6 +142,22 @@ def test_view_of_a_finished_run_needs_its_evaluation(tmp_path):
         assert view.message == f"status.json says done at {step} of {steps} steps"
 
 
+@pytest.mark.parametrize(
+    ("found", "better", "key"),
+    [
+        ({"precision": 0.9, "unevenness": 2.0}, "one", ("unevenness", 2.0)),
+        ({"unevenness": 2.0, "coverage": 0.5}, "one", ("coverage", 0.5)),
+        ({"unevenness": 2.0}, None, None),  # as a folder of before has it
+    ],
+)
+def test_view_of_a_run_with_a_measure_of_its_own(tmp_path, found, better, key):
+    write_status(tmp_path, state="done", step=7, steps=7)
+    said = {"better": {"unevenness": better}} if better else {}
+    evaluation = {"step": 7, "samples": 9, "metrics": found}
+    write_json(tmp_path / "evaluation.json", evaluation | said)
+    assert look(tmp_path, 7) == View("done", 7, 7, measure=key)
+
+
 def test_view_of_other_folders(tmp_path):
     assert look(tmp_path / "nothing", 7) == View("waiting", 0, 7)
     (tmp_path / "status.json").write_text("{torn")

@@ -1,6 +1,7 @@
 """Which way is better, and by which measure a run is judged first."""
 
 import math
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,12 +10,29 @@ from sklearn.datasets import load_digits
 
 from ganjax.config import measures
 from ganjax.metrics import neighbour_quality
+from ganjax.record.reading import read_evaluation
 from ganjax.train.journal import write_evaluation
 
 
 def test_key_measure_is_the_first_that_a_run_has():
-    assert measures.key_measure(["reverse_kl", "modes_covered"]) == "modes_covered"
-    assert measures.key_measure(["fid"]) is None
+    names = ["reverse_kl", "modes_covered"]
+    assert measures.key_measure(names, measures.BEST) == "modes_covered"
+    assert measures.key_measure(["fid"], measures.BEST) is None
+
+
+def test_own_numbers_rank_behind_the_built_in_ones_in_the_order_of_the_runs():
+    runs = [
+        {"roughness": "lowest", "high_quality": "lowest"},
+        {},  # of before, or without a measure of its own
+        {"evenness": "one", "roughness": "lowest", "fid": "lowest"},
+        {"fid": "highest"},
+    ]
+    found, disputed = measures.ranking(runs)
+    own = {"roughness": "lowest", "evenness": "one"}
+    assert list(found.items()) == [*measures.BEST.items(), *own.items()]
+    assert disputed == ("fid",)
+    assert measures.key_measure(["fid", "evenness", "roughness"], found) == "roughness"
+    assert measures.key_measure(["roughness", "recall"], found) == "recall"
 
 
 @pytest.mark.parametrize(
@@ -28,7 +46,8 @@ def test_key_measure_is_the_first_that_a_run_has():
     ],
 )
 def test_cost_orders_values(name, better, worse):
-    assert measures.cost(name, better) < measures.cost(name, worse)
+    ranking = measures.BEST
+    assert measures.cost(name, better, ranking) < measures.cost(name, worse, ranking)
 
 
 def test_noise_that_beats_the_data_ranks_nothing():
@@ -40,10 +59,10 @@ def test_noise_that_beats_the_data_ranks_nothing():
     noise = images.mean(axis=0) + rng.normal(size=data.shape) @ low.T / 3
     of_noise, of_data = (neighbour_quality(data, fake) for fake in (noise, others))
     for name in of_data:
-        key = measures.key_measure([name])
+        key = measures.key_measure([name], measures.BEST)
         noise_is_better = of_noise[name] > of_data[name]
         assert noise_is_better == (name in ("precision", "density")) == (key is None)
-    assert math.isinf(measures.cost("precision", 1.0))
+    assert math.isinf(measures.cost("precision", 1.0, measures.BEST))
 
 
 def test_measures_of_pixels_are_never_shown_without_a_remark():
@@ -52,7 +71,10 @@ def test_measures_of_pixels_are_never_shown_without_a_remark():
 
 
 def test_evaluation_line_has_the_remark(tmp_path, capsys):
-    found = SimpleNamespace(metrics=lambda state, count: {"precision": 0.99})
+    experiment = SimpleNamespace(measures={})
+    found = SimpleNamespace(
+        metrics=lambda state, count: {"precision": 0.99}, experiment=experiment
+    )
     config = {"evaluation": {"samples": 10}}
     write_evaluation(config, tmp_path, found, 3, None)
     line, remark = capsys.readouterr().out.splitlines()
@@ -60,9 +82,21 @@ def test_evaluation_line_has_the_remark(tmp_path, capsys):
     assert remark == measures.remark(["precision"])
 
 
+def test_evaluation_says_where_the_best_of_its_numbers_lies(tmp_path):
+    better = {"unevenness": "one", "not_taken": "lowest"}
+    experiment = SimpleNamespace(measures={"own": SimpleNamespace(better=better)})
+    found = SimpleNamespace(
+        metrics=lambda state, count: {"unevenness": 0.9, "other": 3.0},
+        experiment=experiment,
+    )
+    write_evaluation({"evaluation": {"samples": 10}}, tmp_path, found, 3, None)
+    assert read_evaluation(tmp_path)["better"] == {"unevenness": "one"}
+
+
 def test_scale_is_that_of_meaningful_differences():
-    assert measures.scale("reverse_kl", 0.25) == 0.25
-    assert measures.scale("fid", 30.0) == 30.0
+    scale = partial(measures.scale, ranking=measures.BEST)
+    assert scale("reverse_kl", 0.25) == 0.25
+    assert scale("fid", 30.0) == 30.0
     # Half and twice the right variance are equally far from it.
-    assert measures.scale("variance_ratio", 0.5) == pytest.approx(math.log(2))
-    assert measures.scale("variance_ratio", 2.0) == pytest.approx(math.log(2))
+    assert scale("variance_ratio", 0.5) == pytest.approx(math.log(2))
+    assert scale("variance_ratio", 2.0) == pytest.approx(math.log(2))

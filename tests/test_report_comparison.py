@@ -95,7 +95,8 @@ def test_charts_are_in_reading_order():
     )
     points = (np.array([1.0]), np.array([0.5]))
     run = FAKE._replace(metrics=dict.fromkeys(names, points))
-    charts = overlays.make_overlays(comparison.compare([entry({}, run=run)]).groups)
+    found = comparison.compare([entry({}, run=run)])
+    charts = overlays.make_overlays(found.groups, found.ranking)
     assert [chart.title for chart in charts] == [
         *("High quality", "Other", "Real accuracy"),
         *("Discriminator loss", "Generator loss"),
@@ -127,9 +128,10 @@ def test_losses_of_different_objectives_are_said_not_to_compare(other, apart):
     run = FAKE._replace(metrics=dict.fromkeys(names, points))
     averaged = {"ema.generator.decay": 0.9}
     configs = ({} | averaged, other | averaged)
-    groups = comparison.compare([entry(config, run=run) for config in configs]).groups
+    found = comparison.compare([entry(config, run=run) for config in configs])
+    charts = overlays.make_overlays(found.groups, found.ranking)
     words = f"not comparable: the {apart} differ"
-    assert [chart.subtitle for chart in overlays.make_overlays(groups)] == [
+    assert [chart.subtitle for chart in charts] == [
         "evaluation, averaged weights",
         words if apart else "",
         f"logarithmic axis; {words}" if apart else "logarithmic axis",
@@ -213,10 +215,11 @@ def test_seeds_say_what_is_missing():
 
 def test_best_groups():
     found = groups_of({"a": {0: 0.5, 1: 0.7}, "b": {0: 0.9}, "c": {0: 0.9}, "d": {}})
-    best = comparison.best(found.groups, "high_quality")
+    best = comparison.best(found.groups, "high_quality", found.ranking)
     assert [group.label for group in best] == ["b", "c"]
     # Where all are alike, none is best; nor by a measure without a best value.
-    assert comparison.best(found.groups[1:3], "high_quality") == []
+    alike = found.groups[1:3]
+    assert comparison.best(alike, "high_quality", found.ranking) == []
 
 
 def test_only_the_best_are_drawn():
@@ -238,8 +241,9 @@ def test_measures_are_those_of_all():
 
 def test_paired_difference():
     table = {"a": {0: 0.9, 1: 0.8, 2: 0.7, 5: 0.1}, "b": {1: 0.5, 2: 0.6, 0: 0.7}}
-    a, b = groups_of(table).groups
-    found = differences.difference(b, a, "high_quality")
+    made = groups_of(table)
+    a, b = made.groups
+    found = differences.difference(b, a, "high_quality", made.ranking)
     # Shared are seeds 0, 1, 2: -0.2, -0.3 and -0.1.
     assert found.pairs == 3
     assert found.mean == pytest.approx(-0.2)
@@ -258,8 +262,8 @@ def test_ratio_is_compared_by_its_distance_from_one():
         ]
     )
     a, b = found.groups
-    assert comparison.best(found.groups, "variance_ratio") == [b]
-    mean = differences.difference(a, b, "variance_ratio").mean
+    assert comparison.best(found.groups, "variance_ratio", found.ranking) == [b]
+    mean = differences.difference(a, b, "variance_ratio", found.ranking).mean
     # |log 2| - |log 0.8| = 0.6931 - 0.2231
     assert mean == pytest.approx(0.4700, abs=1e-4)
 
@@ -302,7 +306,7 @@ def test_overlays_of_two_groups():
     done = [entry({}, metrics={"high_quality": 1.0}, run=run) for run in runs]
     unfinished = entry({"objective.name": "b"}, run=runs[0])
     found = comparison.compare([*done, unfinished])
-    (chart,) = overlays.make_overlays(found.groups)
+    (chart,) = overlays.make_overlays(found.groups, found.ranking)
     assert chart.title == "Generator loss"
     first, second = chart.series
     np.testing.assert_array_equal(first.values, [2, 2])
@@ -589,6 +593,74 @@ def test_measures_of_pixels_rank_nothing_and_come_with_a_remark(tmp_path):
     assert page.text.count("compare pixels") == 2
     report.write(folder / "hinge")
     assert "compare pixels" in Page(folder / "hinge" / "report.html").text
+
+
+def compare_own(folder, said):
+    """The page of two groups of three seeds, by a number of their own measure.
+
+    That of hinge is 1.1, of minimax 0.7; `said` is where each says that its best lies.
+    """
+    folders = [
+        write_run(
+            folder / f"{name}_{seed}",
+            {"objective.name": name, "seed": seed},
+            evaluation={"precision": 0.5, "unevenness": value + seed / 1000},
+            better=better,
+            records=10,
+            size=4,
+        )
+        for (name, value), better in zip(
+            (("hinge", 1.1), ("minimax", 0.7)), said, strict=True
+        )
+        for seed in range(3)
+    ]
+    assert report.write_comparison(folders, folder / "page.html") == ""
+    return Page(folder / "page.html").text.replace("\u00a0", " ")
+
+
+@pytest.mark.parametrize(
+    ("where", "head", "best"),
+    [
+        ("lowest", "Unevenness ↓", "minimax, 0.7010"),
+        ("highest", "Unevenness ↑", "hinge, 1.1010"),
+        ("one", "Unevenness → 1", "hinge, 1.1010"),
+    ],
+)
+def test_groups_are_ranked_by_a_number_of_their_own(tmp_path, where, head, best):
+    shown = compare_own(tmp_path, [{"unevenness": where}] * 2)
+    assert f"Best by unevenness: {best}" in shown
+    assert "told from 1 of 1 other group." in shown
+    assert head in shown
+    assert ("|log unevenness| of each group" in shown) == (where == "one")
+    assert "worse" in shown
+
+
+def test_runs_that_say_nothing_leave_the_others_say(tmp_path):
+    shown = compare_own(tmp_path, [None, {"unevenness": "lowest"}])
+    assert "Best by unevenness: minimax" in shown
+
+
+def test_older_runs_rank_nothing_by_a_number_of_their_own(tmp_path):
+    shown = compare_own(tmp_path, [None, None])
+    assert "No group is best by precision: it is not known which way is" in shown
+    assert "Unevenness ↓" not in shown
+    assert "do not agree" not in shown
+
+
+def test_number_about_which_runs_disagree_ranks_nothing(tmp_path):
+    shown = compare_own(tmp_path, [{"unevenness": "one"}, {"unevenness": "lowest"}])
+    words = "do not agree where the best unevenness lies, so that it ranks nothing."
+    assert words in shown
+    assert "No group is best by precision" in shown
+    assert not {"↑", "↓", "→"} & set(shown)
+
+
+def test_page_of_a_run_does_not_list_which_way_is_better(tmp_path):
+    write_run(tmp_path / "run", evaluation={"fid": 2.0}, better={"fid": "lowest"})
+    report.write(tmp_path / "run")
+    shown = Page(tmp_path / "run" / "report.html").text
+    assert "samples 2" in shown
+    assert "lowest" not in shown
 
 
 def test_study_is_not_asked_about_no_runs(tmp_path):

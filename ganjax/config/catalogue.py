@@ -28,6 +28,8 @@ KINDS = {
     "measure": "measures",
 }
 
+BEST_AT = ("lowest", "highest", "one")  # where the best value of a number can lie
+
 
 class Key(NamedTuple):
     """One key of a section.
@@ -77,7 +79,7 @@ class Part(NamedTuple):
     # Under which name a penalty's random numbers are drawn: the one that it had first,
     # so that a run of before is the same run.
     stream: str = ""
-    # Where the best value of each number of a measure lies: lowest, highest or one.
+    # Where the best value of each number of a measure lies, one of `BEST_AT`.
     better: Mapping[str, str] = _NOTHING
     check: str = ""  # "module:function", of a config that chooses it
     look: str = ""  # "module:function", whether data is there, see `ganjax.data.look`

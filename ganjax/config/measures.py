@@ -1,15 +1,18 @@
 """What evaluations measure, and which way is better. No jax."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from ganjax.config.builtin import BUILT_IN
 from ganjax.config.catalogue import rows
 
-# The first of these that a run has is its key measure. The word of each says where the
-# best value lies. Numbers that are not here are shown, but rank nothing: precision and
-# density are best of noise, see `remark`.
-BEST = {
+# By the name of a number, where its best value lies, one of `catalogue.BEST_AT`. The
+# first of a ranking that a run has is its key measure; what is not in it is shown, but
+# ranks nothing.
+Ranking = Mapping[str, str]
+
+# Of the built-in measures. Precision and density are best of noise, see `remark`.
+BEST: Ranking = {
     number: where
     for part in rows(BUILT_IN, "measure").values()
     for number, where in part.better.items()
@@ -30,18 +33,34 @@ def remark(names: Iterable[str]) -> str:
     )
 
 
-def key_measure(names: Iterable[str]) -> str | None:
+def ranking(said: Iterable[Ranking]) -> tuple[Ranking, tuple[str, ...]]:
+    """What ranks runs by what each says of its numbers, and what they disagree about.
+
+    Built-in numbers come first and are ranked as ever, whatever a run says; behind them
+    those of the runs' own measures, in the order of the runs. A number about which two
+    runs disagree ranks nothing; a run that does not name it says nothing of it.
+    """
+    own: dict[str, set[str]] = {}
+    for better in said:
+        for number, where in better.items():
+            if number not in BEST:
+                own.setdefault(number, set()).add(where)
+    agreed = {number: next(iter(x)) for number, x in own.items() if len(x) == 1}
+    return {**BEST, **agreed}, tuple(number for number in own if number not in agreed)
+
+
+def key_measure(names: Iterable[str], ranking: Ranking) -> str | None:
     """The measure that a run is judged by first, of those that it has."""
     have = set(names)
-    return next((name for name in BEST if name in have), None)
+    return next((name for name in ranking if name in have), None)
 
 
-def cost(name: str, value: float) -> float:
+def cost(name: str, value: float, ranking: Ranking) -> float:
     """How far `value` is from the best, to be compared only: less is better.
 
-    NaN and names that are not in `BEST` give infinity.
+    NaN and names that are not in `ranking` give infinity.
     """
-    best = BEST.get(name)
+    best = ranking.get(name)
     if best is None or math.isnan(value):
         return math.inf
     if best == "one":
@@ -49,6 +68,6 @@ def cost(name: str, value: float) -> float:
     return value if best == "lowest" else -value
 
 
-def scale(name: str, value: float) -> float:
+def scale(name: str, value: float, ranking: Ranking) -> float:
     """The value on the scale whose differences are meant: itself or, for one, |log|."""
-    return cost(name, value) if BEST.get(name) == "one" else value
+    return cost(name, value, ranking) if ranking.get(name) == "one" else value

@@ -25,7 +25,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from ganjax.config.builtin import BUILT_IN
-from ganjax.config.catalogue import Catalogue, Key, Part, interval_of, rows
+from ganjax.config.catalogue import BEST_AT, Catalogue, Key, Part, interval_of, rows
 from ganjax.config.consistency import ARRAYS
 from ganjax.config.experiment import ConfigError, shown
 from ganjax.types import Outcome
@@ -247,7 +247,7 @@ def measure(
     """
     made = _part("measure", function, name, None)
     for number, where in (better or {}).items():
-        if where not in ("lowest", "highest", "one"):
+        if where not in BEST_AT:
             raise ConfigError(
                 f"measure {made.name}: better[{number!r}] must be lowest, highest or "
                 f"one, not {shown(where)}"

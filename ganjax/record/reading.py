@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ganjax.config.catalogue import BEST_AT
 from ganjax.record import files
 from ganjax.record.files import is_count, is_number
 
@@ -53,8 +54,12 @@ def read_status(workdir: Path) -> Mapping[str, Any]:
 
 
 def read_evaluation(workdir: Path) -> Mapping[str, Any]:
-    """`evaluation.json` of a run: step, samples, and metrics, numbers or None."""
-    return _read(workdir / "evaluation.json", _EVALUATION, optional=_COUNTS)
+    """`evaluation.json` of a run: step, samples, and metrics, numbers or None.
+
+    Since measures can be a run's own, `better` says where the best of each number lies.
+    """
+    path = workdir / "evaluation.json"
+    return _read(path, _EVALUATION, optional=_BESIDE)
 
 
 def read_init(workdir: Path) -> Mapping[str, Any]:
@@ -150,6 +155,10 @@ def _are_numbers(value: Any) -> bool:
     return isinstance(value, dict) and all(map(is_number, value.values()))
 
 
+def _are_bests(value: Any) -> bool:
+    return isinstance(value, dict) and all(x in BEST_AT for x in value.values())
+
+
 def _is_name(value: Any) -> bool:
     return isinstance(value, str) and _NAME.fullmatch(value) is not None
 
@@ -157,9 +166,13 @@ def _is_name(value: Any) -> bool:
 _COUNT = (is_count, "a whole number")
 _TEXT = (_is_text, "a string")
 _OBJECT = (_is_object, "an object")
-_COUNTS: _Shape = {"step": _COUNT, "samples": _COUNT}
 _STATUS: _Shape = {"state": _TEXT, "step": _COUNT, "steps": _COUNT, "message": _TEXT}
 _EVALUATION: _Shape = {"metrics": (_are_numbers, "an object of numbers")}
+_BESIDE: _Shape = {
+    "step": _COUNT,
+    "samples": _COUNT,
+    "better": (_are_bests, f"an object of the words {', '.join(BEST_AT)}"),
+}
 _INIT: _Shape = {"folder": _TEXT, "step": _COUNT, "players": _OBJECT}
 _CONFIG: _Shape = {"seed": _COUNT, "steps": _COUNT}
 _DATA: _Shape = {

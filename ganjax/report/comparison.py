@@ -41,13 +41,17 @@ class Comparison(NamedTuple):
     """Groups of runs, and all that differs between them.
 
     `columns` tell the groups apart; `others` are the differing keys that follow from
-    them. `names` are the measures that all finished runs have, the key measure first.
+    them. `names` are the measures that all finished runs have, the key measure first;
+    `ranking` says where the best value of each lies, and the runs do not agree about
+    those of them that are `disputed`.
     """
 
     columns: tuple[str, ...]
     others: tuple[str, ...]
     groups: Sequence[Group]
     names: Sequence[str]
+    ranking: measures.Ranking
+    disputed: Sequence[str]
 
 
 def compare(entries: Sequence[Entry]) -> Comparison:
@@ -65,8 +69,17 @@ def compare(entries: Sequence[Entry]) -> Comparison:
         for settings, members in grouped.items()
     ]
     others = tuple(key for key in keys if key not in columns)
-    names = _common_measures(entries)
-    return Comparison(columns, others, _placed(groups, names), names)
+    said = [entry.run.better for entry in entries if entry.run is not None]
+    ranking, disputed = measures.ranking(said)
+    names = _common_measures(entries, ranking)
+    return Comparison(
+        columns,
+        others,
+        _placed(groups, names, ranking),
+        names,
+        ranking,
+        [name for name in names if name in disputed],
+    )
 
 
 def setting(config: Mapping[str, Any], key: str) -> str:
@@ -107,23 +120,26 @@ def seeds(group: Group) -> str:
     return f"{done}\u00a0of\u00a0{count}, {rest}"
 
 
-def cost(group: Group, name: str) -> float:
+def cost(group: Group, name: str, ranking: measures.Ranking) -> float:
     """How far the mean of a measure is from its best; infinite without a value."""
     found = values(group, name)
-    return measures.cost(name, float(found.mean())) if len(found) else math.inf
+    mean = float(found.mean()) if len(found) else math.nan
+    return measures.cost(name, mean, ranking)
 
 
-def best(groups: Sequence[Group], name: str) -> list[Group]:
+def best(groups: Sequence[Group], name: str, ranking: measures.Ranking) -> list[Group]:
     """The best groups by a measure; none where nothing tells the groups apart."""
-    costs = [cost(group, name) for group in groups]
+    costs = [cost(group, name, ranking) for group in groups]
     least = min(costs, default=math.inf)
     winners = [g for g, c in zip(groups, costs, strict=True) if c == least]
     return winners if math.isfinite(least) and len(winners) < len(groups) else []
 
 
-def _placed(groups: Sequence[Group], names: Sequence[str]) -> list[Group]:
+def _placed(
+    groups: Sequence[Group], names: Sequence[str], ranking: measures.Ranking
+) -> list[Group]:
     """Gives the best groups by the key measure their places, in order of appearance."""
-    costs = [cost(group, names[0]) if names else 0.0 for group in groups]
+    costs = [cost(group, names[0], ranking) if names else 0.0 for group in groups]
     ranked = sorted(range(len(groups)), key=lambda index: costs[index])
     places = {index: place for place, index in enumerate(sorted(ranked[:MAX_DRAWN]))}
     return [group._replace(place=places.get(i)) for i, group in enumerate(groups)]
@@ -188,8 +204,8 @@ def _label(
     return " · ".join(parts)
 
 
-def _common_measures(entries: Sequence[Entry]) -> list[str]:
+def _common_measures(entries: Sequence[Entry], ranking: measures.Ranking) -> list[str]:
     sets = [measured(entry) for entry in entries if entry.state == FINISHED]
     common = [name for name in sets[0] if all(name in s for s in sets)] if sets else []
-    ranked = [name for name in measures.BEST if name in common]
+    ranked = [name for name in ranking if name in common]
     return ranked + [name for name in common if name not in ranked]

@@ -27,9 +27,11 @@ class Difference(NamedTuple):
     interval: tuple[float, float] | None
 
 
-def difference(group: Group, other: Group, name: str) -> Difference:
+def difference(
+    group: Group, other: Group, name: str, ranking: measures.Ranking
+) -> Difference:
     """`group` minus `other` in a measure, seed by seed."""
-    ours, theirs = _by_seed(group, name), _by_seed(other, name)
+    ours, theirs = _by_seed(group, name, ranking), _by_seed(other, name, ranking)
     shared = [ours[seed] - theirs[seed] for seed in ours if seed in theirs]
     pairs = np.array([pair for pair in shared if math.isfinite(pair)])
     mean = float(pairs.mean()) if len(pairs) else math.nan
@@ -53,10 +55,10 @@ def bootstrap(pairs: Floats) -> tuple[float, float] | None:
     return low, high
 
 
-def _by_seed(group: Group, name: str) -> dict[Any, float]:
+def _by_seed(group: Group, name: str, ranking: measures.Ranking) -> dict[Any, float]:
     """The measure on the scale of its differences; runs of one seed give their mean."""
     found: dict[Any, list[float]] = {}
     for entry in finished(group):
-        value = measures.scale(name, measured(entry)[name])
+        value = measures.scale(name, measured(entry)[name], ranking)
         found.setdefault(entry.config.get("seed"), []).append(value)
     return {seed: math.fsum(numbers) / len(numbers) for seed, numbers in found.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ganjax.config.measures import BEST
+from ganjax.config.measures import Ranking
 from ganjax.report.charts import Chart
 from ganjax.report.comparison import Group, finished, setting
 from ganjax.report.curves import Series, shorten
@@ -21,14 +21,19 @@ _OF_LOSS = {"objective": "objectives", "penalties": "penalties"}
 POINTS = 120  # of a curve, so that a dozen groups on a dozen charts fit into a page
 
 
-def make_overlays(groups: Sequence[Group]) -> list[Chart]:
+def make_overlays(groups: Sequence[Group], ranking: Ranking) -> list[Chart]:
     """A chart per measure over training, loss, accuracy and norm of gradients.
 
-    The groups are those that are drawn, in the order of their places.
+    The groups are those that are drawn, in the order of their places; measures that
+    rank come first.
     """
     runs = [compared(group) for group in groups]
     names = {name for members in runs for run in members for name in run.metrics}
-    drawn = sorted(filter(lambda name: _kind(name) is not None, names), key=_order)
+    ranked = tuple(ranking)
+    drawn = sorted(
+        (name for name in names if _kind(name) is not None),
+        key=lambda name: _order(name, ranked),
+    )
     subtitles = _subtitles([group.entries[0].config for group in groups])
     charts = (_chart(name, _overlay(name, groups, runs), subtitles) for name in drawn)
     return [chart for chart in charts if chart.series]
@@ -104,11 +109,11 @@ def _kind(name: str) -> str | None:
     return kind if kind in _KINDS else None
 
 
-def _order(name: str) -> tuple[int, int, int, str]:
-    """By kind; measures as `measures.BEST` has them, players in their usual order."""
+def _order(name: str, ranked: Sequence[str]) -> tuple[int, int, int, str]:
+    """By kind; measures as they are ranked, players in their usual order."""
     ranks = (
         (_kind(name), _KINDS),
-        (quantity_of(name), tuple(BEST)),
+        (quantity_of(name), ranked),
         (player_of(name), PLAYERS),
     )
     kind, best, player = (

@@ -121,7 +121,7 @@ def _evaluation(run: Run) -> Iterator[Markup]:
     facts = (
         f"{text.words(key)} {text.measure(value)}"
         for key, value in text.flatten(evaluation)
-        if not key.startswith("metrics.")
+        if not key.startswith(("metrics.", "better."))
     )
     words = (AVERAGED, *facts) if run.config.get("ema") else facts
     yield element("p", " · ".join(words), class_="remark")

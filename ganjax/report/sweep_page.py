@@ -112,7 +112,7 @@ def _comparison(comparison: Comparison, files: Files) -> Iterator[Markup]:
 
 
 def _curves(drawn: Sequence[Group], comparison: Comparison) -> Iterator[Markup]:
-    charts = make_overlays(drawn)
+    charts = make_overlays(drawn, comparison.ranking)
     if not charts:
         yield missing("No metrics yet.")
         return
@@ -182,13 +182,13 @@ def _best_entry(group: Group, comparison: Comparison) -> Entry | None:
     begun = [entry for entry in group.entries if entry.run and entry.run.samples]
     if not comparison.names:
         return begun[0] if begun else None
-    name = comparison.names[0]
-    return min(begun, key=lambda entry: _cost(entry, name), default=None)
+    name, ranking = comparison.names[0], comparison.ranking
+    return min(begun, key=lambda entry: _cost(entry, name, ranking), default=None)
 
 
-def _cost(entry: Entry, name: str) -> float:
+def _cost(entry: Entry, name: str, ranking: measures.Ranking) -> float:
     return (
-        measures.cost(name, measured(entry)[name])
+        measures.cost(name, measured(entry)[name], ranking)
         if entry.state == FINISHED
         else math.inf
     )

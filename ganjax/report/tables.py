@@ -37,9 +37,9 @@ def heading(key: str) -> str:
     return key.removesuffix(".name")
 
 
-def title(name: str) -> str:
+def title(name: str, ranking: measures.Ranking) -> str:
     """A measure as the head of a column, and where its best value lies."""
-    best_at = measures.BEST.get(name)
+    best_at = ranking.get(name)
     arrow = {
         "highest": "\u00a0↑",
         "lowest": "\u00a0↓",
@@ -60,7 +60,8 @@ def name_group(group: Group, words: str) -> Markup:
 def draw_groups(comparison: Comparison, files: Files) -> Iterator[Markup]:
     """A row per group: its settings, seeds, and mean and deviation of each measure."""
     groups, names = comparison.groups, comparison.names
-    winners = {name: best(groups, name) for name in names}
+    ranking = comparison.ranking
+    winners = {name: best(groups, name, ranking) for name in names}
     rows: list[list[str]] = []
     for group in groups:
         first, *others = group.settings or (group.label,)
@@ -68,13 +69,20 @@ def draw_groups(comparison: Comparison, files: Files) -> Iterator[Markup]:
         # The seeds of the key measure, the first, stand beside it.
         cells[1:1] = [_strip(group, comparison)] if names else []
         rows.append([name_group(group, first), *others, seeds(group), *cells])
-    heads = [title(name) for name in names]
+    heads = [title(name, ranking) for name in names]
     heads[1:1] = ["by seed"] if names else []
     yield grid([*_columns(comparison), "seeds", *heads], rows)
     note = "Mean ± standard deviation over seeds (n - 1). Bold: the best mean. "
     if caution := measures.remark(names):
         note += f"{caution} "
     yield element("p", note, _groups_file(comparison, files), class_="remark")
+    for name in comparison.disputed:
+        yield element(
+            "p",
+            f"The runs do not agree where the best {text.words(name)} lies, so that it "
+            "ranks nothing.",
+            class_="remark",
+        )
     if comparison.others:
         yield _others(comparison)
 
@@ -102,7 +110,7 @@ def draw_runs(comparison: Comparison, files: Files, page: Path) -> Markup:
             numbers = [found.get(name) for name in names]
             facts = (entry.folder.name, entry.state, seed, group.label, entry.step)
             records.append([*facts, *numbers, entry.message])
-    over = title(names[0]) if names else "Measure"
+    over = title(names[0], comparison.ranking) if names else "Measure"
     heads = ("run", "state", "seed", "group", over, "step", "message")
     columns = ("run", "state", "seed", "group", "step", *names, "message")
     link = files.table("runs", columns, records)

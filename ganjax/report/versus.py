@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ganjax.config import measures
+from ganjax.config.measures import Ranking
 from ganjax.report import text
 from ganjax.report.comparison import Comparison, Group, best, values
 from ganjax.report.differences import Difference, difference
@@ -24,16 +24,16 @@ _CAUTION = (
 
 def draw_differences(comparison: Comparison, files: Files) -> Iterator[Markup]:
     """A table per measure; page.js shows the one that is chosen."""
-    names = comparison.names
-    options = (element("option", title(name), value=name) for name in names)
+    names, ranking = comparison.names, comparison.ranking
+    options = (element("option", title(name, ranking), value=name) for name in names)
     choice = element("select", *options, id="measure", aria_label="Measure")
     yield element("p", "Measure ", choice, class_="choice", hidden=True)
     records: list[list[Cell]] = []
     for name in names:
         against = _reference(comparison, name)
         others = [group for group in comparison.groups if group is not against]
-        found = [difference(group, against, name) for group in others]
-        yield _panel(name, against, others, found)
+        found = [difference(group, against, name, ranking) for group in others]
+        yield _panel(name, ranking, against, others, found)
         for group, one in zip(others, found, strict=True):
             bounds = one.interval or (None, None)
             records.append(
@@ -44,14 +44,14 @@ def draw_differences(comparison: Comparison, files: Files) -> Iterator[Markup]:
     yield element("p", _CAUTION, link, class_="remark")
 
 
-def verdict(found: Difference, name: str) -> str:
+def verdict(found: Difference, name: str, ranking: Ranking) -> str:
     """What a difference says, in words."""
     if found.interval is None:
         return "too few pairs to tell" if found.pairs else "no shared seed"
     low, high = found.interval
     if low <= 0 <= high:
         return "no difference can be told"
-    where = measures.BEST.get(name)
+    where = ranking.get(name)
     if where is None:
         return "differs"
     return "better" if (found.mean > 0) == (where == "highest") else "worse"
@@ -59,18 +59,18 @@ def verdict(found: Difference, name: str) -> str:
 
 def summarise(comparison: Comparison) -> Markup:
     """The answer in a sentence or two, by the key measure."""
-    name = comparison.names[0]
-    winners = best(comparison.groups, name)
+    name, ranking = comparison.names[0], comparison.ranking
+    winners = best(comparison.groups, name, ranking)
     if not winners:
-        known = name in measures.BEST
-        reason = "" if known else ": it is not known which way is better"
+        reason = "" if name in ranking else ": it is not known which way is better"
         sentence = f"No group is best by {text.words(name)}{reason}."
         return element("p", sentence, class_="answer")
     winner = winners[0]
     span = text.mean_and_sd(*mean_and_sd(values(winner, name)))
     seeds = len(values(winner, name))
     others = [group for group in comparison.groups if group is not winner]
-    verdicts = [verdict(difference(g, winner, name), name) for g in others]
+    found = (difference(group, winner, name, ranking) for group in others)
+    verdicts = [verdict(one, name, ranking) for one in found]
     apart = sum(words in ("better", "worse") for words in verdicts)
     return element(
         "p",
@@ -87,16 +87,21 @@ def summarise(comparison: Comparison) -> Markup:
 
 def _reference(comparison: Comparison, name: str) -> Group:
     """The group that the others are compared with: the best, or else the first."""
-    return (best(comparison.groups, name) or comparison.groups)[0]
+    winners = best(comparison.groups, name, comparison.ranking)
+    return (winners or comparison.groups)[0]
 
 
 def _panel(
-    name: str, against: Group, others: list[Group], found: list[Difference]
+    name: str,
+    ranking: Ranking,
+    against: Group,
+    others: list[Group],
+    found: list[Difference],
 ) -> Markup:
-    on_log = measures.BEST.get(name) == "one"
+    on_log = ranking.get(name) == "one"
     quantity = f"|log {text.words(name)}|" if on_log else text.words(name)
     rows = [
-        [name_group(group, group.label), *_cells(one), verdict(one, name)]
+        [name_group(group, group.label), *_cells(one), verdict(one, name, ranking)]
         for group, one in zip(others, found, strict=True)
     ]
     columns = ("group", "mean difference", "95 % interval", "pairs", "verdict")

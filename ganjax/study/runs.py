@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ganjax.config.completion import renamed
+from ganjax.config.measures import Ranking
 from ganjax.record import files, reading
 from ganjax.record.reading import RunError
 
@@ -34,12 +35,17 @@ class Run(NamedTuple):
     config: Mapping[str, Any]  # nested, every resolved key
     environment: Mapping[str, Any]
     status: Mapping[str, Any]  # state, step, steps, message
-    evaluation: Mapping[str, Any]  # step, samples, metrics
+    evaluation: Mapping[str, Any]  # step, samples, metrics, better
     metrics: Metrics
     samples: Mapping[str, list[tuple[int, Path]]]  # name -> (step, picture), steps rise
     classes: tuple[str, ...] = ()  # names, by label
     problems: tuple[str, ...] = ()
     init: Mapping[str, Any] = MappingProxyType({})  # folder, step, players, of another
+
+    @property
+    def better(self) -> Ranking:
+        """Where the best of each number of its measures lies, as far as it says so."""
+        return self.evaluation.get("better", {})
 
 
 def read_run(workdir: Path) -> Run:
