@@ -10,6 +10,7 @@ from conformance import game_of
 from ml_collections import ConfigDict
 from tables import PARTS
 
+from ganjax.build import build_experiment
 from ganjax.config import (
     ConfigError,
     augmentation,
@@ -744,3 +745,46 @@ def test_whole_numbers_that_python_does_not_write():
     given["optimizers"]["generator"]["learning_rate"] = 10**5000  # of a config.json
     with pytest.raises(ConfigError, match="is too large for a float"):
         validate(ConfigDict(given))
+
+
+OLD_PENALTIES = {
+    "interpolated_gradient": "wgan_gp",
+    "one_sided_interpolated_gradient": "wgan_lp",
+    "real_gradient": "r1",
+    "fake_gradient": "r2",
+    "perturbed_gradient": "dragan",
+    "gradient_norm": "real_gradient_norm",
+}
+
+
+def test_a_config_of_before_is_read_by_names_of_today():
+    config = good_config()
+    config["penalties"] = {
+        new: penalty(new).to_dict() for new in OLD_PENALTIES.values()
+    }
+    del config["measures"]  # of which all were taken
+    old = {**config, "average": config["ema"]}
+    del old["ema"]
+    old["penalties"] = {
+        name: config["penalties"][new] for name, new in OLD_PENALTIES.items()
+    }
+    new = revalidate(old)
+    assert new["penalties"] == config["penalties"]
+    assert new["ema"] == config["ema"]
+    assert set(new["measures"]) == {"mixture", "scores"}
+    check_resumable(old, new)
+
+
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [
+        ("wgan_gp", "interpolated_gradient"),
+        ("wgan_lp", "one_sided_interpolated_gradient"),
+        ("dragan", "perturbed_gradient"),
+    ],
+)
+def test_a_random_penalty_draws_under_its_first_name(name, first):
+    config = good_config()
+    config["penalties"] = {name: penalty(name).to_dict()}
+    made = build_experiment(validate(ConfigDict(config))).parts.penalties[name]
+    assert made.stream == first
