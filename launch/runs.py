@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ganjax.config.measures import BEST, Ranking, key_measure, ranking
-from ganjax.record import files
 from ganjax.record.reading import RunError, read_evaluation, read_status
+from ganjax.record.records import read_newest
+from ganjax.record.status import write_status
 
 FINISHED = ("done", "diverged")  # a run in these states is not run again
 
@@ -45,7 +46,7 @@ def _look(folder: Path, steps: int) -> View:
         ranked, _ = ranking([evaluation.get("better", {})])
         key = _key(evaluation["metrics"], ranked)
         return View(state, step, steps, message, measure=key)
-    newest = files.read_newest(folder)
+    newest = read_newest(folder)
     if state == "running" and newest:
         step = newest[-1]["step"]
     key = _key(_evaluations(newest), BEST)  # the end alone says what else ranks
@@ -65,9 +66,7 @@ def mark_failed(folder: Path, message: str) -> None:
     status = _status(folder)
     if status.get("state") == "running":
         step, steps = status["step"], status["steps"]
-        files.write_status(
-            folder, state="failed", step=step, steps=steps, message=message
-        )
+        write_status(folder, state="failed", step=step, steps=steps, message=message)
 
 
 def _status(folder: Path) -> Mapping[str, Any]:

@@ -8,6 +8,7 @@ from PIL import Image
 
 from ganjax.config.experiment import file_hash
 from ganjax.record import files
+from ganjax.record.status import write_status
 
 COMMON = {
     "seed": 0,
@@ -58,7 +59,7 @@ def write_run(
     text = "".join(json.dumps(line) + "\n" for line in lines)
     files.write_bytes(folder / "metrics.jsonl", text.encode())
     step = lines[-1]["step"]
-    files.write_status(folder, state=state, step=step, steps=config["steps"])
+    write_status(folder, state=state, step=step, steps=config["steps"])
     if evaluation is not None:
         found = {"step": step, "samples": 2500, "metrics": evaluation}
         said = {} if better is None else {"better": better}

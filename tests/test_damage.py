@@ -10,6 +10,8 @@ from test_report import Page
 
 from ganjax import report, study
 from ganjax.record import files, reading
+from ganjax.record.environment import environment
+from ganjax.record.recorder import Recorder
 from ganjax.report import page
 from launch.runs import look, mark_failed, saved_step
 
@@ -33,7 +35,7 @@ def whole(tmp_path_factory):
     """A run with every file."""
     folder = tmp_path_factory.mktemp("damage") / "run"
     write_run(folder, size=4, **evaluated(0))
-    files.write_json(folder / "environment.json", files.environment(["cpu"]))
+    files.write_json(folder / "environment.json", environment(["cpu"]))
     data = {"examples": 9, "shape": [4, 4, 3], "classes": ["a", "b"]}
     files.write_json(folder / "data.json", data)
     return folder
@@ -185,7 +187,7 @@ def test_damaged_records_are_dropped_aloud_when_the_run_goes_on(run, capsys):
     path = run / "metrics.jsonl"
     first, *_ = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(first + b'{"step": null}\nnothing\n{"step": 40')
-    files.Recorder(run, step=200).close()
+    Recorder(run, step=200).close()
     assert path.read_bytes() == first
     words = "2 lines hold no record, the first is line 2; dropped\n"
     assert capsys.readouterr().err == f"{path}: {words}"

@@ -6,7 +6,7 @@ from PIL import Image
 from test_draw_points import plot_of
 
 from ganjax.look import draw
-from ganjax.record.files import png_bytes
+from ganjax.record.png import png_bytes
 
 
 def flat(*values, shape=(8, 8, 1)):

@@ -170,7 +170,7 @@ def loaded(*arguments):
         ("-c", "import ganjax.types"),
         ("-c", "import ganjax.config"),
         ("-c", "import ganjax.config.validation"),
-        ("-c", "import ganjax.record.files"),
+        ("-c", "import ganjax.record.recorder"),
         ("-c", "import ganjax.report"),
         ("-c", "import ganjax.config.experiment"),
         ("-c", "import ganjax.data.look"),

@@ -52,7 +52,8 @@ STAND_IN = """
 import os, signal, sys, time
 from pathlib import Path
 from ganjax.config import defaults
-from ganjax.record.files import write_json, write_status
+from ganjax.record.files import write_json
+from ganjax.record.status import write_status
 
 def get_config(arg=""):
     for word in sys.argv:

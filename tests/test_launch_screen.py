@@ -6,7 +6,8 @@ import json
 import pytest
 from rich.console import Console
 
-from ganjax.record.files import write_json, write_status
+from ganjax.record.files import write_json
+from ganjax.record.status import write_status
 from launch import session
 from launch.pool import Trial
 from launch.runs import View, look, saved_step

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ganjax.record import files, lock
+from ganjax.record.status import write_status
 from ganjax.train import loop
 
 ROOT = Path(__file__).parents[1]
@@ -124,7 +125,7 @@ def test_a_training_that_ends_at_once_frees_its_folder(tmp_path, has_begun):
     if has_begun:
         (folder / "checkpoints/20").mkdir(parents=True)
         (folder / "config.json").touch()
-        files.write_status(folder, state="running", step=5, steps=30)
+        write_status(folder, state="running", step=5, steps=30)
     with lock.hold(folder / lock.RUN, "a training"):
         loop._say_preempted(folder)
         assert lock.read_owner(folder / lock.RUN) is None

@@ -13,7 +13,8 @@ from ganjax.config.validation import validate
 from ganjax.look.evaluate import Evaluator
 from ganjax.look.pictures import draw_pictures
 from ganjax.metrics import classification_error
-from ganjax.record.files import read_json, read_metrics
+from ganjax.record.files import read_json
+from ganjax.record.records import read_metrics
 
 
 def supervised_config(**data):

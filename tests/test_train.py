@@ -24,7 +24,9 @@ from ganjax.config import ConfigError, load
 from ganjax.config.program import read_program
 from ganjax.config.validation import validate
 from ganjax.record import lock
-from ganjax.record.files import read_json, read_metrics, write_json, write_status
+from ganjax.record.files import read_json, write_json
+from ganjax.record.records import read_metrics
+from ganjax.record.status import write_status
 from ganjax.train import loop
 from ganjax.train.devices import virtual
 from ganjax.train.folder import check_run

@@ -12,7 +12,8 @@ from jax.scipy.special import ndtr, ndtri
 from ganjax.config import ConfigError
 from ganjax.look import draw
 from ganjax.look.evaluate import Evaluator
-from ganjax.record.files import png_bytes, write_bytes
+from ganjax.record.files import write_bytes
+from ganjax.record.png import png_bytes
 from ganjax.record.reading import read_class_names
 from ganjax.state import TrainState
 

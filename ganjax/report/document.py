@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 import ganjax
-from ganjax.record import files
+from ganjax.record.status import STATES
 from ganjax.report import text
 from ganjax.report.markup import Markup, element
 
@@ -53,7 +53,7 @@ def badge(state: str, words: str = "") -> Markup:
 
 def colour(state: str) -> str:
     """The class that colours a state in page.css."""
-    return state if state in files.STATES else "unknown"
+    return state if state in STATES else "unknown"
 
 
 def settings_table(title: str, tree: Mapping[str, Any]) -> Markup:

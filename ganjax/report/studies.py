@@ -15,7 +15,7 @@ import numpy as np
 
 from ganjax import study
 from ganjax.config import experiment, measures
-from ganjax.record.files import png_bytes
+from ganjax.record.png import png_bytes
 from ganjax.report import text
 from ganjax.report.document import grid, missing
 from ganjax.report.files import Files

@@ -14,8 +14,9 @@ from PIL import Image
 
 from ganjax.config.completion import renamed
 from ganjax.config.measures import Ranking
-from ganjax.record import files, reading
+from ganjax.record import reading
 from ganjax.record.reading import RunError
+from ganjax.record.records import describe_damage, read_records, series
 
 T = TypeVar("T")
 Floats = NDArray[np.float64]
@@ -89,17 +90,17 @@ def _read_metrics(
     """The metrics; a run that is not done need not have any yet."""
     path = workdir / "metrics.jsonl"
     try:
-        records, damaged = files.read_records(workdir)
+        records, damaged = read_records(workdir)
     except OSError as error:
         problems.append(f"{path}: {error.strerror or error}")
         return {}
     if damaged:
-        problems.append(files.describe_damage(workdir, damaged))
+        problems.append(describe_damage(workdir, damaged))
     elif not records and status.get("state") == "done":
         problems.append(f"{path}: holds no record of a run that is done")
     return {
         name: (steps.astype(float), values)
-        for name, (steps, values) in files.series(records).items()
+        for name, (steps, values) in series(records).items()
     }
 
 

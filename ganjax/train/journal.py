@@ -14,15 +14,12 @@ from ganjax import report
 from ganjax.config import measures
 from ganjax.look.evaluate import Evaluator
 from ganjax.look.pictures import draw_pictures
-from ganjax.record.files import (
-    Recorder,
-    environment,
-    png_bytes,
-    write_bytes,
-    write_json,
-    write_status,
-)
+from ganjax.record.environment import environment
+from ganjax.record.files import write_bytes, write_json
+from ganjax.record.png import png_bytes
 from ganjax.record.progress import Progress
+from ganjax.record.recorder import Recorder
+from ganjax.record.status import write_status
 from ganjax.state import TrainState
 
 

@@ -28,12 +28,8 @@ from ganjax.look.restore import restore
 from ganjax.look.sampling import Choice, write_choice
 from ganjax.parallel import Layout
 from ganjax.record import lock
-from ganjax.record.files import (
-    read_json,
-    remove_temporary,
-    write_json,
-    write_status,
-)
+from ganjax.record.files import read_json, remove_temporary, write_json
+from ganjax.record.status import write_status
 from ganjax.report import RunError
 from ganjax.state import TrainState
 from ganjax.train import memory, peers

@@ -1,16 +1,12 @@
-import errno
-import importlib.metadata
+"""What a run records, and how it is read again: metrics, pictures, events."""
+
 import io
 import json
 import os
-import shlex
-import signal
 import subprocess
 import sys
 import time
 from contextlib import closing
-from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,8 +14,9 @@ from PIL import Image
 from processes import PATIENCE, wait_for
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-import ganjax
 from ganjax.record import files
+from ganjax.record.recorder import Recorder
+from ganjax.record.records import read_metrics, read_newest
 
 
 def child(script, *arguments):
@@ -37,69 +34,10 @@ def curve(workdir, name):
 
 
 def record_steps(workdir, steps, *, start=0):
-    with closing(files.Recorder(workdir, step=start)) as recorder:
+    with closing(Recorder(workdir, step=start)) as recorder:
         for step in steps:
             recorder.scalars(step, step / 10, {"loss": step / 4})
             recorder.image(step, "sample", np.full((4, 4, 3), step % 256, np.uint8))
-
-
-def test_json_is_strict_and_keeps_the_order(tmp_path):
-    value = {
-        "z": np.float32(0.5),
-        "a": (1, np.int64(2), np.bool_(True)),
-        "lost": [float("nan"), np.float64("inf"), {"deep": -float("inf")}],
-        "array": np.arange(4.0).reshape(2, 2),
-        "text": "é",
-    }
-    files.write_json(tmp_path / "deep" / "x.json", value)
-    assert "NaN" not in (tmp_path / "deep" / "x.json").read_text()
-    back = files.read_json(tmp_path / "deep" / "x.json")
-    assert list(back) == ["z", "a", "lost", "array", "text"]
-    assert back == {
-        "z": 0.5,
-        "a": [1, 2, True],
-        "lost": [None, None, {"deep": None}],
-        "array": [[0.0, 1.0], [2.0, 3.0]],
-        "text": "é",
-    }
-    assert type(back["a"][1]) is int
-
-
-def test_json_is_indented_by_two(tmp_path):
-    files.write_json(tmp_path / "x.json", {"a": [1]})
-    assert (tmp_path / "x.json").read_text() == '{\n  "a": [\n    1\n  ]\n}\n'
-
-
-def test_json_refuses_what_it_cannot_hold_and_leaves_the_file(tmp_path):
-    files.write_json(tmp_path / "x.json", 1)
-    with pytest.raises(TypeError):
-        files.write_json(tmp_path / "x.json", {"a": object()})
-    assert files.read_json(tmp_path / "x.json") == 1
-
-
-@pytest.mark.parametrize("call", ["fsync", "replace"])
-def test_failing_write_keeps_the_old_file_and_nothing_else(tmp_path, monkeypatch, call):
-    def fail(*_):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    files.write_bytes(tmp_path / "x", b"old")
-    monkeypatch.setattr(os, call, fail)
-    with pytest.raises(OSError, match="No space"):
-        files.write_bytes(tmp_path / "x", b"new")
-    assert (tmp_path / "x").read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["x"]
-
-
-def test_kill_in_the_middle_of_a_write_keeps_the_old_file(tmp_path):
-    files.write_bytes(tmp_path / "x", b"old")
-    script = """if True:
-        import os, sys
-                os.fsync = lambda _: os.kill(os.getpid(), 9)
-        record.write_bytes(sys.argv[1], b"new")
-    """
-    done = subprocess.run(child(script, tmp_path / "x"), check=False)
-    assert done.returncode == -signal.SIGKILL
-    assert (tmp_path / "x").read_bytes() == b"old"
 
 
 def test_full_disk_leaves_whole_lines_and_no_half_image(tmp_path):
@@ -107,7 +45,8 @@ def test_full_disk_leaves_whole_lines_and_no_half_image(tmp_path):
     script = """if True:
         import resource, sys
         import numpy as np
-                recorder = record.Recorder(sys.argv[1])
+        from ganjax.record.recorder import Recorder
+        recorder = Recorder(sys.argv[1])
         resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
         noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
         for failing in (
@@ -136,11 +75,13 @@ def test_full_disk_leaves_whole_lines_and_no_half_image(tmp_path):
 def test_kill_tears_at_most_the_last_line(tmp_path):
     script = """if True:
         import itertools, sys
-                recorder = record.Recorder(sys.argv[1])
+        from ganjax.record.recorder import Recorder
+        from ganjax.record.status import write_status
+        recorder = Recorder(sys.argv[1])
         for step in itertools.count(1):
             recorder.scalars(step, step / 10, {"loss": 1 / step})
             if step % 10 == 0:
-                record.write_status(
+                write_status(
                     sys.argv[1], state="running", step=step, steps=10**9,
                     message="x" * 100_000,
                 )
@@ -157,16 +98,16 @@ def test_kill_tears_at_most_the_last_line(tmp_path):
     assert [json.loads(line)["step"] for line in lines] == [*range(1, len(lines) + 1)]
     assert len(lines) >= status["step"]
     assert len(last) < 100
-    steps, values = files.read_metrics(tmp_path)["loss"]
+    steps, values = read_metrics(tmp_path)["loss"]
     np.testing.assert_array_equal(steps, np.arange(1, len(lines) + 1))
     np.testing.assert_array_equal(values, 1 / steps)
-    with closing(files.Recorder(tmp_path, step=7)) as recorder:
+    with closing(Recorder(tmp_path, step=7)) as recorder:
         recorder.scalars(8, 0.8, {"loss": 5.0})
     assert [step for step, _ in curve(tmp_path, "loss")] == [*range(1, 9)]
 
 
 def test_a_record_is_one_line_of_strict_json(tmp_path):
-    with closing(files.Recorder(tmp_path)) as recorder:
+    with closing(Recorder(tmp_path)) as recorder:
         assert recorder.seconds == 0.0
         values = {"d/loss": np.float32(0.5), "g/loss": np.nan, "x": np.inf, "n": 3}
         recorder.scalars(100, 1.50004, values)
@@ -178,7 +119,7 @@ def test_a_record_is_one_line_of_strict_json(tmp_path):
 
 
 def test_tensorboard_shows_what_the_file_holds_and_what_it_cannot(tmp_path):
-    with closing(files.Recorder(tmp_path)) as recorder:
+    with closing(Recorder(tmp_path)) as recorder:
         recorder.scalars(1, 0.1, {"d/loss": 0.25, "g/loss": float("nan")})
         recorder.scalars(2, 0.2, {"d/loss": 0.5, "g/loss": float("inf")})
     assert curve(tmp_path, "d/loss") == [(1, 0.25), (2, 0.5)]
@@ -190,7 +131,7 @@ def test_tensorboard_shows_what_the_file_holds_and_what_it_cannot(tmp_path):
 def test_tensorboard_can_be_watched_while_the_run_goes_on(tmp_path, monkeypatch):
     now = [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    with closing(files.Recorder(tmp_path)) as recorder:
+    with closing(Recorder(tmp_path)) as recorder:
         now[0] = 3.0
         recorder.scalars(1, 0.1, {"loss": 1.0})
         assert events_of(tmp_path).Tags()["scalars"] == []
@@ -202,7 +143,7 @@ def test_tensorboard_can_be_watched_while_the_run_goes_on(tmp_path, monkeypatch)
 @pytest.mark.parametrize("shape", [(5, 7, 3), (5, 7, 1), (5, 7)])
 def test_an_image_is_a_file_and_a_tensorboard_image(tmp_path, shape):
     pixels = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
-    with closing(files.Recorder(tmp_path)) as recorder:
+    with closing(Recorder(tmp_path)) as recorder:
         recorder.image(30, "interpolation", pixels)
         (shown,) = events_of(tmp_path).Images("interpolation")
     png = (tmp_path / "samples" / "interpolation_00000030.png").read_bytes()
@@ -213,7 +154,7 @@ def test_an_image_is_a_file_and_a_tensorboard_image(tmp_path, shape):
 
 def test_an_image_whose_name_is_a_path_is_refused(tmp_path):
     with (
-        closing(files.Recorder(tmp_path)) as recorder,
+        closing(Recorder(tmp_path)) as recorder,
         pytest.raises(ValueError, match=r"'\.\./sample'"),
     ):
         recorder.image(1, "../sample", np.zeros((2, 2, 3), np.uint8))
@@ -236,7 +177,7 @@ def test_resume_keeps_the_past_byte_for_byte_and_drops_the_future(tmp_path):
         "notes.png",
     ):
         (samples / name).touch()
-    with closing(files.Recorder(tmp_path, step=2)) as recorder:
+    with closing(Recorder(tmp_path, step=2)) as recorder:
         assert recorder.seconds == 0.75
         assert (tmp_path / "metrics.jsonl").read_bytes() == past
         recorder.scalars(3, 1.0, {"loss": 2.0})
@@ -255,8 +196,8 @@ def test_resume_keeps_the_past_byte_for_byte_and_drops_the_future(tmp_path):
 def test_a_torn_last_line_is_dropped(tmp_path, torn):
     whole = b'{"step": 1, "seconds": 0.5, "loss": 1.0}\n'
     (tmp_path / "metrics.jsonl").write_bytes(whole + torn)
-    assert [*files.read_metrics(tmp_path)["seconds"][0]] == [1]
-    with closing(files.Recorder(tmp_path, step=9)) as recorder:
+    assert [*read_metrics(tmp_path)["seconds"][0]] == [1]
+    with closing(Recorder(tmp_path, step=9)) as recorder:
         assert recorder.seconds == 0.5
     assert (tmp_path / "metrics.jsonl").read_bytes() == whole
 
@@ -268,11 +209,11 @@ def test_newest_records_are_those_within_the_last_bytes(tmp_path):
     torn = 17
     # Two lines and part of a third, then two and nothing of it.
     for size in (2 * 27 + torn + 26, 2 * 27 + torn + 1):
-        found = files.read_newest(tmp_path, size=size)
+        found = read_newest(tmp_path, size=size)
         assert found == [{"step": 98, "loss": 49.0}, {"step": 99, "loss": 49.5}]
-    steps = [r["step"] for r in files.read_newest(tmp_path)]
+    steps = [r["step"] for r in read_newest(tmp_path)]
     assert steps == list(range(10, 100))
-    assert files.read_newest(tmp_path / "nowhere") == []
+    assert read_newest(tmp_path / "nowhere") == []
 
 
 def test_tensorboard_curves_do_not_zigzag_after_a_resume(tmp_path):
@@ -296,12 +237,12 @@ def test_a_torn_event_file_does_not_hide_the_next_one(tmp_path):
 
 
 def test_metrics_are_read_by_name(tmp_path):
-    with closing(files.Recorder(tmp_path)) as recorder:
+    with closing(Recorder(tmp_path)) as recorder:
         recorder.scalars(10, 1.0, {"loss": 1.0})
         recorder.scalars(20, 2.0, {"loss": float("nan")})
         recorder.scalars(20, 2.5, {"fid": 7.0})
         recorder.scalars(15, 2.5, {"fid": 8.0})  # an earlier checkpoint, measured late
-    metrics = files.read_metrics(tmp_path)
+    metrics = read_metrics(tmp_path)
     assert list(metrics) == ["seconds", "loss", "fid"]
     for name, steps, values in (
         ("seconds", [10, 15, 20], [1.0, 2.5, 2.5]),
@@ -311,142 +252,20 @@ def test_metrics_are_read_by_name(tmp_path):
         np.testing.assert_array_equal(metrics[name][0], steps)
         np.testing.assert_array_equal(metrics[name][1], values)
         assert (metrics[name][0].dtype, metrics[name][1].dtype) == (np.int64, float)
-    assert files.read_metrics(tmp_path / "nowhere") == {}
-
-
-def test_status(tmp_path):
-    files.write_status(
-        tmp_path / "run", state="failed", step=3, steps=9, message="no disk"
-    )
-    status = files.read_json(tmp_path / "run" / "status.json")
-    updated = datetime.fromisoformat(status.pop("updated"))
-    assert abs((datetime.now(UTC) - updated).total_seconds()) < 60
-    assert status.pop("hostname")
-    assert status == {
-        "state": "failed",
-        "step": 3,
-        "steps": 9,
-        "message": "no disk",
-        "process": os.getpid(),
-    }
-
-
-def test_status_refuses_an_unknown_state(tmp_path):
-    with pytest.raises(ValueError, match="preempted, diverged, failed, not 'paused'"):
-        files.write_status(tmp_path, state="paused", step=0, steps=1)
-    assert os.listdir(tmp_path) == []
-
-
-def test_environment_names_versions_devices_and_command(monkeypatch, tmp_path):
-    command = ["/usr/bin/python3", "-m", "ganjax.main", "--workdir=runs/my ring"]
-    monkeypatch.setattr(sys, "orig_argv", command)
-    found = files.environment(["cpu:0", "cpu:1"])
-    assert found["devices"] == ["cpu:0", "cpu:1"]
-    assert shlex.split(found["command"]) == ["python", *command[1:]]
-    assert found["python"] == ".".join(map(str, sys.version_info[:3]))
-    assert found["ganjax"] == ganjax.__version__
-    assert list(found["versions"]) == [
-        *("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "ml-collections"),
-        *("numpy", "scipy"),
-    ]
-    assert found["versions"]["numpy"] == np.__version__
-    assert found["versions"]["jax"] == importlib.metadata.version("jax")
-    assert found["cpu_count"] == os.cpu_count()
-    assert datetime.fromisoformat(found["started"]).tzinfo is UTC
-    files.write_json(tmp_path / "environment.json", found)
-    assert files.read_json(tmp_path / "environment.json") == found
-    del found["command"], found["hostname"]
-    assert str(Path(ganjax.__file__).parent) not in json.dumps(found)
-
-
-def test_environment_has_no_version_of_what_is_not_installed(monkeypatch):
-    monkeypatch.setattr(files, "_PACKAGES", ("numpy", "no-such-package"))
-    assert files.environment([])["versions"] == {
-        "numpy": np.__version__,
-        "no-such-package": None,
-    }
-
-
-def test_environment_knows_the_commit_of_a_checkout_only(monkeypatch, tmp_path, capfd):
-    def git(*arguments):
-        variables = {"PATH": os.environ["PATH"], "GIT_CONFIG_GLOBAL": os.devnull}
-        identity = ("-c", "user.name=a", "-c", "user.email=a@b.c")
-        return subprocess.run(
-            ["git", "-C", str(tmp_path), *identity, *arguments],
-            env=variables,
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout.strip()
-
-    def commit_and_dirty():
-        found = files.environment([])
-        return found["commit"], found["dirty"]
-
-    package = tmp_path / "ganjax"
-    package.mkdir()
-    (package / "__init__.py").write_text("1\n")
-    monkeypatch.setattr(files, "__file__", str(package / "record.py"))
-    assert commit_and_dirty() == (None, None)  # no repository
-
-    git("init", "--quiet")
-    git("commit", "--allow-empty", "--quiet", "--message=one")
-    assert commit_and_dirty() == (None, None)  # the repository of something else
-
-    git("add", ".")
-    git("commit", "--quiet", "--message=two")
-    commit = git("rev-parse", "HEAD")
-    (tmp_path / "runs").mkdir()
-    (tmp_path / "runs" / "status.json").write_text("{}")
-    assert commit_and_dirty() == (commit, False)
-    monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))  # as in a hook
-    assert commit_and_dirty() == (commit, False)
-
-    (package / "__init__.py").write_text("2\n")
-    assert commit_and_dirty() == (commit, True)
-    monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
-    assert commit_and_dirty() == (None, None)
-    assert capfd.readouterr() == ("", "")
+    assert read_metrics(tmp_path / "nowhere") == {}
 
 
 def test_importing_is_light(tmp_path):
     script = """if True:
         import sys
-        import ganjax.record.files, ganjax.draw, ganjax.progress
+        import ganjax.look.draw, ganjax.record.progress
+        from ganjax.record.recorder import Recorder
         heavy = ("jax", "matplotlib", "tensorflow", "tensorboardX", "rich")
         print(*(name for name in heavy if name in sys.modules))
-        ganjax.record.files.Recorder(sys.argv[1]).close()
+        Recorder(sys.argv[1]).close()
         print(*(name for name in heavy if name in sys.modules))
     """
     done = subprocess.run(
         child(script, tmp_path), capture_output=True, text=True, check=True
     )
     assert done.stdout == "\ntensorboardX\n"
-
-
-def test_our_own_unfinished_files_are_told_from_others(tmp_path):
-    assert files.is_temporary(tmp_path / ".config.json.123.tmp")
-    for name in ("x.tmp", ".x.tmp", "config.json.123.tmp", "config.json"):
-        assert not files.is_temporary(tmp_path / name)
-
-
-def test_what_the_dead_left_half_written_is_removed(tmp_path):
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait(60)
-    ours = f".status.json.{process.pid}.tmp", f".config.json.{os.getpid()}.tmp"
-    alive = f".report.html.{os.getppid()}.tmp"
-    others = "x.tmp", ".x.tmp", ".status.json.7.tmp~", ".a.0.tmp", "a.7.tmp"
-    for name in (*ours, alive, *others):
-        (tmp_path / name).touch()
-    assert all(files.is_temporary(Path(name)) for name in (*ours, alive))
-    assert not any(files.is_temporary(Path(name)) for name in others)
-    files.remove_temporary(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {alive, *others}
-    files.remove_temporary(tmp_path / "nothing")
-
-
-def test_a_kill_in_mid_write_leaves_what_is_known_as_temporary(tmp_path, monkeypatch):
-    seen = []
-    monkeypatch.setattr(os, "replace", lambda source, _: seen.append(source.name))
-    files.write_bytes(tmp_path / "samples" / "final.npz", b"")
-    assert [files.is_temporary(Path(name)) for name in seen] == [True]
