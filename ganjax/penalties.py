@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from ganjax.axis import mean_over
 from ganjax.precision import by_example, expectation, mean, widen
 from ganjax.types import Outcome, ScoreFn
 
@@ -106,8 +107,7 @@ def _standard_deviation(examples: Array, axis_name: str | None) -> Array:
     """Of all numbers of the batch on all devices, by their count and not one less."""
 
     def of_all(values: Array) -> Array:
-        local = mean(values)
-        return local if axis_name is None else jax.lax.pmean(local, axis_name)
+        return mean_over(mean(values), axis_name)
 
     return jnp.sqrt(of_all(jnp.square(examples - of_all(examples))))
 

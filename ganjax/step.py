@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
+from ganjax.axis import device_count, example_index, mean_over
 from ganjax.keys import Purpose, example_keys, fold_name, purpose_key
 from ganjax.state import TrainState, average_decay
 from ganjax.types import Batch, Outcome, Parts, Schedule, ScoreFn, Terms, Tree
@@ -53,7 +54,9 @@ def make_train_step(
             def play(
                 state: TrainState, round: Array | int, players: tuple = players
             ) -> tuple[TrainState, Terms]:
-                index = _example_index(batch_size, axis_name)
+                # Global indices, as layouts must agree on every key.
+                local = batch_size // device_count(axis_name)
+                index = example_index(local, axis_name)
                 batch = draw(
                     data,
                     purpose_key(state.seed, Purpose.DATA),
@@ -75,18 +78,6 @@ def make_train_step(
         return state._replace(step=state.step + 1), metrics
 
     return step
-
-
-def _example_index(batch_size: int, axis_name: str | None) -> Array:
-    """Global indices of this device's examples: layouts must agree on every key."""
-    if axis_name is None:
-        return jnp.arange(batch_size)
-    local = batch_size // jax.lax.axis_size(axis_name)
-    return jax.lax.axis_index(axis_name) * local + jnp.arange(local)
-
-
-def _mean(tree: Tree, axis_name: str | None) -> Tree:
-    return tree if axis_name is None else jax.lax.pmean(tree, axis_name)
 
 
 class Played(NamedTuple):
@@ -153,7 +144,7 @@ def make_field(
         }
         # The loss is meaned here and the gradient below: with only one of the two,
         # pmap or shard_map is wrong by a factor of the number of devices.
-        terms = _mean(terms, axis_name)
+        terms = mean_over(terms, axis_name)
         losses = {player: sum(terms[player].values()) for player in players}
         return losses, Played(losses, terms, mutable, outcome)
 
@@ -165,7 +156,7 @@ def make_field(
                 name: jnp.ones_like(loss) if name == player else jnp.zeros_like(loss)
                 for name, loss in losses.items()
             }
-            gradients[player] = _mean(pullback(seeds)[0][player], axis_name)
+            gradients[player] = mean_over(pullback(seeds)[0][player], axis_name)
         return gradients, played
 
     return field
@@ -185,7 +176,7 @@ def _play_round(
     gradients, played = field(params)
     corrections = {
         # Of the same rule as the gradients: it is built of meaned ones, and meaned.
-        name: _mean(correct(lambda params: field(params)[0], params), axis_name)
+        name: mean_over(correct(lambda params: field(params)[0], params), axis_name)
         for name, correct in parts.corrections.items()
     }
     metrics: Terms = {}
@@ -214,7 +205,7 @@ def _monitored(
 ) -> Terms:
     if player not in parts.monitors:
         return {}
-    return _mean(parts.monitors[player](outcome), axis_name)
+    return mean_over(parts.monitors[player](outcome), axis_name)
 
 
 def _terms(
@@ -245,7 +236,7 @@ def _lazily(
 
     def weighted() -> Array:
         # Meaned already here, as both branches must be the same on all devices.
-        return _mean(every * value(), axis_name)
+        return mean_over(every * value(), axis_name)
 
     nothing = jnp.zeros((), jax.eval_shape(weighted).dtype)
     # A cond on the step, which all members of a population share, stays a branch

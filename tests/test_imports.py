@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-SHARED = {"__init__", "types", "keys", "precision"}
+SHARED = {"__init__", "types", "keys", "precision", "axis"}
 LEAVES = {
     *("losses", "penalties", "augment", "networks", "games", "optim", "state"),
     *("corrections", "data", "metrics", "checkpoint"),
@@ -22,6 +22,7 @@ RULES: dict[str, set[str]] = {
     "types": set(),
     "keys": set(),
     "precision": set(),
+    "axis": {"types"},
     **dict.fromkeys(LEAVES, SHARED),
     **dict.fromkeys(JAX_FREE, JAX_FREE),
     "config": JAX_FREE | {"types"},

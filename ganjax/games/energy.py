@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from ganjax.axis import device_count, example_index
 from ganjax.keys import fold
 from ganjax.types import (
     Batch,
@@ -197,20 +198,13 @@ def _clipped(gradients: Array, norm: float | Array) -> Array:
     return gradients * norm / jnp.maximum(norms, norm)
 
 
-def _first(local: int, axis_name: str | None) -> Array | int:
-    """Global index of this device's first example."""
-    return 0 if axis_name is None else jax.lax.axis_index(axis_name) * local
-
-
 def _slots(keys: Array, size: int, axis_name: str | None) -> Array:
     """A slot `[B]` for each example, drawn from those that no other example may draw.
 
     So the order in which chains are put back means nothing.
     """
-    devices = 1 if axis_name is None else jax.lax.axis_size(axis_name)
-    local = len(keys)
-    column = _first(local, axis_name) + jnp.arange(local)
-    batch = devices * local
+    column = example_index(len(keys), axis_name)
+    batch = device_count(axis_name) * len(keys)
     draw = lambda key: jax.random.randint(key, (), 0, size // batch)  # noqa: E731
     return column + batch * jax.vmap(draw)(fold(keys, _SLOT))
 
@@ -223,11 +217,9 @@ def _gathered(tree: Tree, axis_name: str | None) -> Tree:
     def gather(mine: Array) -> Array:
         # A sum with zeros: shard_map's check does not know all_gather to be equal on
         # all devices.
-        size = jax.lax.axis_size(axis_name) * len(mine)
+        size = device_count(axis_name) * len(mine)
         padded = jnp.zeros((size, *mine.shape[1:]), mine.dtype)
-        padded = jax.lax.dynamic_update_slice_in_dim(
-            padded, mine, _first(len(mine), axis_name), axis=0
-        )
-        return jax.lax.psum(padded, axis_name)
+        index = example_index(len(mine), axis_name)
+        return jax.lax.psum(padded.at[index].set(mine), axis_name)
 
     return jax.tree.map(gather, tree)

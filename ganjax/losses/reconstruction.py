@@ -1,9 +1,9 @@
 """Losses that compare examples, features or codes, summed over each example."""
 
-import jax
 import jax.numpy as jnp
 from jax import Array
 
+from ganjax.axis import mean_over
 from ganjax.losses._shared import check_paired
 from ganjax.precision import by_example, mean, widen
 from ganjax.types import Likelihood
@@ -25,9 +25,7 @@ def feature_matching(
 
     def distance(real: Array, fake: Array) -> Array:
         gap = mean(real, axis=0) - mean(fake, axis=0)
-        if axis_name is not None:
-            gap = jax.lax.pmean(gap, axis_name)
-        return jnp.sum(jnp.square(gap))
+        return jnp.sum(jnp.square(mean_over(gap, axis_name)))
 
     layers = zip(real_features, fake_features, strict=True)
     first, *others = (distance(real, fake) for real, fake in layers)
@@ -73,9 +71,7 @@ def gaussian_kl(
     check_paired(mean=mean_code, log_var=log_var)
     m, v = widen(mean_code), widen(log_var)
     each = 0.5 * mean(jnp.square(m) + jnp.expm1(v) - v, axis=0)
-    if axis_name is not None:
-        each = jax.lax.pmean(each, axis_name)
-    return jnp.sum(jnp.maximum(each, free_bits))
+    return jnp.sum(jnp.maximum(mean_over(each, axis_name), free_bits))
 
 
 def feature_reconstruction(

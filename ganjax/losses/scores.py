@@ -15,11 +15,11 @@ The contract of every loss in this file:
   `<name>_fake` are its terms, as papers plot them.
 """
 
-import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.nn import relu, softplus
 
+from ganjax.axis import mean_over
 from ganjax.losses._shared import check_paired
 from ganjax.precision import expectation, mean, widen
 
@@ -278,8 +278,7 @@ def relativistic_average_discriminator(
     real, fake = widen(real_score), widen(fake_score)
 
     def centre(score: Array) -> Array:
-        local = mean(score)
-        return local if axis_name is None else jax.lax.pmean(local, axis_name)
+        return mean_over(mean(score), axis_name)
 
     above = mean(softplus(centre(fake) - real))
     return above + mean(softplus(fake - centre(real)))
