@@ -216,6 +216,10 @@ def _make_build(
         known = {"axis_name": axis_name, **besides}
         return {name: known[name] for name in part.takes if name in known}
 
+    def keyed(part: Part, section: Config, values: Config) -> dict[str, Any]:
+        """The keys of a part, its floats as they are in this step."""
+        return {key: values.get(key, section[key]) for key in part.keys}
+
     def networks() -> dict[str, Any]:
         latent_size = config["game"].get("latent_size")
         return {
@@ -229,9 +233,9 @@ def _make_build(
 
     def penalty(name: str, values: Config) -> Penalty:
         part = chosen.penalties[name]
-        value = partial(builder_of(part), **values, **given(part))
-        every = config["penalties"][name]["every"]
-        return Penalty(value, every=every, stream=part.stream)
+        section = config["penalties"][name]
+        value = partial(builder_of(part), **keyed(part, section, values), **given(part))
+        return Penalty(value, every=section["every"], stream=part.stream)
 
     def build(numbers: Tree, step: Array | int) -> Parts:
         progress = jnp.clip(step / numbers["steps"], 0, 1)
@@ -242,7 +246,10 @@ def _make_build(
         objective = builder_of(chosen.objective)(**keywords, **given(chosen.objective))
         view = compose(
             {
-                name: partial(builder_of(part), **values["augment"][name])
+                name: partial(
+                    builder_of(part),
+                    **keyed(part, config["augment"][name], values["augment"][name]),
+                )
                 for name, part in chosen.augment.items()
             }
         )
@@ -266,7 +273,12 @@ def _make_build(
                 for name in config["penalties"]
             },
             corrections={
-                name: partial(builder_of(part), **values["corrections"][name])
+                name: partial(
+                    builder_of(part),
+                    **keyed(
+                        part, config["corrections"][name], values["corrections"][name]
+                    ),
+                )
                 for name, part in chosen.corrections.items()
             },
             average={p: values["ema"][p]["decay"] for p in config["ema"]},

@@ -16,7 +16,11 @@ from processes import PATIENCE, finish, wait_for
 
 from ganjax.build import build_experiment
 from ganjax.checkpoint import Checkpoints
-from ganjax.config.program import read_program
+from ganjax.config import ConfigError, defaults
+from ganjax.config.builtin import BUILT_IN
+from ganjax.config.program import read_program, stored_catalogue
+from ganjax.config.validation import validate
+from ganjax.record.files import write_json
 
 ROOT = Path(__file__).parents[1]
 FAST = [
@@ -123,3 +127,39 @@ def test_all_that_is_done_with_an_experiment(home):
     assert code == 2
     assert "killed/source/stripes.py" in errors
     assert errors.count("\n") == 1
+
+
+def test_what_is_wrong_with_own_parts_is_one_line(home):
+    """With its file and line; before there is a folder, and of a stored file too."""
+    broken = STRIPES.replace("hidden = images\n", "hidden = imagse\n")
+    assert broken != STRIPES
+    (home / "broken.py").write_text(broken)
+    line = broken[: broken.index("imagse")].count("\n") + 1
+    train = ["ganjax.main", "--config=broken.py", "--workdir=broken", *FAST]
+    code, output, errors = finish(start(home, *train))
+    words = f"broken.py:{line}: NameError: name 'imagse' is not defined"
+    assert (code, output, errors) == (2, "", f"ganjax: error: {words}\n")
+    assert not (home / "broken").exists()
+
+
+def test_the_experiment_in_the_readme_is_good(home):
+    (home / "squared.py").write_text(SQUARED)
+    output = run(home, "ganjax.main", "--config=squared.py", "--mode=check")
+    assert output == "squared.py: good\n"
+
+
+def test_a_stored_file_is_run_only_where_it_is_needed(home, tmp_path):
+    """A config of built-in parts runs no program of the folder that it lies in."""
+    (tmp_path / "source").mkdir()
+    trap = "open('trodden', 'w')\nPARTS = []\n"
+    (tmp_path / "source/trap.py").write_text(trap)
+    (tmp_path / "source/experiment.json").write_text('{"file": "trap.py"}')
+    config = validate(defaults(data="ring", network="mlp", objective="hinge"))
+    write_json(tmp_path / "config.json", config)
+    assert stored_catalogue(tmp_path, config) == BUILT_IN
+    for name in ("../trap.py", "nothing.py", 3):
+        write_json(tmp_path / "source/experiment.json", {"file": name})
+        other = config | {"data": {"name": "mine"}}
+        with pytest.raises(ConfigError):
+            stored_catalogue(tmp_path, other)
+    assert not Path("trodden").exists()

@@ -446,13 +446,18 @@ def test_a_drawn_example_is_an_array_of_floats():
 
 
 def test_an_own_penalty_view_correction_and_optimizer():
-    def level(score_fn, outcome, keys, *, weight: float = 3.0):
-        return weight * jnp.mean(score_fn(outcome.real, outcome.real_label)) ** 2
+    seen = []  # keys that are not traced
 
-    def doubled(examples, keys, *, factor: float = 2.0):
+    def level(score_fn, outcome, keys, *, weight: float = 3.0, power: int = 2):
+        seen.append(power)
+        return weight * jnp.mean(score_fn(outcome.real, outcome.real_label)) ** power
+
+    def doubled(examples, keys, *, factor: float = 2.0, way: str = "up"):
+        seen.append(way)
         return factor * examples
 
-    def pull(field, params, *, weight: float = 0.5):
+    def pull(field, params, *, weight: float = 0.5, flip: bool = False):
+        seen.append(flip)
         return jax.tree.map(lambda x: weight * x, params)
 
     def plain(*, learning_rate: float = 0.1, nesterov: bool = False):
@@ -465,12 +470,13 @@ def test_an_own_penalty_view_correction_and_optimizer():
         parts.optimizer(plain),
     ]
     config = config_of(own, optimizer="plain", play="simultaneous")
-    config.penalties.level = penalty("level", parts=own)
-    config.augment.doubled = augmentation("doubled", parts=own)
-    config.corrections.pull = correction("pull", parts=own)
+    config.penalties.level = penalty("level", parts=own, power=4)
+    config.augment.doubled = augmentation("doubled", parts=own, way="down")
+    config.corrections.pull = correction("pull", parts=own, flip=True)
     experiment, _ = try_out(config, own)
     state, metrics = a_step(experiment)
     assert metrics["discriminator/level"] > 0
+    assert set(seen) == {4, "down", True}
     # Of v = 0.5 params: the correction's norm is half that of the parameters.
     norm = optax.tree.norm(experiment.init().params["generator"])
     assert_allclose(metrics["generator/pull_norm"], 0.5 * norm, rtol=1e-6)

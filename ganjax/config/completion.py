@@ -100,3 +100,26 @@ def _filled(values: Any, keys: Mapping[str, Key]) -> Any:
         return values
     missing = {key: row.default for key, row in keys.items() if key not in values}
     return {**values, **missing}
+
+
+def names_others(config: Mapping[str, Any]) -> bool:
+    """Whether a config, however old, names a part that is not built in."""
+    config = renamed(config)
+    named = [(kind, "", config.get(KINDS[kind])) for kind in _BY_NAME]
+    named += [
+        (kind, player if kind == "network" else "", section)
+        for kind in _BY_PLAYER
+        for player, section in _items(config.get(KINDS[kind]))
+    ]
+    names = [(kind, who, dict(_items(x)).get("name")) for kind, who, x in named]
+    for kind in _LISTED:
+        names += [(kind, "", name) for name, _ in _items(config.get(KINDS[kind]))]
+    objective = dict(_items(config.get("objective")))
+    row = rows(BUILT_IN, "objective").get(str(objective.get("name")))
+    for key, each in row.keys.items() if row else ():
+        if each.part:
+            names.append((each.part, "", objective.get(key)))
+    return any(
+        isinstance(name, str) and name not in rows(BUILT_IN, kind, who)
+        for kind, who, name in names
+    )

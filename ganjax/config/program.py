@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 from ganjax.config import experiment
 from ganjax.config.builtin import BUILT_IN
 from ganjax.config.catalogue import Catalogue
-from ganjax.config.completion import completed
+from ganjax.config.completion import completed, names_others
 from ganjax.config.consistency import choose, parts_of
 from ganjax.config.experiment import ConfigError
 from ganjax.config.loading import load, override
@@ -96,25 +96,26 @@ def read_stored(run: Path, overrides: Sequence[str] = ()) -> Program:
     config = ConfigDict(completed(given, catalogue))
     override(config, overrides, str(path))
     try:
-        return Program(validate(config, catalogue), catalogue, folder=run / SOURCE)
+        checked = validate(config, catalogue)
     except ConfigError as error:
         raise ConfigError(f"--workdir: {path}: {error}") from error
+    folder = (run / SOURCE).resolve()
+    files = {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*.py"))
+    }
+    return Program(checked, catalogue, files, folder)
 
 
 def stored_catalogue(run: Path, config: Mapping[str, Any]) -> Catalogue:
     """The parts that the config of a run may name.
 
     Those of the experiment's file are made by running it, which is done only where the
-    config is not valid without.
+    config names a part that is not built in.
     """
     main = run / SOURCE / _MAIN
-    if not main.is_file():
+    if not main.is_file() or not names_others(config):
         return BUILT_IN
-    try:
-        validate(ConfigDict(completed(config)))
-        return BUILT_IN
-    except ConfigError:
-        pass
     try:
         name = json.loads(main.read_bytes())["file"]
         location = run / SOURCE / name
