@@ -112,8 +112,17 @@ def losses_of(name: str) -> _Losses:
     """The losses of an objective, by who minimises them."""
     if name in _OWN_LOSSES:
         return _OWN_LOSSES[name]
-    players = ("discriminator", "generator")
-    return {player: getattr(losses, f"{name}_{player}") for player in players}
+    row = _OBJECTIVES[name]
+    places = (
+        losses,
+        sys.modules[builder_of(row).__module__],
+    )  # in the objective's file
+    return {
+        player: next(
+            filter(None, (getattr(x, f"{name}_{player}", None) for x in places))
+        )
+        for player in row.players
+    }
 
 
 def page(experiments: Path) -> str:
