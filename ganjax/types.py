@@ -155,20 +155,23 @@ class Measure(NamedTuple):
     better: Mapping[str, str]
 
 
+# How a state is looked at: (variables by player, batch, keys [B]) -> [B, ...].
+Probe = Callable[[Mapping[str, Variables], Batch, "Array"], "Array"]
+
+
 class Game(NamedTuple):
     """Who plays whom.
 
     `init(key) -> {player: variables}`;
     `play(variables, batch, keys) -> (Outcome, {player: mutable})`, in training mode;
     `score(variables, examples, label, keys) -> [B]`, the discriminator as `play` calls
-    it, or `None` in a game without one; `probes`: `{name: (variables, batch, keys) ->
-    arrays}` in evaluation mode.
+    it, or `None` in a game without one; `probes`, by name, in evaluation mode.
     """
 
     init: Callable[[Array], dict[str, Variables]]
     play: Callable[..., tuple[Outcome, dict[str, dict[str, Tree]]]]
     score: Callable[..., Array] | None
-    probes: Mapping[str, Callable[..., Array]]
+    probes: Mapping[str, Probe]
 
 
 class Parts(NamedTuple):

@@ -1,14 +1,14 @@
 """The adversarial game: a generator against a discriminator."""
 
 from collections.abc import Mapping
-from typing import Any
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from ganjax.games.judgement import make_classify, make_score
-from ganjax.games.latents import make_decode, make_interpolation
+from ganjax.games.judgement import Judge
+from ganjax.games.probes import make_classify, make_latent_probes, make_score
 from ganjax.keys import fold
 from ganjax.types import (
     Batch,
@@ -61,11 +61,12 @@ def adversarial(
         draw_one = lambda key: PRIORS[prior](key, latent_size)  # noqa: E731
         return jax.vmap(draw_one)(fold(keys, purpose))
 
-    def judge(
-        opponent: Variables, examples: Array, label: Array | None, keys: Array, use: int
-    ) -> tuple[Any, dict[str, Tree]]:
-        seen = view(examples, fold(fold(keys, _VIEW), use))
-        return discriminator.apply(opponent, seen, label, fold(keys, use), train=True)
+    judge = Judge(
+        discriminator,
+        view,
+        view_keys=lambda keys, use: fold(fold(keys, _VIEW), use),
+        own_keys=fold,
+    )
 
     def init(key: Array) -> dict[str, Variables]:
         latents = jnp.zeros((2, latent_size))
@@ -87,35 +88,22 @@ def adversarial(
             fold(keys, _GENERATOR),
             train=True,
         )
-        opponent = variables["discriminator"]
-        real_output, state = judge(opponent, batch.real, batch.label, keys, _REAL)
-        # Batch statistics see the real batch, then the generated one.
-        fake_output, state = judge(
-            {**opponent, **state}, fake, batch.label, keys, _FAKE
-        )
+        shown = {_REAL: batch.real, _FAKE: fake}
+        said, state = judge.round(variables["discriminator"], shown, batch.label, keys)
         outcome = Outcome(
             real=batch.real,
             fake=fake,
-            real_score=real_output[0],
-            fake_score=fake_output[0],
-            real_logits=real_output[1],
-            fake_logits=fake_output[1],
-            real_features=real_output[2],
-            fake_features=fake_output[2],
+            real_score=said[_REAL].score,
+            fake_score=said[_FAKE].score,
+            real_logits=said[_REAL].logits,
+            fake_logits=said[_FAKE].logits,
+            real_features=said[_REAL].features,
+            fake_features=said[_FAKE].features,
             real_label=batch.label,
             fake_label=batch.label,
             is_labelled=batch.is_labelled,
         )
         return outcome, {"generator": generator_state, "discriminator": state}
-
-    def score(
-        variables: Mapping[str, Variables],
-        examples: Array,
-        label: Array | None,
-        keys: Array,
-    ) -> Array:
-        output, _ = judge(variables["discriminator"], examples, label, keys, _REAL)
-        return output[0]
 
     def generate(
         variables: Mapping[str, Variables], latents: Array, batch: Batch, keys: Array
@@ -129,22 +117,10 @@ def adversarial(
         )
         return examples
 
-    def latents(variables: Any, batch: Batch, keys: Array) -> Array:
-        return draw(keys)
-
-    def sample(variables: Any, batch: Batch, keys: Array) -> Array:
-        return generate(variables, draw(keys), batch, keys)
-
-    def ends(variables: Any, batch: Batch, keys: Array) -> tuple[Array, Array]:
-        return draw(keys), draw(keys, _END)
-
     probes = {
-        "latents": latents,
-        "sample": sample,
-        "decode": make_decode(generate),
-        "interpolation": make_interpolation(generate, ends),
+        **make_latent_probes(generate, draw, partial(draw, purpose=_END)),
         "score": make_score(discriminator),
     }
     if discriminator.classes:
         probes["classify"] = make_classify(discriminator)
-    return Game(init, play, score, probes)
+    return Game(init, play, judge.make_score(_REAL), probes)

@@ -1,4 +1,4 @@
-"""What the games with an encoder share: codes, and what can be seen of them."""
+"""What the games with an encoder share: codes, and latents of the prior."""
 
 from collections.abc import Callable, Mapping
 from enum import IntEnum
@@ -8,9 +8,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from ganjax.games.latents import make_decode, make_interpolation
 from ganjax.keys import fold
-from ganjax.types import Batch, Examples, Network, Tree, Variables
+from ganjax.types import Examples, Network, Tree, Variables
 
 _Players = Mapping[str, Variables]
 
@@ -98,57 +97,6 @@ def draw_code(mean: Array, log_var: Array, keys: Array) -> Array:
     return mean + jnp.exp(0.5 * log_var) * noise
 
 
-def make_code_probes(
-    coder: Coder,
-    observed: Callable[[Batch, Array], Array] = lambda batch, keys: batch.real,
-    shown: Callable[[Array], Array] = lambda decoded: decoded,
-) -> dict[str, Callable[..., Array]]:
-    """Probes of mean codes, without noise.
-
-    `encode [B, Z]`; `reconstruction [B, ...]`; `decode [B, ...]` of the batch's
-    `latents`; and `interpolation [B, 9, ...]`, along the straight line from the code of
-    each example of the batch to that of the next.
-
-    Args:
-      coder: whose they are.
-      observed: of a batch, what the encoder sees.
-      shown: of what the generator makes, the examples.
-    """
-
-    def decode(variables: _Players, latents: Array, batch: Batch, keys: Array) -> Array:
-        decoded, _ = coder.decode(variables, latents, batch.label, keys, train=False)
-        return shown(decoded)
-
-    def encode(variables: _Players, batch: Batch, keys: Array) -> Array:
-        real = observed(batch, keys)
-        (mean, _), _ = coder.encode(variables, real, batch.label, keys, train=False)
-        return mean
-
-    def reconstruction(variables: _Players, batch: Batch, keys: Array) -> Array:
-        return decode(variables, encode(variables, batch, keys), batch, keys)
-
-    def ends(variables: _Players, batch: Batch, keys: Array) -> tuple[Array, Array]:
-        start = encode(variables, batch, keys)
-        return start, jnp.roll(start, -1, axis=0)
-
-    return {
-        "encode": encode,
-        "reconstruction": reconstruction,
-        "decode": make_decode(decode),
-        "interpolation": make_interpolation(decode, ends),
-    }
-
-
-def make_sample(
-    coder: Coder,
-    latent_size: int,
-    shown: Callable[[Array], Array] = lambda decoded: decoded,
-) -> Callable[..., Array]:
-    """The probe `sample [B, ...]`, of latents of the prior N(0, 1)."""
-
-    def sample(variables: _Players, batch: Batch, keys: Array) -> Array:
-        latents = draw_normal(keys, Use.LATENTS, latent_size)
-        decoded, _ = coder.decode(variables, latents, batch.label, keys, train=False)
-        return shown(decoded)
-
-    return sample
+def draw_prior(keys: Array, latent_size: int) -> Array:
+    """Latents `[B, Z]` of N(0, 1)."""
+    return draw_normal(keys, Use.LATENTS, latent_size)

@@ -8,6 +8,8 @@ import jax.numpy as jnp
 from jax import Array
 
 from ganjax.axis import device_count, example_index
+from ganjax.games.judgement import Judge
+from ganjax.games.probes import make_chain_probes, make_score
 from ganjax.keys import fold
 from ganjax.types import (
     Batch,
@@ -24,8 +26,6 @@ from ganjax.types import (
 _START, _SLOT, _REFRESH, _CHAIN, _REAL, _FAKE, _VIEW = range(7)
 
 _BUFFER = "buffer"  # among the discriminator's collections
-
-_MOMENTS = 10  # of a chain
 
 
 def energy(
@@ -77,7 +77,13 @@ def energy(
     10, ...]`, moments of it from its beginning to its end; and `score [B]` of the given
     batch.
     """
-    discriminator = networks["discriminator"]
+    discriminator = _alone(networks["discriminator"])
+    judge = Judge(
+        discriminator,
+        view,
+        view_keys=lambda keys, use: fold(fold(keys, _VIEW), use),
+        own_keys=fold,
+    )
 
     def scores(own: Variables, examples: Array, keys: Array) -> Array:
         return discriminator.apply(own, examples, None, keys, train=False)[0][0]
@@ -116,17 +122,11 @@ def energy(
             own = {**own, _BUFFER: first}
         return {"discriminator": own}
 
-    def judge(
-        own: Variables, examples: Array, keys: Array, use: int
-    ) -> tuple[Any, dict[str, Tree]]:
-        seen = view(examples, fold(fold(keys, _VIEW), use))
-        return discriminator.apply(own, seen, None, fold(keys, use), train=True)
-
     def play(
         variables: Mapping[str, Variables], batch: Batch, keys: Array
     ) -> tuple[Outcome, dict[str, dict[str, Tree]]]:
-        own = _network_variables(variables)
-        buffer = variables["discriminator"].get(_BUFFER)
+        own = variables["discriminator"]
+        buffer = own.get(_BUFFER)
         first = start(keys, batch.real.dtype)
         if buffer is not None:
             slots = _slots(keys, len(buffer), axis_name)
@@ -136,59 +136,42 @@ def energy(
             anew = anew.reshape(-1, *[1] * (first.ndim - 1))
             first = jnp.where(anew, first, buffer[slots])
         fake = climb(jax.lax.stop_gradient(own), first, keys, 0, chain_steps)
-        real_output, state = judge(own, batch.real, keys, _REAL)
-        # Batch statistics see the real batch, then the generated one.
-        fake_output, state = judge({**own, **state}, fake, keys, _FAKE)
+        said, state = judge.round(own, {_REAL: batch.real, _FAKE: fake}, None, keys)
         if buffer is not None:
             slots, ends = _gathered((slots, fake), axis_name)
             state[_BUFFER] = buffer.at[slots].set(ends)
         outcome = Outcome(
             real=batch.real,
             fake=fake,
-            real_score=real_output[0],
-            fake_score=fake_output[0],
-            real_features=real_output[2],
-            fake_features=fake_output[2],
+            real_score=said[_REAL].score,
+            fake_score=said[_FAKE].score,
+            real_features=said[_REAL].features,
+            fake_features=said[_FAKE].features,
         )
         return outcome, {"discriminator": state}
 
-    def score(
-        variables: Mapping[str, Variables],
-        examples: Array,
+    probes = {
+        **make_chain_probes(start, climb, sample_steps),
+        "score": make_score(discriminator),
+    }
+    return Game(init, play, judge.make_score(_REAL), probes)
+
+
+def _alone(network: Network) -> Network:
+    """The network, which knows of no label, nor of the buffer, the game's own."""
+
+    def apply(
+        variables: Variables,
+        inputs: Array,
         label: Array | None,
         keys: Array,
-    ) -> Array:
-        own = _network_variables(variables)
-        return judge(own, examples, keys, _REAL)[0][0]
+        *,
+        train: bool,
+    ) -> tuple[Any, dict[str, Tree]]:
+        own = {name: tree for name, tree in variables.items() if name != _BUFFER}
+        return network.apply(own, inputs, None, keys, train=train)
 
-    def sample(variables: Any, batch: Batch, keys: Array) -> Array:
-        own, first = _network_variables(variables), start(keys, batch.real.dtype)
-        return climb(own, first, keys, 0, sample_steps)
-
-    def chain(variables: Any, batch: Batch, keys: Array) -> Array:
-        own = _network_variables(variables)
-        first = start(keys, batch.real.dtype)
-        moments = sample_steps * jnp.arange(_MOMENTS) // (_MOMENTS - 1)
-
-        def onward(x: Array, span: tuple[Array, Array]) -> tuple[Array, Array]:
-            x = climb(own, x, keys, *span)
-            return x, x
-
-        _, later = jax.lax.scan(onward, first, (moments[:-1], moments[1:]))
-        return jnp.concatenate([first[:, None], jnp.moveaxis(later, 0, 1)], axis=1)
-
-    def probe_score(variables: Any, batch: Batch, keys: Array) -> Array:
-        return scores(_network_variables(variables), batch.real, keys)
-
-    return Game(
-        init, play, score, {"sample": sample, "chain": chain, "score": probe_score}
-    )
-
-
-def _network_variables(variables: Mapping[str, Variables]) -> dict[str, Tree]:
-    """What the network knows: the buffer is the game's own."""
-    own = variables["discriminator"]
-    return {name: tree for name, tree in own.items() if name != _BUFFER}
+    return network._replace(apply=apply)
 
 
 def _clipped(gradients: Array, norm: float | Array) -> Array:

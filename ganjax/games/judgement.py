@@ -1,34 +1,68 @@
-"""Probes of a discriminator: what it says of examples outside training."""
+"""A discriminator in training: what it says of the examples of a round."""
 
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
-import jax
 from jax import Array
 
-from ganjax.types import Batch, Network, Variables
+from ganjax.types import Network, Tree, Variables, View
+
+# The keys of one use of a round's keys: (keys [B], use) -> keys [B].
+KeysOf = Callable[[Array, int], Array]
 
 
-def make_classify(discriminator: Network) -> Callable[..., Array]:
-    """The probe `classify [B, K]`: log p(class | example), of the logits' softmax."""
+class Judgement(NamedTuple):
+    """What a discriminator says of examples."""
 
-    def classify(
-        variables: Mapping[str, Variables], batch: Batch, keys: Array
-    ) -> Array:
-        (_, logits, _), _ = discriminator.apply(
-            variables["discriminator"], batch.real, batch.label, keys, train=False
-        )
-        return jax.nn.log_softmax(logits)
-
-    return classify
+    score: Array  # [B]
+    logits: Array | None  # [B, K]
+    features: tuple[Array, ...]
 
 
-def make_score(discriminator: Network) -> Callable[..., Array]:
-    """The probe `score`: that of each real example `[B]`."""
+class Judge(NamedTuple):
+    """A discriminator in training mode, behind its view."""
 
-    def score(variables: Mapping[str, Variables], batch: Batch, keys: Array) -> Array:
-        (scores, _, _), _ = discriminator.apply(
-            variables["discriminator"], batch.real, batch.label, keys, train=False
-        )
-        return scores
+    discriminator: Network
+    view: View
+    view_keys: KeysOf
+    own_keys: KeysOf
 
-    return score
+    def round(
+        self,
+        own: Variables,
+        shown: Mapping[int, Array],
+        label: Array | None,
+        keys: Array,
+    ) -> tuple[dict[int, Judgement], dict[str, Tree]]:
+        """The judgement of the examples of each use, and what the network keeps of it.
+
+        Batch statistics see one after the other, in the order of `shown`.
+        """
+        said: dict[int, Judgement] = {}
+        state: dict[str, Tree] = {}
+        for use, examples in shown.items():
+            output, state = self.discriminator.apply(
+                {**own, **state},
+                self.view(examples, self.view_keys(keys, use)),
+                label,
+                self.own_keys(keys, use),
+                train=True,
+            )
+            said[use] = Judgement(*output)
+        return said, state
+
+    def make_score(self, use: int) -> Callable[..., Array]:
+        """The `score` of a game: examples are seen as those of `use` are."""
+
+        def score(
+            variables: Mapping[str, Variables],
+            examples: Array,
+            label: Array | None,
+            keys: Array,
+        ) -> Array:
+            said, _ = self.round(
+                variables["discriminator"], {use: examples}, label, keys
+            )
+            return said[use].score
+
+        return score

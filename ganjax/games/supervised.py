@@ -1,12 +1,12 @@
 """The supervised game: a discriminator alone, which learns the classes."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import jax.numpy as jnp
 from jax import Array
 
-from ganjax.games.judgement import make_classify
+from ganjax.games.judgement import Judge
+from ganjax.games.probes import make_classify
 from ganjax.keys import fold
 from ganjax.types import (
     Batch,
@@ -40,40 +40,30 @@ def supervised(
     """
     discriminator = networks["discriminator"]
 
+    judge = Judge(
+        discriminator,
+        view,
+        view_keys=lambda keys, use: fold(keys, _VIEW),
+        own_keys=fold,
+    )
+
     def init(key: Array) -> dict[str, Variables]:
         blank, label = jnp.zeros((2, *examples.shape)), jnp.zeros(2, jnp.int32)
         return {"discriminator": discriminator.init(key, blank, label)}
 
-    def forward(
-        variables: Mapping[str, Variables],
-        examples: Array,
-        label: Array | None,
-        keys: Array,
-    ) -> tuple[Any, dict[str, Tree]]:
-        seen = view(examples, fold(keys, _VIEW))
-        own = variables["discriminator"]
-        return discriminator.apply(own, seen, label, fold(keys, _REAL), train=True)
-
     def play(
         variables: Mapping[str, Variables], batch: Batch, keys: Array
     ) -> tuple[Outcome, dict[str, dict[str, Tree]]]:
-        output, state = forward(variables, batch.real, batch.label, keys)
+        own, shown = variables["discriminator"], {_REAL: batch.real}
+        said, state = judge.round(own, shown, batch.label, keys)
         outcome = Outcome(
             real=batch.real,
-            real_logits=output[1],
-            real_features=output[2],
+            real_logits=said[_REAL].logits,
+            real_features=said[_REAL].features,
             real_label=batch.label,
             is_labelled=batch.is_labelled,
         )
         return outcome, {"discriminator": state}
 
-    def score(
-        variables: Mapping[str, Variables],
-        examples: Array,
-        label: Array | None,
-        keys: Array,
-    ) -> Array:
-        output, _ = forward(variables, examples, label, keys)
-        return output[0]
-
-    return Game(init, play, score, {"classify": make_classify(discriminator)})
+    probes = {"classify": make_classify(discriminator)}
+    return Game(init, play, judge.make_score(_REAL), probes)

@@ -1,21 +1,15 @@
 """The VAE-GAN: an encoder, a generator, and a discriminator whose features compare."""
 
 from collections.abc import Mapping
-from typing import Any
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from ganjax.games.coder import (
-    Use,
-    draw_code,
-    draw_normal,
-    make_code_probes,
-    make_coder,
-    make_sample,
-)
-from ganjax.games.judgement import make_score
+from ganjax.games.coder import Use, draw_code, draw_prior, make_coder
+from ganjax.games.judgement import Judge
+from ganjax.games.probes import make_code_probes, make_score
 from ganjax.keys import fold
 from ganjax.types import (
     Batch,
@@ -28,7 +22,7 @@ from ganjax.types import (
     View,
 )
 
-_REAL, _RECONSTRUCTION, _FAKE = range(3)  # what the discriminator sees, in this order
+_REAL, _RECONSTRUCTION, _FAKE = range(3)  # what the discriminator sees
 
 
 def vae_gan(
@@ -57,12 +51,12 @@ def vae_gan(
     coder = make_coder(networks, examples, latent_size)
     discriminator = networks["discriminator"]
 
-    def judge(
-        opponent: Variables, examples: Array, label: Array | None, keys: Array, use: int
-    ) -> tuple[Any, dict[str, Tree]]:
-        seen = view(examples, fold(fold(keys, Use.VIEW), use))
-        own = fold(fold(keys, Use.SCORES), use)
-        return discriminator.apply(opponent, seen, label, own, train=True)
+    judge = Judge(
+        discriminator,
+        view,
+        view_keys=lambda keys, use: fold(fold(keys, Use.VIEW), use),
+        own_keys=lambda keys, use: fold(fold(keys, Use.SCORES), use),
+    )
 
     def init(key: Array) -> dict[str, Variables]:
         blank = jnp.zeros((2, *examples.shape))
@@ -78,7 +72,7 @@ def vae_gan(
             variables, real, label, keys, train=True
         )
         codes = draw_code(mean, log_var, keys)
-        latents = draw_normal(keys, Use.LATENTS, latent_size)
+        latents = draw_prior(keys, latent_size)
         reconstruction, generator = coder.decode(
             variables, codes, label, keys, train=True
         )
@@ -86,38 +80,24 @@ def vae_gan(
         fake, generator = coder.decode(
             {**variables, "generator": own}, latents, label, keys, train=True
         )
-        opponent, outputs = variables["discriminator"], []
-        for use, seen in enumerate((real, reconstruction, fake)):
-            output, state = judge(opponent, seen, label, keys, use)
-            opponent = {**opponent, **state}
-            outputs.append(output)
-        scores, _, features = zip(*outputs, strict=True)
+        shown = {_REAL: real, _RECONSTRUCTION: reconstruction, _FAKE: fake}
+        said, state = judge.round(variables["discriminator"], shown, label, keys)
         outcome = Outcome(
             real=real,
             fake=fake,
-            real_score=scores[_REAL],
-            fake_score=scores[_FAKE],
-            real_features=features[_REAL],
+            real_score=said[_REAL].score,
+            fake_score=said[_FAKE].score,
+            real_features=said[_REAL].features,
             mean=mean,
             log_var=log_var,
-            reconstruction_score=scores[_RECONSTRUCTION],
-            reconstruction_features=features[_RECONSTRUCTION],
+            reconstruction_score=said[_RECONSTRUCTION].score,
+            reconstruction_features=said[_RECONSTRUCTION].features,
         )
         states = {"encoder": encoder, "generator": generator, "discriminator": state}
         return outcome, states
 
-    def score(
-        variables: Mapping[str, Variables],
-        examples: Array,
-        label: Array | None,
-        keys: Array,
-    ) -> Array:
-        output, _ = judge(variables["discriminator"], examples, label, keys, _REAL)
-        return output[0]
-
     probes = {
-        **make_code_probes(coder),
-        "sample": make_sample(coder, latent_size),
+        **make_code_probes(coder, draw=partial(draw_prior, latent_size=latent_size)),
         "score": make_score(discriminator),
     }
-    return Game(init, play, score, probes)
+    return Game(init, play, judge.make_score(_REAL), probes)

@@ -1,20 +1,14 @@
 """Auto-encoders: an encoder and a generator that move together."""
 
 from collections.abc import Mapping
-from typing import Any
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from ganjax.games.coder import (
-    Use,
-    draw_code,
-    draw_normal,
-    make_code_probes,
-    make_coder,
-    make_sample,
-)
+from ganjax.games.coder import Use, draw_code, draw_prior, make_coder
+from ganjax.games.probes import make_code_probes, make_log_weights
 from ganjax.keys import fold
 from ganjax.types import (
     Batch,
@@ -113,27 +107,15 @@ def vae(
         )
         return outcome, {"encoder": encoder, "generator": generator}
 
-    def log_weights(
-        variables: Mapping[str, Variables], batch: Batch, keys: Array
-    ) -> Array:
-        real, label = observed(batch, keys), batch.label
-        (mean, log_var), _ = coder.encode(variables, real, label, keys, train=False)
-
-        def weigh(noise: Array) -> Array:
-            latents = mean + jnp.exp(0.5 * log_var) * noise
-            made, _ = coder.decode(variables, latents, label, keys, train=False)
-            # log p(z) - log q(z|x): of each, log 2 pi is the same.
-            prior = 0.5 * (noise**2 + log_var - latents**2).sum(axis=-1)
-            return prior + likelihood.log_p(real, made)
-
-        noise = draw_normal(keys, Use.CODE, importance_samples * latent_size)
-        noise = noise.reshape(-1, importance_samples, latent_size)
-        # One after the other, so that memory does not grow with their number.
-        return jax.lax.map(weigh, noise.swapaxes(0, 1)).T
-
-    probes: dict[str, Any] = {
-        **make_code_probes(coder, observed, likelihood.mean),
-        "sample": make_sample(coder, latent_size, likelihood.mean),
-        "log_weights": log_weights,
+    draw = partial(draw_prior, latent_size=latent_size)
+    probes = {
+        **make_code_probes(coder, observed, likelihood.mean, draw=draw),
+        "log_weights": make_log_weights(
+            coder,
+            observed,
+            likelihood,
+            latent_size=latent_size,
+            importance_samples=importance_samples,
+        ),
     }
     return Game(coder.init, play, None, probes)
