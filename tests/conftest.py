@@ -49,7 +49,7 @@ def _processes_end():
 UNOPTIMIZED = (
     *("augment", "corrections", "data", "dcgan", "dirac", "energy", "f_divergence"),
     *("folder", "games", "halfway", "inherit", "labels", "loss_sensitive", "maxout"),
-    *("memory", "networks", "objectives", "parallel", "parzen", "penalties"),
+    *("memory", "networks", "objectives", "parallel", "parts", "parzen", "penalties"),
     *("pictures", "reorder", "sampling", "supervised", "theory", "toy_networks"),
     *("variational", "variational_games"),
 )

@@ -9,6 +9,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import compiling
 import jax
 import numpy as np
 import pytest
@@ -58,7 +59,8 @@ def start(home, *arguments):
     return subprocess.Popen(
         [sys.executable, "-m", *arguments],
         cwd=home,
-        env=os.environ | {"PYTHONPATH": str(home / "site"), "XLA_FLAGS": ""},
+        env=os.environ
+        | {"PYTHONPATH": str(home / "site"), "XLA_FLAGS": compiling.FLAGS},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
