@@ -217,13 +217,14 @@ def _terms(
     step: Array,
     axis_name: str | None,
 ) -> Terms:
-    """A player's objective and its penalties."""
+    """A player's objective, and the discriminator's penalties."""
     terms = dict(parts.objective.losses[player](outcome))
+    if player != "discriminator":
+        return terms
     for name, penalty in parts.penalties.items():
-        if penalty.player == player:
-            own = fold_name(keys, penalty.stream or name)
-            value = partial(penalty.value, score_fn, outcome, own)
-            terms[name] = _lazily(value, penalty.every, step, axis_name)
+        own = fold_name(keys, penalty.stream or name)
+        value = partial(penalty.value, score_fn, outcome, own)
+        terms[name] = _lazily(value, penalty.every, step, axis_name)
     return terms
 
 

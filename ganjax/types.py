@@ -78,14 +78,13 @@ class Objective(NamedTuple):
 
 
 class Penalty(NamedTuple):
-    """A term of `player`'s loss that needs the discriminator as a function.
+    """A term of the discriminator's loss that needs it as a function.
 
     `value(score_fn, outcome, keys) -> scalar`; taken every `every` steps only, and then
     multiplied by `every`. Its keys are folded with `stream`, or else with its name.
     """
 
     value: Callable[[ScoreFn, Outcome, Array], Array]
-    player: str = "discriminator"
     every: int = 1
     stream: str = ""
 

@@ -18,10 +18,8 @@ import processes
 import pytest
 import system
 
-from ganjax.train.devices import virtual
-
 # Before jax is imported.
-os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {virtual(8)}"
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {processes.virtual(8)}"
 processes.prepare()
 
 

@@ -7,6 +7,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from ganjax.train.devices import be_patient
+
 PATIENCE = 300  # seconds for anything a test waits for, beside whatever else runs
 
 # Every process that a test starts inherits these words, whoever its parent is by now.
@@ -31,6 +33,13 @@ def prepare():
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, lambda *_: None)
+
+
+def virtual(count):
+    """XLA_FLAGS for `count` devices of a CPU, to be set before jax is imported."""
+    flags = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={count}"}
+    be_patient(flags)
+    return flags["XLA_FLAGS"]
 
 
 def started():

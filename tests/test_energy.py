@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from processes import finish, wait_for
+from processes import finish, virtual, wait_for
 from tables import GAMES, NETWORKS, OBJECTIVES, SOURCES
 from test_train import ENVIRONMENT, assert_same_run, final_state, run, start
 
@@ -23,7 +23,6 @@ from ganjax.look.pictures import draw_pictures
 from ganjax.parallel import jit_layout, pmap_layout, shard_map_layout
 from ganjax.state import init_state
 from ganjax.step import make_train_step
-from ganjax.train.devices import virtual
 from ganjax.types import Batch, Examples, Network, Parts
 
 COUNT, SIZE = 8, 32

@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from ganjax.train.devices import virtual
+from processes import virtual
 
 ROOT = Path(__file__).parents[1]
 

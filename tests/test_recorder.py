@@ -16,7 +16,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from ganjax.record import files
 from ganjax.record.recorder import Recorder
-from ganjax.record.records import read_metrics, read_newest
+from ganjax.record.records import read_newest, read_records, series
 
 
 def child(script, *arguments):
@@ -98,7 +98,7 @@ def test_kill_tears_at_most_the_last_line(tmp_path):
     assert [json.loads(line)["step"] for line in lines] == [*range(1, len(lines) + 1)]
     assert len(lines) >= status["step"]
     assert len(last) < 100
-    steps, values = read_metrics(tmp_path)["loss"]
+    steps, values = series(read_records(tmp_path)[0])["loss"]
     np.testing.assert_array_equal(steps, np.arange(1, len(lines) + 1))
     np.testing.assert_array_equal(values, 1 / steps)
     with closing(Recorder(tmp_path, step=7)) as recorder:
@@ -196,7 +196,7 @@ def test_resume_keeps_the_past_byte_for_byte_and_drops_the_future(tmp_path):
 def test_a_torn_last_line_is_dropped(tmp_path, torn):
     whole = b'{"step": 1, "seconds": 0.5, "loss": 1.0}\n'
     (tmp_path / "metrics.jsonl").write_bytes(whole + torn)
-    assert [*read_metrics(tmp_path)["seconds"][0]] == [1]
+    assert [*series(read_records(tmp_path)[0])["seconds"][0]] == [1]
     with closing(Recorder(tmp_path, step=9)) as recorder:
         assert recorder.seconds == 0.5
     assert (tmp_path / "metrics.jsonl").read_bytes() == whole
@@ -242,7 +242,7 @@ def test_metrics_are_read_by_name(tmp_path):
         recorder.scalars(20, 2.0, {"loss": float("nan")})
         recorder.scalars(20, 2.5, {"fid": 7.0})
         recorder.scalars(15, 2.5, {"fid": 8.0})  # an earlier checkpoint, measured late
-    metrics = read_metrics(tmp_path)
+    metrics = series(read_records(tmp_path)[0])
     assert list(metrics) == ["seconds", "loss", "fid"]
     for name, steps, values in (
         ("seconds", [10, 15, 20], [1.0, 2.5, 2.5]),
@@ -252,7 +252,7 @@ def test_metrics_are_read_by_name(tmp_path):
         np.testing.assert_array_equal(metrics[name][0], steps)
         np.testing.assert_array_equal(metrics[name][1], values)
         assert (metrics[name][0].dtype, metrics[name][1].dtype) == (np.int64, float)
-    assert read_metrics(tmp_path / "nowhere") == {}
+    assert series(read_records(tmp_path / "nowhere")[0]) == {}
 
 
 def test_importing_is_light(tmp_path):

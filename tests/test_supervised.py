@@ -14,7 +14,7 @@ from ganjax.look.evaluate import Evaluator
 from ganjax.look.pictures import draw_pictures
 from ganjax.metrics import classification_error
 from ganjax.record.files import read_json
-from ganjax.record.records import read_metrics
+from ganjax.record.records import read_records, series
 
 
 def supervised_config(**data):
@@ -174,7 +174,7 @@ def test_command_without_a_generator(tmp_path):
     assert (code, "Traceback" in errors) == (0, False), errors
     assert "error" in output
     folder = tmp_path / "run"
-    metrics = read_metrics(folder)
+    metrics = series(read_records(folder)[0])
     assert metrics["evaluation/error"][0].tolist() == [10, 20]
     assert set(read_json(folder / "evaluation.json")["metrics"]) == {"error"}
     assert not list((folder / "samples").glob("*"))

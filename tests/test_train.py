@@ -16,7 +16,7 @@ import compiling
 import jax
 import numpy as np
 import pytest
-from processes import finish, wait_for
+from processes import finish, virtual, wait_for
 
 from ganjax.build import build_experiment
 from ganjax.checkpoint import Checkpoints
@@ -25,10 +25,9 @@ from ganjax.config.program import read_program
 from ganjax.config.validation import validate
 from ganjax.record import lock
 from ganjax.record.files import read_json, write_json
-from ganjax.record.records import read_metrics
+from ganjax.record.records import read_records, series
 from ganjax.record.status import write_status
 from ganjax.train import loop
-from ganjax.train.devices import virtual
 from ganjax.train.folder import check_run
 
 EXPERIMENT = """
@@ -152,7 +151,7 @@ def test_a_run_folder_holds_what_the_contract_says(home, whole):
     status = read_json(folder / "status.json")
     assert (status["state"], status["step"], status["steps"]) == ("done", 600, 600)
     assert "-m ganjax.main" in read_json(folder / "environment.json")["command"]
-    metrics = read_metrics(folder)
+    metrics = series(read_records(folder)[0])
     steps, losses = metrics["generator/loss"]
     np.testing.assert_array_equal(steps, np.arange(5, 601, 5))
     assert np.isfinite(losses).all()
@@ -398,8 +397,8 @@ def test_two_processes_train_as_one(home):
         lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), one, two
     )
     np.testing.assert_allclose(
-        read_metrics(home / "pair")["discriminator/loss"][1],
-        read_metrics(home / "runs[x]/one\\")["discriminator/loss"][1],
+        series(read_records(home / "pair")[0])["discriminator/loss"][1],
+        series(read_records(home / "runs[x]/one\\")[0])["discriminator/loss"][1],
         rtol=1e-5,
     )
     with lock.hold(home / "pair" / lock.RUN, "a training"):

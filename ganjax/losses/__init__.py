@@ -10,7 +10,6 @@ from ganjax.losses.f_divergence import (
 from ganjax.losses.labels import (
     auxiliary_classifier_discriminator,
     auxiliary_classifier_generator,
-    classify,
     cross_entropy,
     label_score,
     labelled_cross_entropy,
@@ -70,7 +69,6 @@ from ganjax.losses.scores import (
 __all__ = [
     "auxiliary_classifier_discriminator",
     "auxiliary_classifier_generator",
-    "classify",
     "conditional_loss_sensitive_discriminator",
     "conditional_loss_sensitive_generator",
     "cross_entropy",

@@ -36,14 +36,6 @@ def label_score(logits: Array, label: Array) -> Array:
     return jnp.take_along_axis(log_p, jnp.asarray(label)[..., None], axis=-1)[..., 0]
 
 
-def classify(logits: Array) -> Array:
-    """argmax_y logits_y, `[...]`, which is argmin_y L(x, y) of the conditional LS-GAN.
-
-    Qi 2017, "Loss-Sensitive Generative Adversarial Networks on Lipschitz Densities".
-    """
-    return jnp.argmax(logits, axis=-1)
-
-
 def cross_entropy(logits: Array, label: Array) -> Array:
     """-E log softmax(logits)_y, in nats.
 

@@ -143,7 +143,8 @@ def conditional_loss_sensitive_discriminator(
 
     L(x, y) = -log softmax(logits(x))_y, not negative, so that the second term is the
     cross-entropy. `label [B]` is that of the real example, and the generated one was
-    made for it. Logits are `[B, K]`; `classify` has the least L.
+    made for it. Logits are `[B, K]`; the class of the
+    greatest has the least L.
 
     Qi 2017, "Loss-Sensitive Generative Adversarial Networks on Lipschitz Densities",
     on conditional LS-GAN (CLS-GAN).

@@ -39,18 +39,12 @@ def describe_damage(workdir: str | Path, damaged: Sequence[int]) -> str:
     return f"{path}: {words} no record, the first is line {damaged[0]}"
 
 
-def read_metrics(workdir: str | Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """A run's metrics: name -> (steps int64 `[N]`, values float64 `[N]`).
+def series(records: Sequence[Record]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """The metrics of records: name -> (steps int64 `[N]`, values float64 `[N]`).
 
     `seconds` is one of the names. Steps rise; null is NaN; of two values of one name at
-    one step the later counts. A run without records gives an empty dictionary, and
-    damaged lines are passed over.
+    one step the later counts.
     """
-    return series(read_records(workdir)[0])
-
-
-def series(records: Sequence[Record]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """The metrics of records, as `read_metrics` gives them."""
     found: dict[str, dict[int, float]] = {}
     for _, values in records:
         for name, value in values.items():

@@ -11,11 +11,6 @@ _BOUND = "--xla_cpu_collective_call_terminate_timeout_seconds"
 _PATIENCE = 1200  # seconds
 
 
-def virtual(count: int) -> str:
-    """XLA_FLAGS for `count` devices of a CPU, to be set before jax is imported."""
-    return f"{_COUNT}={count} {_BOUND}={_PATIENCE}"
-
-
 def be_patient(environment: MutableMapping[str, str]) -> None:
     """Has the virtual devices that an environment asks for wait longer.
 
