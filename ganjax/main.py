@@ -225,15 +225,16 @@ def _is_one_of_several() -> bool:
 
 
 def _together(work: Callable[[], int], folder: Path) -> int:
-    from ganjax.train import loop
+    from ganjax.train.folder import write_preempted
+    from ganjax.train.together import join
 
     def end(message: str) -> None:
         print("ganjax:", message, file=sys.stderr, flush=True)
         if _MODE.value == "train" and _PROCESS.value == 0:
-            loop.write_preempted(folder, message)
+            write_preempted(folder, message)
 
     try:
-        joined = loop.join(_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)
+        joined = join(_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)
     except peers.PeerError as error:
         fail("ganjax", error, code=peers.LOST)
     _STOP.share()

@@ -10,7 +10,7 @@ import pytest
 
 from ganjax.record import files, lock
 from ganjax.record.status import write_status
-from ganjax.train import loop
+from ganjax.train import folder as folder_care
 
 ROOT = Path(__file__).parents[1]
 
@@ -127,7 +127,7 @@ def test_a_training_that_ends_at_once_frees_its_folder(tmp_path, has_begun):
         (folder / "config.json").touch()
         write_status(folder, state="running", step=5, steps=30)
     with lock.hold(folder / lock.RUN, "a training"):
-        loop._say_preempted(folder)
+        folder_care.say_preempted(folder, "again")
         assert lock.read_owner(folder / lock.RUN) is None
     assert folder.exists() == has_begun
     if has_begun:

@@ -27,6 +27,7 @@ from ganjax.record import lock
 from ganjax.record.files import read_json, write_json
 from ganjax.record.records import read_records, series
 from ganjax.record.status import write_status
+from ganjax.train import folder as folder_care
 from ganjax.train import loop
 from ganjax.train.folder import check_run
 
@@ -260,12 +261,12 @@ def test_only_who_holds_the_folder_writes_that_it_was_preempted(tmp_path):
     write_status(tmp_path, state="running", step=0, steps=9)
     written = read_json(tmp_path / "status.json")
     write_json(tmp_path / "status.json", written | {"process": os.getppid()})
-    loop.write_preempted(tmp_path, "gone")
+    folder_care.write_preempted(tmp_path, "gone")
     assert read_json(tmp_path / "status.json")["state"] == "running"
     (tmp_path / "checkpoints/4").mkdir(parents=True)
     # Its lock is free by then, as its work has ended before its last words.
     write_status(tmp_path, state="failed", step=0, steps=9)
-    loop.write_preempted(tmp_path, "gone")
+    folder_care.write_preempted(tmp_path, "gone")
     status = read_json(tmp_path / "status.json")
     assert (status["state"], status["step"]) == ("preempted", 4)
 

@@ -1,12 +1,16 @@
-"""Whether a folder may hold a run: it is new, or that very run's. No jax."""
+"""The care of a run folder: whose it is, who works on it, its last words. No jax."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ganjax.config import ConfigError, schema
-from ganjax.config.program import Program, check_same_source
+from ganjax.config.program import SOURCE, Program, check_same_source
 from ganjax.config.validation import check_resumable
 from ganjax.record import lock
-from ganjax.record.files import is_temporary, read_json
+from ganjax.record.files import is_temporary, read_json, remove_temporary
+from ganjax.record.status import write_status
 
 
 def check_run(program: Program, folder: Path, mode: str) -> None:
@@ -50,3 +54,55 @@ def _check(program: Program, folder: Path, mode: str) -> None:
         ) from error
     except (ValueError, AttributeError) as error:
         raise ConfigError(f"--workdir: {written} is damaged: {error}") from error
+
+
+@contextmanager
+def alone(program: Program, folder: Path) -> Iterator[None]:
+    """Nobody else trains in the folder meanwhile.
+
+    Others may evaluate, sample and report: they only read what a training writes.
+    """
+    is_new = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    with lock.hold(folder / lock.RUN, "a training"):
+        check_run(program, folder, "train")  # another may have been here meanwhile
+        for place in (folder, folder / "samples", folder / SOURCE):
+            remove_temporary(place)
+        try:
+            yield
+        finally:
+            if is_new:
+                _remove_unbegun(folder)
+
+
+def _remove_unbegun(folder: Path) -> None:
+    """Removes a folder in which the training that made it wrote nothing."""
+    if not (folder / "config.json").exists():
+        (folder / lock.RUN).unlink()
+        folder.rmdir()
+
+
+def write_preempted(folder: Path, message: str) -> None:
+    """Writes the status of a run that ends before its time, with what is saved."""
+    with suppress(OSError, ValueError, LookupError):
+        status = read_json(folder / "status.json")
+        # The lock of work that ended before its last words is free, perhaps another's.
+        wrote = (status["process"], status["hostname"]) == lock.this_process()
+        if not wrote and not lock.is_mine(folder / lock.RUN):
+            return
+        if status["state"] not in ("running", "failed"):
+            return
+        names = [path.name for path in (folder / "checkpoints").iterdir()]
+        step = max((int(name) for name in names if name.isdecimal()), default=0)
+        steps, state = status["steps"], "preempted"
+        write_status(folder, state=state, step=step, steps=steps, message=message)
+
+
+def say_preempted(folder: Path, message: str) -> None:
+    """The last words of a process that ends at once: what it holds is freed here."""
+    write_preempted(folder, message)
+    with suppress(OSError):
+        if lock.is_mine(folder / lock.RUN):
+            os.truncate(folder / lock.RUN, 0)  # nobody's now: no other host need wait
+            _remove_unbegun(folder)
+    print(f"preempted: {message}", flush=True)

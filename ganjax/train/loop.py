@@ -7,9 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import (
     AbstractContextManager,
-    contextmanager,
     nullcontext,
-    suppress,
 )
 from functools import partial
 from pathlib import Path
@@ -21,19 +19,18 @@ from ganjax.build import Experiment, build_experiment, build_layout
 from ganjax.checkpoint import CheckpointError, Checkpoints
 from ganjax.config import ConfigError
 from ganjax.config.consistency import choose
-from ganjax.config.program import SOURCE, Program, store
+from ganjax.config.program import Program, store
 from ganjax.config.stopping import PREEMPTED, StopRequest
 from ganjax.look.evaluate import Evaluator
 from ganjax.look.restore import restore
 from ganjax.look.sampling import Choice, write_choice
 from ganjax.parallel import Layout
-from ganjax.record import lock
-from ganjax.record.files import read_json, remove_temporary, write_json
+from ganjax.record.files import write_json
 from ganjax.record.status import write_status
 from ganjax.report import RunError
 from ganjax.state import TrainState
-from ganjax.train import memory, peers
-from ganjax.train.folder import check_run
+from ganjax.train import memory
+from ganjax.train.folder import alone, check_run, say_preempted
 from ganjax.train.identity import check_data
 from ganjax.train.inherit import Inherited, inherit
 from ganjax.train.journal import (
@@ -43,7 +40,6 @@ from ganjax.train.journal import (
     write_report,
     write_samples,
 )
-from ganjax.train.peers import Peers
 from ganjax.train.rehearsal import rehearse
 
 Config = Mapping[str, Any]
@@ -51,45 +47,6 @@ Config = Mapping[str, Any]
 EXIT_CODES = {"done": 0, "diverged": 3, "preempted": PREEMPTED}
 
 _AGAIN = "run the same command again to resume"
-
-
-def join(coordinator_address: str | None, num_processes: int, process_id: int) -> Peers:
-    """Joins several processes into one run; to be called before any other use of jax.
-
-    Raises:
-      ConfigError: no coordinator, or a process number out of range.
-      PeerError: some process did not come within `peers.JOIN_SECONDS`.
-    """
-    seconds = peers.JOIN_SECONDS
-    joined = Peers(coordinator_address, num_processes, process_id, seconds)
-    # JAX dials this machine alone, which no proxy reaches.
-    os.environ.update(no_grpc_proxy="127.0.0.1")
-    jax.config.update("jax_check_proxy_envs", False)
-    jax.distributed.initialize(
-        joined.coordinator(),
-        num_processes,
-        process_id,
-        initialization_timeout=int(seconds),
-        # Who is done waits for process 0 to evaluate; who is gone is noticed before.
-        shutdown_timeout_seconds=24 * 3600,
-    )
-    return joined
-
-
-def write_preempted(folder: Path, message: str) -> None:
-    """Writes the status of a run that ends before its time, with what is saved."""
-    with suppress(OSError, ValueError, LookupError):
-        status = read_json(folder / "status.json")
-        # The lock of work that ended before its last words is free, perhaps another's.
-        wrote = (status["process"], status["hostname"]) == lock.this_process()
-        if not wrote and not lock.is_mine(folder / lock.RUN):
-            return
-        if status["state"] not in ("running", "failed"):
-            return
-        names = [path.name for path in (folder / "checkpoints").iterdir()]
-        step = max((int(name) for name in names if name.isdecimal()), default=0)
-        steps, state = status["steps"], "preempted"
-        write_status(folder, state=state, step=step, steps=steps, message=message)
 
 
 def run(
@@ -114,14 +71,15 @@ def run(
     """
     _keep_compiled_programs()
     try:
-        if jax.process_index() == 0:
+        is_first = jax.process_index() == 0  # of several, which sees to the folder
+        if is_first:
             check_run(program, folder, mode)
         if mode == "train":
-            with _alone(program, folder):
+            with alone(program, folder) if is_first else nullcontext():
                 return _train(program, folder, stop or StopRequest())
         sample = partial(_write_samples, choice=choice)
         _look(program, folder, (sample if mode == "sample" else write_evaluation,))
-        if jax.process_index() == 0:
+        if is_first:
             write_report(folder)
         return EXIT_CODES["done"]
     except (CheckpointError, OSError, RunError) as error:
@@ -132,35 +90,6 @@ def _keep_compiled_programs() -> None:
     if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
         caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
         jax.config.update("jax_compilation_cache_dir", str(Path(caches, "ganjax/xla")))
-
-
-@contextmanager
-def _alone(program: Program, folder: Path) -> Iterator[None]:
-    """Nobody else trains in the folder meanwhile; of several processes one sees to it.
-
-    Others may evaluate, sample and report: they only read what a training writes.
-    """
-    if jax.process_index() > 0:
-        yield
-        return
-    is_new = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
-    with lock.hold(folder / lock.RUN, "a training"):
-        check_run(program, folder, "train")  # another may have been here meanwhile
-        for place in (folder, folder / "samples", folder / SOURCE):
-            remove_temporary(place)
-        try:
-            yield
-        finally:
-            if is_new:
-                _remove_unbegun(folder)
-
-
-def _remove_unbegun(folder: Path) -> None:
-    """Removes a folder in which the training that made it wrote nothing."""
-    if not (folder / "config.json").exists():
-        (folder / lock.RUN).unlink()
-        folder.rmdir()
 
 
 class _Made(NamedTuple):
@@ -360,7 +289,7 @@ def _what_diverged(chunk: _Chunk, kept: int) -> str:
 
 
 def _train(program: Program, folder: Path, stop: StopRequest) -> int:
-    stop.last_words = partial(_say_preempted, folder)
+    stop.last_words = partial(say_preempted, folder, _AGAIN)
     ending, step, message = _finish(program, folder, stop)
     if jax.process_index() == 0:
         with stop.put_off():
@@ -369,16 +298,6 @@ def _train(program: Program, folder: Path, stop: StopRequest) -> int:
             print(f"{ending} at step {step}" + (message and f": {message}"))
             write_report(folder)
     return EXIT_CODES[ending]
-
-
-def _say_preempted(folder: Path) -> None:
-    """The last words of a process that ends at once: what it holds is freed here."""
-    write_preempted(folder, _AGAIN)
-    with suppress(OSError):
-        if lock.is_mine(folder / lock.RUN):
-            os.truncate(folder / lock.RUN, 0)  # nobody's now: no other host need wait
-            _remove_unbegun(folder)
-    print(f"preempted: {_AGAIN}", flush=True)
 
 
 def _finish(program: Program, folder: Path, stop: StopRequest) -> tuple[str, int, str]:
