@@ -9,6 +9,7 @@ from test_mnist import write_files
 
 from ganjax.build import build_experiment
 from ganjax.config import ConfigError, defaults
+from ganjax.config.program import Program
 from ganjax.config.validation import validate
 from ganjax.look.restore import restore
 from ganjax.record.files import read_json, write_json
@@ -125,9 +126,9 @@ def test_changed_data_end_a_run_before_it_compiles_or_writes(tmp_path):
     write_json(run / "data.json", {**describe_data(source), "examples": 1796})
     (run / "checkpoints").mkdir()
     for act in (
-        lambda: loop.run(config, run, "train"),
-        lambda: loop.run(config, run, "sample"),
-        lambda: loop.run(config, run, "evaluate"),
+        lambda: loop.run(Program(config), run, "train"),
+        lambda: loop.run(Program(config), run, "sample"),
+        lambda: loop.run(Program(config), run, "evaluate"),
         lambda: restore(config, run),
     ):
         with pytest.raises(ConfigError, match="1796 examples are now 1797; have that"):
