@@ -13,7 +13,9 @@ In the third the generator stands still, far from the data, and only the discrim
 learns: does its optimum leave the generator a gradient? (Arjovsky and Bottou 2017,
 "Towards Principled Methods for Training Generative Adversarial Networks", section 2;
 Qi 2017, "Loss-Sensitive Generative Adversarial Networks on Lipschitz Densities".) A
-learning rate of 1e-12 holds it, and its gradient is recorded as in any run.
+learning rate of 1e-12 holds it, and its gradient is recorded as in any run. Of LS-GAN
+the least of its objective is known exactly, by a linear program, for all loss functions
+that are as steep; so are the lowest and the highest of those through given values.
 
 Each run takes a few seconds. Arguments, as in experiments/densities.py:apart,minimax:
 
@@ -43,6 +45,8 @@ from ganjax.study import Figure, Run, Table, curve, group_by, plot, setting
 APART = ("minimax", "non_saturating", "wasserstein", "loss_sensitive")
 MOMENTS = (0, 1, 2, 3, 8)  # in eighths of a run
 SAMPLES = 50_000  # for the density of an mlp
+EARLY = (0, 1, 2, 3, 4, 6, 8, 1_000)  # in thousandths of a run
+PAIRS = 60  # of a real and a generated point, for the linear program
 LINE, STEP = np.linspace(-5, 4, 121, retstep=True)
 START, WHERE, SD = -2.0, 2.0, 0.1  # of the scene apart: generated, real, and their sd
 
@@ -145,6 +149,19 @@ def study(runs: Sequence[Run]) -> Iterator[Figure | Table]:
             "against a generator that stands still.",
         )
         yield _endings(groups)
+    for run in apart:
+        if setting(run, "objective.name") == "loss_sensitive":
+            bounds = bounds_of(run.config)
+            yield Figure(
+                "Supports apart: the loss function of LS-GAN among those as steep",
+                _bounds(run.config, bounds),
+                "Left: the objective at moments of the run, by the steepest slope of "
+                "the loss function then, over the least that any loss function as "
+                "steep has. Right: the loss function L at the end, which is minus the "
+                "score, between the lowest and the highest that are as steep and have "
+                "its values at the examples.",
+            )
+            yield _excesses(bounds)
 
 
 class Moment(NamedTuple):
@@ -197,6 +214,79 @@ def moments_of(config: Mapping[str, Any]) -> list[Moment]:
             )
         )
     return moments
+
+
+class Bound(NamedTuple):
+    """The loss function L = -score at a moment, and what there is beside it."""
+
+    step: int
+    slope: float  # of L where it is steepest
+    found: float  # its objective
+    least: float  # that of the best loss function as steep
+    points: np.ndarray  # [P], rising; of these also:
+    loss: np.ndarray  # L, 0 at its lowest example
+    lower: np.ndarray  # of all loss functions as steep through L at the examples
+    upper: np.ndarray
+
+
+def bounds_of(config: Mapping[str, Any]) -> list[Bound]:
+    """A run of LS-GAN in the scene apart, at its `EARLY` moments."""
+    import jax
+
+    from ganjax.look.evaluate import Evaluator
+    from ganjax.look.replay import replay
+    from ganjax.losses import loss_sensitive_discriminator
+    from ganjax.metrics.nonparametric import cone_bounds
+
+    every = config["steps"] // EARLY[-1]
+    experiment, states = replay(config, every)
+    evaluator = Evaluator(experiment)
+    weight = config["objective"]["real_weight"]
+    real, fake, margin = _pairs(config)
+    nodes = np.concatenate([real, fake])
+    points = np.unique(np.concatenate([LINE, nodes[:, 0]]))
+    given = points[:, None].astype(np.float32)
+    bounds = []
+    for index in EARLY:
+        state = jax.tree.map(lambda values, index=index: values[index], states)
+        loss = -evaluator.probe("score", state, len(points), real=given).astype(float)
+        at_nodes = loss[np.searchsorted(points, nodes[:, 0])]
+        loss, at_nodes = loss - at_nodes.min(), at_nodes - at_nodes.min()
+        slope = float(np.abs(np.diff(loss) / np.diff(points)).max())
+        found = loss_sensitive_discriminator(
+            -at_nodes[:PAIRS],
+            -at_nodes[PAIRS:],
+            jax.numpy.asarray(margin),
+            real_weight=weight,
+        )
+        cones = cone_bounds(points[:, None], nodes, at_nodes, kappa=slope)
+        least = _least(config, slope)
+        bounds.append(
+            Bound(index * every, slope, float(found), least, points, loss, *cones)
+        )
+    return bounds
+
+
+def _pairs(config: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Real and generated examples `[N, 1]`, spread as their densities, and margins."""
+    (mean,), sd = config["data"]["means"][0], config["data"]["sds"][0]
+    other = config["networks"]["generator"]
+    at = (np.arange(PAIRS) + 0.5) / PAIRS
+    real = norm.ppf(at, mean, sd)
+    fake = norm.ppf(
+        np.random.default_rng(0).permutation(at), other["mean"], other["sd"]
+    )
+    margin = config["objective"]["margin_scale"] * np.abs(real - fake)
+    return real[:, None], fake[:, None], margin
+
+
+def _least(config: Mapping[str, Any], slope: float) -> float:
+    from ganjax.metrics.nonparametric import loss_sensitive_optimum
+
+    weight = config["objective"]["real_weight"]
+    return loss_sensitive_optimum(
+        *_pairs(config), real_weight=weight, kappa=slope
+    ).value
 
 
 def density_of(data: Mapping[str, Any]) -> np.ndarray:
@@ -288,4 +378,38 @@ def _endings(groups: Mapping[str, Sequence[Run]]) -> Table:
         f"the critic's slope rise to 1 + {WHERE - START:g} / 20 = 1.2, and the "
         "difference of its scores to 4.8, as interpolates are spread evenly over the "
         "gap.",
+    )
+
+
+def _bounds(config: Mapping[str, Any], bounds: Sequence[Bound]) -> object:
+    figure, (left, right) = plot(1, 2, width=4.0, height=3.2)
+    slopes = np.linspace(0, max(bound.slope for bound in bounds), 25)
+    least = [_least(config, slope) for slope in slopes]
+    left.plot(slopes, least, "C0", label="least")
+    left.fill_between(slopes, least, color="C0", alpha=0.15, lw=0)
+    found = [(bound.slope, bound.found) for bound in bounds]
+    left.plot(*zip(*found, strict=True), "C1o-", ms=4, lw=1, label="found")
+    left.annotate(f" step {bounds[0].step}", found[0])
+    left.set(xlabel="steepest slope", ylabel="objective", ylim=(0, None))
+    left.legend()
+    end = bounds[-1]
+    right.fill_between(end.points, end.lower, end.upper, color="C0", alpha=0.3, lw=0)
+    right.plot(end.points, end.loss, "C1")
+    right.set(title=f"step {end.step:,}", xlabel="x", ylabel="L", xlim=LINE[[0, -1]])
+    return figure
+
+
+def _excesses(bounds: Sequence[Bound]) -> Table:
+    rows = []
+    for bound in bounds:
+        room = float((bound.upper - bound.lower)[np.searchsorted(bound.points, 0)])
+        rows.append((bound.step, bound.slope, bound.found, bound.least, room))
+    return Table(
+        "Supports apart: LS-GAN beside the best loss function",
+        ("step", "steepest slope", "objective", "least as steep", "room at x = 0"),
+        rows,
+        f"Of {PAIRS} pairs of a real and a generated example. The room is that between "
+        "the lowest and the highest loss function as steep through its values at the "
+        "examples. A slope of margin_scale is enough for an objective of 0, after "
+        "which nothing teaches any more.",
     )

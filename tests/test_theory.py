@@ -24,6 +24,7 @@ from ganjax.look.replay import replay
 from ganjax.losses.loss_sensitive import l1_margin, loss_sensitive_discriminator
 from ganjax.metrics.nonparametric import cone_bounds, loss_sensitive_optimum
 from ganjax.step import make_field
+from ganjax.study import Run
 
 PLAYERS = ("discriminator", "generator")
 LINE, WIDTH = np.linspace(-12, 12, 8_001, retstep=True)
@@ -305,6 +306,36 @@ def test_dirac_study_knows_the_truth():
     np.testing.assert_allclose(path[1], [0.008, 0.011], rtol=1e-5)
     exact = names["EXACT"]["wasserstein, r1 1"]
     np.testing.assert_allclose(names["rate"](path), exact.simultaneous, atol=1e-3)
+
+
+def test_densities_study_sets_ls_gan_beside_the_best_loss_function(tmp_path):
+    names = runpy.run_path(str(EXPERIMENTS / "densities.py"))
+    config = load(f"{EXPERIMENTS / 'densities.py'}:apart,loss_sensitive").to_dict()
+    config["steps"] = 1_000
+    config["objective"]["margin_scale"] = 2.0
+    steps, ones = np.arange(10.0, 1_001.0, 10.0), np.ones(100)
+    metrics = {"generator/gradient_norm": (steps, ones)}
+    metrics |= {
+        f"discriminator/{side}_score": (steps, ones) for side in ("real", "fake")
+    }
+    run = Run(tmp_path, config, {}, {}, {}, metrics, {})
+    *_, figure, table = names["study"]([run])
+    assert "LS-GAN" in figure.title
+    assert "LS-GAN" in table.title
+    step, slope, found, least, room = np.array(table.rows, float).T
+    assert step.tolist() == [0, 1, 2, 3, 4, 6, 8, 1_000]
+    assert (found >= least - 1e-6).all()
+    assert (room > 0.1).all()  # the slope may be another between the supports
+    # At first it is worse than a loss function as flat need be, at the end it is best.
+    assert found[0] > least[0] + 1
+    assert (found[-1], least[-1]) == (0, 0)
+    # Supports 4 apart: a slope of 2 satisfies margins of 2 |x - z|, 0 none of them.
+    assert slope[-1] > 2
+    np.testing.assert_allclose(names["_least"](config, 0.0), 2 * 4.0, rtol=1e-6)
+    np.testing.assert_allclose(names["_least"](config, 1.0), 4.0, rtol=1e-6)
+    for bound in names["bounds_of"](config):
+        assert (bound.lower <= bound.loss + 1e-6).all()
+        assert (bound.loss <= bound.upper + 1e-6).all()
 
 
 def test_film_of_a_lone_point_at_0_shows_2_to_either_side(monkeypatch):
