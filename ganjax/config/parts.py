@@ -16,26 +16,17 @@ a function takes by position is given to it, and said here for each kind.
 Whatever cannot be a part raises `ConfigError`, which names the function.
 """
 
-import dataclasses
 import inspect
-import types
-import typing
-from collections.abc import Callable, Iterable, Mapping
-from difflib import get_close_matches
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 from ganjax.config.builtin import BUILT_IN
-from ganjax.config.catalogue import BEST_AT, Catalogue, Key, Part, interval_of, rows
+from ganjax.config.catalogue import BEST_AT, Catalogue, Key, Part, rows
 from ganjax.config.consistency import ARRAYS
 from ganjax.config.experiment import ConfigError, shown
+from ganjax.config.signature import Function, keys_of_builder, positional
 from ganjax.types import Outcome
 
-_WHOLE = "[-2147483648, 2147483647]"
-_REAL = "(-inf, inf)"
 _GIVEN_TO_NETWORKS = ("shape", "classes", "latent_size", "axis_name")
-_OF_MODULES = ("parent", "name")  # fields that flax gives each of them
-
-Function = Callable[..., Any]
 
 
 def network(
@@ -70,7 +61,7 @@ def network(
 
 def _network(name: str, player: str, made: Function, label: bool, logits: bool) -> Part:
     where = f"network {name} of the {player}"
-    keys, takes = _keys(where, made, (), _GIVEN_TO_NETWORKS)
+    keys, takes = keys_of_builder(where, made, (), _GIVEN_TO_NETWORKS)
     if inspect.isclass(made):
         label = "label" in inspect.signature(made.__call__).parameters
     return Part(
@@ -101,12 +92,12 @@ def objective(name: str, *, threshold: float | None = None, **losses: Function) 
     reads: dict[str, None] = {}
     for player, loss in losses.items():
         where = f"objective {name}, loss of the {player}"
-        own, taken = _keys(where, loss, None, ("axis_name",))
+        own, taken = keys_of_builder(where, loss, None, ("axis_name",))
         for key, value in own.items():
             if keys.setdefault(key, value) != value:
                 raise ConfigError(f"{where}: {key} differs from another loss's")
         takes |= {*taken}
-        reads |= dict.fromkeys(_positional(where, loss, Outcome._fields))
+        reads |= dict.fromkeys(positional(where, loss, Outcome._fields))
     return Part(
         *("objective", name, (losses, threshold), keys, tuple(sorted(takes))),
         players=tuple(losses),
@@ -252,7 +243,7 @@ def measure(
                 f"measure {made.name}: better[{number!r}] must be lowest, highest or "
                 f"one, not {shown(where)}"
             )
-    reads = tuple(_positional(f"measure {made.name}", function, ARRAYS))
+    reads = tuple(positional(f"measure {made.name}", function, ARRAYS))
     return made._replace(reads=reads, better=dict(better or {}))
 
 
@@ -290,119 +281,5 @@ def _part(
     name = name or getattr(function, "__name__", "")
     if not name.isidentifier():
         raise ConfigError(f"{kind} {shown(name)}: needs a name such as my_{kind}")
-    keys, takes = _keys(f"{kind} {name}", function, positional, given)
+    keys, takes = keys_of_builder(f"{kind} {name}", function, positional, given)
     return Part(kind, name, function, keys, takes)
-
-
-def _positional(where: str, function: Function, known: Iterable[str]) -> list[str]:
-    """The names of what a function takes by position, each one of the `known`."""
-    found = inspect.signature(function).parameters.values()
-    names = [p.name for p in found if p.kind is p.POSITIONAL_OR_KEYWORD]
-    for name in names:
-        if name not in known:
-            close = get_close_matches(name, known, n=1)
-            hint = f"did you mean {close[0]}? " if close else ""
-            raise ConfigError(
-                f"{where}: {name} is nothing that it could be given; {hint}known are "
-                f"{', '.join(known)}; write a * before the keys"
-            )
-    return names
-
-
-def _keys(
-    where: str,
-    function: Function,
-    positional: tuple[str, ...] | None,
-    given: tuple[str, ...],
-) -> tuple[dict[str, Key], tuple[str, ...]]:
-    """The keys of a builder, and which of the `given` it takes.
-
-    `positional` are what it is called with by position, None where it may choose.
-    """
-    if dataclasses.is_dataclass(function) and inspect.isclass(function):
-        arguments = [
-            (field.name, _default_of(field))
-            for field in dataclasses.fields(function)
-            if field.name not in _OF_MODULES
-        ]
-    else:
-        arguments = _keyword_only(where, function, positional)
-    try:
-        hints = typing.get_type_hints(function, include_extras=True)
-    except (NameError, TypeError) as error:
-        raise ConfigError(f"{where}: an annotation cannot be read: {error}") from error
-    keys = {
-        name: _key(f"{where}: {name}", default, hints.get(name))
-        for name, default in arguments
-        if name not in given
-    }
-    return keys, tuple(name for name, _ in arguments if name in given)
-
-
-def _default_of(field: dataclasses.Field) -> Any:
-    if field.default_factory is not dataclasses.MISSING:
-        return field.default_factory()
-    has_none = field.default is dataclasses.MISSING
-    return inspect.Parameter.empty if has_none else field.default
-
-
-def _keyword_only(
-    where: str, function: Function, positional: tuple[str, ...] | None
-) -> list[tuple[str, Any]]:
-    found = list(inspect.signature(function).parameters.values())
-    by_position = [p.name for p in found if p.kind is p.POSITIONAL_OR_KEYWORD]
-    if any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in found):
-        raise ConfigError(f"{where}: *args and **kwargs have no keys; name each")
-    if positional is not None and len(by_position) != len(positional):
-        takes = f"({', '.join(positional)})" if positional else "none"
-        raise ConfigError(
-            f"{where}: by position it is given {takes}, and asks for "
-            f"({', '.join(by_position)}); write a * before the keys"
-        )
-    return [(p.name, p.default) for p in found if p.kind is p.KEYWORD_ONLY]
-
-
-def _key(where: str, default: Any, hint: Any) -> Key:
-    """The key of an argument, by its default and annotation."""
-    if default is inspect.Parameter.empty:
-        raise ConfigError(f"{where} has no default, which gives its type")
-    interval, choices = "", ()
-    if typing.get_origin(hint) is typing.Annotated:
-        hint, *words = typing.get_args(hint)
-        interval = next((word for word in words if isinstance(word, str)), "")
-        if interval and interval_of(interval) is None:
-            raise ConfigError(
-                f"{where}: {shown(interval)} is no interval such as (0, 1]"
-            )
-    if typing.get_origin(hint) is typing.Literal:
-        choices = typing.get_args(hint)
-    kind = None
-    if default is None:
-        union = typing.get_origin(hint) in (typing.Union, types.UnionType)
-        args = [x for x in typing.get_args(hint) if x is not type(None)]
-        kind = args[0] if union and args else None
-        if kind not in (int, float, str):
-            raise ConfigError(
-                f"{where}: None is off; say of what type it is else, such as "
-                "float | None"
-            )
-    if kind is None and hint is float and type(default) is int:
-        default = float(default)
-    inner = kind or _type_of(where, default)
-    if not interval and not choices and inner in (int, float):
-        interval = _WHOLE if inner is int else _REAL
-    return Key(default, interval, choices, kind)
-
-
-def _type_of(where: str, default: Any) -> type:
-    """The type of a default, or of a tuple's elements."""
-    if isinstance(default, tuple) and default:
-        found = {_type_of(where, item) for item in default}
-        if len(found) == 1:
-            return found.pop()
-    elif type(default) in (int, float, str, bool):
-        return type(default)
-    raise ConfigError(
-        f"{where}: the default {shown(default)} is no number, string, bool, or tuple "
-        "of one of these"
-    )
