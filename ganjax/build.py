@@ -183,7 +183,9 @@ def _distinct(config: Config, chosen: Chosen, source: Source) -> np.ndarray | No
     return np.asarray(as_seen(found))
 
 
-def _nearest(config: Config, source: Source) -> Callable[..., np.ndarray] | None:
+def _nearest(
+    config: Config, source: Source
+) -> Callable[[np.ndarray], np.ndarray] | None:
     if "examples" not in source.arrays:
         return None
     examples = source.arrays["examples"]

@@ -12,7 +12,25 @@ from jax import Array
 
 from ganjax import losses
 from ganjax.losses.f_divergence import Divergence
-from ganjax.types import Likelihood, Objective, Outcome, Terms
+from ganjax.types import Layers, Likelihood, Objective, Outcome, Terms, made
+
+
+def _scores(o: Outcome) -> tuple[Array, Array]:
+    return made(o.real_score), made(o.fake_score)
+
+
+def _features(o: Outcome) -> tuple[Layers, Layers]:
+    return made(o.real_features), made(o.fake_features)
+
+
+def _labelled(o: Outcome) -> tuple[Array, Array, Array, Array]:
+    """Logits of both sides, the real examples' labels, and which of these count."""
+    labels = made(o.real_label), made(o.is_labelled)
+    return made(o.real_logits), made(o.fake_logits), *labels
+
+
+def _code(o: Outcome) -> tuple[Array, Array]:
+    return made(o.mean), made(o.log_var)
 
 
 def _adversarial(
@@ -45,10 +63,12 @@ def _two_sided(
     return Objective(
         {
             "discriminator": lambda outcome: {
-                "real_loss": real(outcome.real_score),
-                "fake_loss": fake(outcome.fake_score),
+                "real_loss": real(made(outcome.real_score)),
+                "fake_loss": fake(made(outcome.fake_score)),
             },
-            "generator": lambda outcome: {"adversarial": generator(outcome.fake_score)},
+            "generator": lambda outcome: {
+                "adversarial": generator(made(outcome.fake_score))
+            },
         },
         threshold,
     )
@@ -112,8 +132,8 @@ def wasserstein() -> Objective:
 def relativistic() -> Objective:
     """Relativistic GAN, paired by index."""
     return _adversarial(
-        lambda o: losses.relativistic_discriminator(o.real_score, o.fake_score),
-        lambda o: losses.relativistic_generator(o.real_score, o.fake_score),
+        lambda o: losses.relativistic_discriminator(*_scores(o)),
+        lambda o: losses.relativistic_generator(*_scores(o)),
         threshold=None,
     )
 
@@ -122,10 +142,10 @@ def relativistic_average(*, axis_name: str | None = None) -> Objective:
     """Relativistic average GAN."""
     return _adversarial(
         lambda o: losses.relativistic_average_discriminator(
-            o.real_score, o.fake_score, axis_name=axis_name
+            *_scores(o), axis_name=axis_name
         ),
         lambda o: losses.relativistic_average_generator(
-            o.real_score, o.fake_score, axis_name=axis_name
+            *_scores(o), axis_name=axis_name
         ),
         threshold=None,
     )
@@ -154,10 +174,9 @@ def _margin(margin: str, margin_scale: float | Array) -> Callable[[Outcome], Arr
 
     def measured(outcome: Outcome) -> Array:
         if margin == "features":
-            pair = outcome.real_features, outcome.fake_features
-            return losses.feature_margin(*pair, scale=margin_scale)
+            return losses.feature_margin(*_features(outcome), scale=margin_scale)
         distance = {"l1": losses.l1_margin, "l2": losses.l2_margin}[margin]
-        return distance(outcome.real, outcome.fake, scale=margin_scale)
+        return distance(made(outcome.real), made(outcome.fake), scale=margin_scale)
 
     return lambda outcome: jax.lax.stop_gradient(measured(outcome))
 
@@ -169,9 +188,9 @@ def loss_sensitive(
     margin_of = _margin(margin, margin_scale)
     return _adversarial(
         lambda o: losses.loss_sensitive_discriminator(
-            o.real_score, o.fake_score, margin_of(o), real_weight=real_weight
+            *_scores(o), margin_of(o), real_weight=real_weight
         ),
-        lambda o: losses.loss_sensitive_generator(o.fake_score),
+        lambda o: losses.loss_sensitive_generator(made(o.fake_score)),
         threshold=None,
     )
 
@@ -183,9 +202,9 @@ def generalized_loss_sensitive(
     margin_of = _margin(margin, margin_scale)
     return _adversarial(
         lambda o: losses.generalized_loss_sensitive_discriminator(
-            o.real_score, o.fake_score, margin_of(o), slope=slope
+            *_scores(o), margin_of(o), slope=slope
         ),
-        lambda o: losses.generalized_loss_sensitive_generator(o.fake_score),
+        lambda o: losses.generalized_loss_sensitive_generator(made(o.fake_score)),
         threshold=None,
     )
 
@@ -197,14 +216,14 @@ def conditional_loss_sensitive(
     margin_of = _margin(margin, margin_scale)
     return _adversarial(
         lambda o: losses.conditional_loss_sensitive_discriminator(
-            o.real_logits,
-            o.fake_logits,
-            o.real_label,
+            made(o.real_logits),
+            made(o.fake_logits),
+            made(o.real_label),
             margin_of(o),
             real_weight=real_weight,
         ),
         lambda o: losses.conditional_loss_sensitive_generator(
-            o.fake_logits, o.fake_label
+            made(o.fake_logits), made(o.fake_label)
         ),
         threshold=None,
     )
@@ -217,15 +236,10 @@ def semi_supervised_loss_sensitive(
     margin_of = _margin(margin, margin_scale)
     return _adversarial(
         lambda o: losses.semi_supervised_loss_sensitive_discriminator(
-            o.real_logits,
-            o.fake_logits,
-            o.real_label,
-            o.is_labelled,
-            margin_of(o),
-            real_weight=real_weight,
+            *_labelled(o), margin_of(o), real_weight=real_weight
         ),
         lambda o: losses.semi_supervised_loss_sensitive_generator(
-            o.fake_logits, o.fake_label
+            made(o.fake_logits), made(o.fake_label)
         ),
         threshold=None,
     )
@@ -235,11 +249,12 @@ def auxiliary_classifier() -> Objective:
     """AC-GAN."""
     return _adversarial(
         lambda o: losses.auxiliary_classifier_discriminator(
-            *(o.real_score, o.fake_score, o.real_logits, o.fake_logits),
-            *(o.real_label, o.fake_label),
+            *_scores(o),
+            *(made(o.real_logits), made(o.fake_logits)),
+            *(made(o.real_label), made(o.fake_label)),
         ),
         lambda o: losses.auxiliary_classifier_generator(
-            o.fake_score, o.fake_logits, o.fake_label
+            made(o.fake_score), made(o.fake_logits), made(o.fake_label)
         ),
         threshold=0.0,
     )
@@ -248,10 +263,8 @@ def auxiliary_classifier() -> Objective:
 def semi_supervised() -> Objective:
     """Semi-supervised GAN: K classes, and generated as one more."""
     return _adversarial(
-        lambda o: losses.semi_supervised_discriminator(
-            o.real_logits, o.fake_logits, o.real_label, o.is_labelled
-        ),
-        lambda o: losses.semi_supervised_generator(o.fake_logits),
+        lambda o: losses.semi_supervised_discriminator(*_labelled(o)),
+        lambda o: losses.semi_supervised_generator(made(o.fake_logits)),
         threshold=0.0,
     )
 
@@ -259,12 +272,8 @@ def semi_supervised() -> Objective:
 def semi_supervised_feature_matching(*, axis_name: str | None = None) -> Objective:
     """Semi-supervised GAN whose generator matches the mean of features."""
     return _adversarial(
-        lambda o: losses.semi_supervised_discriminator(
-            o.real_logits, o.fake_logits, o.real_label, o.is_labelled
-        ),
-        lambda o: losses.feature_matching(
-            o.real_features, o.fake_features, axis_name=axis_name
-        ),
+        lambda o: losses.semi_supervised_discriminator(*_labelled(o)),
+        lambda o: losses.feature_matching(*_features(o), axis_name=axis_name),
         threshold=0.0,
     )
 
@@ -272,10 +281,8 @@ def semi_supervised_feature_matching(*, axis_name: str | None = None) -> Objecti
 def feature_matching(*, axis_name: str | None = None) -> Objective:
     """Minimax discriminator, and a generator that matches the mean of its features."""
     return _adversarial(
-        lambda o: losses.minimax_discriminator(o.real_score, o.fake_score),
-        lambda o: losses.feature_matching(
-            o.real_features, o.fake_features, axis_name=axis_name
-        ),
+        lambda o: losses.minimax_discriminator(*_scores(o)),
+        lambda o: losses.feature_matching(*_features(o), axis_name=axis_name),
         threshold=0.0,
     )
 
@@ -286,7 +293,7 @@ def classification() -> Objective:
         {
             "discriminator": lambda o: {
                 "cross_entropy": losses.labelled_cross_entropy(
-                    o.real_logits, o.real_label, o.is_labelled
+                    made(o.real_logits), made(o.real_label), made(o.is_labelled)
                 )
             }
         },
@@ -298,7 +305,9 @@ def auto_encoder() -> Objective:
     """Auto-encoder: encoder and generator move down the same loss."""
 
     def terms(o: Outcome) -> Terms:
-        return {"reconstruction": losses.squared_error(o.real, o.reconstruction)}
+        return {
+            "reconstruction": losses.squared_error(made(o.real), made(o.reconstruction))
+        }
 
     return Objective({"encoder": terms, "generator": terms}, threshold=None)
 
@@ -313,12 +322,10 @@ def vae(
     """VAE: at beta 1 and without free bits the loss of both players is -ELBO."""
 
     def terms(o: Outcome) -> Terms:
-        kl = losses.gaussian_kl(
-            o.mean, o.log_var, free_bits=free_bits, axis_name=axis_name
-        )
+        kl = losses.gaussian_kl(*_code(o), free_bits=free_bits, axis_name=axis_name)
         return {
             "reconstruction": losses.negative_log_likelihood(
-                o.real, o.reconstruction_logits, likelihood=likelihood
+                made(o.real), made(o.reconstruction_logits), likelihood=likelihood
             ),
             "kl": beta * kl,
         }
@@ -339,31 +346,34 @@ def vae_gan(
     "prior", "reconstruction"s, or "both"; `reconstruction_weight` is the generator's.
     """
 
-    def made(o: Outcome) -> list[Array]:
-        kinds = {"prior": o.fake_score, "reconstruction": o.reconstruction_score}
+    def judged(o: Outcome) -> list[Array]:
+        kinds = {
+            "prior": made(o.fake_score),
+            "reconstruction": made(o.reconstruction_score),
+        }
         return list(kinds.values()) if fakes == "both" else [kinds[fakes]]
 
     def features(o: Outcome) -> Array:
         layer = -feature_layer
         return losses.feature_reconstruction(
-            o.real_features[layer], o.reconstruction_features[layer]
+            made(o.real_features)[layer], made(o.reconstruction_features)[layer]
         )
 
     def encoder(o: Outcome) -> Terms:
-        kl = beta * losses.gaussian_kl(o.mean, o.log_var)
+        kl = beta * losses.gaussian_kl(*_code(o))
         return {"reconstruction": features(o), "kl": kl}
 
     def generator(o: Outcome) -> Terms:
-        adversarial = [losses.non_saturating_generator(score) for score in made(o)]
+        adversarial = [losses.non_saturating_generator(score) for score in judged(o)]
         return {
             "reconstruction": reconstruction_weight * features(o),
             "adversarial": sum(adversarial[1:], adversarial[0]),
         }
 
     def discriminator(o: Outcome) -> Terms:
-        fake = [losses.minimax_fake(score) for score in made(o)]
+        fake = [losses.minimax_fake(score) for score in judged(o)]
         return {
-            "real_loss": losses.non_saturating_real(o.real_score),
+            "real_loss": losses.non_saturating_real(made(o.real_score)),
             "fake_loss": sum(fake[1:], fake[0]),
         }
 
@@ -381,10 +391,10 @@ def energy(*, square_weight: float | Array) -> Objective:
         {
             "discriminator": lambda o: {
                 "real_loss": losses.energy_real(
-                    o.real_score, square_weight=square_weight
+                    made(o.real_score), square_weight=square_weight
                 ),
                 "fake_loss": losses.energy_fake(
-                    o.fake_score, square_weight=square_weight
+                    made(o.fake_score), square_weight=square_weight
                 ),
             }
         },

@@ -16,7 +16,7 @@ from jax import Array
 
 from ganjax.axis import mean_over
 from ganjax.precision import by_example, expectation, mean, widen
-from ganjax.types import Outcome, ScoreFn
+from ganjax.types import Outcome, ScoreFn, made
 
 
 def _gradients(score_fn: ScoreFn, examples: Array, label: Array | None) -> Array:
@@ -34,7 +34,7 @@ def _norms(gradients: Array) -> Array:
 
 
 def _interpolated_norms(score_fn: ScoreFn, outcome: Outcome, keys: Array) -> Array:
-    real, fake = widen(outcome.real), widen(outcome.fake)
+    real, fake = widen(made(outcome.real)), widen(made(outcome.fake))
     mix = jax.vmap(lambda key: jax.random.uniform(key, dtype=real.dtype))(keys)
     mix = mix.reshape(-1, *[1] * (real.ndim - 1))
     between = mix * real + (1 - mix) * fake
@@ -87,7 +87,7 @@ def r1(
     Mescheder et al. 2018, "Which Training Methods for GANs do actually Converge?",
     eq. 9.
     """
-    gradients = _gradients(score_fn, outcome.real, outcome.real_label)
+    gradients = _gradients(score_fn, made(outcome.real), outcome.real_label)
     return 0.5 * weight * mean(jnp.sum(jnp.square(gradients), axis=-1))
 
 
@@ -99,7 +99,7 @@ def r2(
     Mescheder et al. 2018, "Which Training Methods for GANs do actually Converge?",
     eq. 10.
     """
-    gradients = _gradients(score_fn, outcome.fake, outcome.fake_label)
+    gradients = _gradients(score_fn, made(outcome.fake), outcome.fake_label)
     return 0.5 * weight * mean(jnp.sum(jnp.square(gradients), axis=-1))
 
 
@@ -129,7 +129,7 @@ def dragan(
 
     Kodali et al. 2017, "On Convergence and Stability of GANs".
     """
-    real = widen(outcome.real)
+    real = widen(made(outcome.real))
 
     def perturb(example: Array, key: Array) -> Array:
         where, how_far = jax.random.split(key)
@@ -153,7 +153,7 @@ def real_gradient_norm(
     Qi 2020, "Loss-Sensitive Generative Adversarial Networks on Lipschitz Densities", in
     the form of the author's code for GLS-GAN.
     """
-    gradients = _gradients(score_fn, outcome.real, outcome.real_label)
+    gradients = _gradients(score_fn, made(outcome.real), outcome.real_label)
     return weight * mean(_norms(gradients))
 
 
@@ -166,5 +166,5 @@ def score_drift(
 
     Karras et al. 2018, "Progressive Growing of GANs", section A.1.
     """
-    scores = score_fn(widen(outcome.real), outcome.real_label)
+    scores = score_fn(widen(made(outcome.real)), outcome.real_label)
     return weight * expectation(jnp.square, scores)

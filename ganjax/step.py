@@ -17,14 +17,14 @@ from jax import Array
 from ganjax.axis import device_count, example_index, mean_over
 from ganjax.keys import Purpose, example_keys, fold_name, purpose_key
 from ganjax.state import TrainState, average_decay
-from ganjax.types import Batch, Outcome, Parts, Schedule, ScoreFn, Terms, Tree
+from ganjax.types import Batch, Draw, Outcome, Parts, Schedule, ScoreFn, Terms, Tree
 
 Step = Callable[[TrainState, Tree, Tree], tuple[TrainState, Terms]]
 
 
 def make_train_step(
     build: Callable[[Tree, Array], Parts],
-    draw: Callable[..., Batch],
+    draw: Draw,
     schedule: Schedule,
     *,
     batch_size: int,

@@ -1,4 +1,4 @@
-"""The names and shapes that every room of ganjax shares. No logic, no jax at run time.
+"""The names and shapes that every room of ganjax shares. No jax at run time.
 
 Arrays have a leading batch axis `B`. Images are float32 in [-1, 1], NHWC; points of a
 mixture are `[B, D]`; "example" stands for either. A score rises with realness.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 if TYPE_CHECKING:
     import jax
@@ -16,8 +16,13 @@ if TYPE_CHECKING:
 
     Array = jax.Array
 
+_T = TypeVar("_T")
+
 Tree = Any  # a pytree of arrays
 Variables = Mapping[str, Tree]  # flax's {"params": ..., collection: ...} of one player
+Players = Mapping[str, Variables]  # of all, by name
+Mutable = dict[str, Tree]  # what a network keeps of a call: {collection: ...}
+Layers = tuple["Array", ...]  # features [B, ...], first to last
 Terms = dict[str, "Array"]  # the weighted scalars whose sum a player minimises
 ScoreFn = Callable[["Array", "Array | None"], "Array"]  # (examples, label) -> [B]
 
@@ -29,32 +34,36 @@ class PartError(Exception):
 # The rounds of a step, in playing order: ((players, repeats), ...).
 Schedule = tuple[tuple[tuple[str, ...], int], ...]
 
-# A field of an outcome: an array, or `None` where a game makes no such array.
-Field = Any
-
 
 class Outcome(NamedTuple):
-    """What one round of play produced."""
+    """What one round of play produced; `None` is what the game does not make."""
 
-    real: Field = None  # [B, ...]
-    fake: Field = None  # [B, ...]
-    real_score: Field = None  # [B]
-    fake_score: Field = None  # [B]
-    real_logits: Field = None  # [B, K]
-    fake_logits: Field = None  # [B, K]
-    real_features: Field = None  # a tuple of layers [B, ...], first to last
-    fake_features: Field = None
-    real_label: Field = None  # int32 [B]
-    fake_label: Field = None  # int32 [B]
-    is_labelled: Field = None  # bool [B]
-    mean: Field = None  # [B, Z], of the encoder's posterior
-    log_var: Field = None  # [B, Z]
-    reconstruction: Field = None  # [B, ...]
+    real: Array | None = None  # [B, ...]
+    fake: Array | None = None  # [B, ...]
+    real_score: Array | None = None  # [B]
+    fake_score: Array | None = None  # [B]
+    real_logits: Array | None = None  # [B, K]
+    fake_logits: Array | None = None  # [B, K]
+    real_features: Layers | None = None
+    fake_features: Layers | None = None
+    real_label: Array | None = None  # int32 [B]
+    fake_label: Array | None = None  # int32 [B]
+    is_labelled: Array | None = None  # bool [B]
+    mean: Array | None = None  # [B, Z], of the encoder's posterior
+    log_var: Array | None = None  # [B, Z]
+    reconstruction: Array | None = None  # [B, ...]
     # [B, ...], of which a likelihood makes examples: of Bernoulli pixels, or Gaussian
     # means.
-    reconstruction_logits: Field = None
-    reconstruction_score: Field = None  # [B]
-    reconstruction_features: Field = None
+    reconstruction_logits: Array | None = None
+    reconstruction_score: Array | None = None  # [B]
+    reconstruction_features: Layers | None = None
+
+
+def made(field: _T | None) -> _T:
+    """A field of an outcome that is read only where the game makes it."""
+    if field is None:
+        raise ValueError("the game makes no such array")
+    return field
 
 
 class Batch(NamedTuple):
@@ -97,6 +106,22 @@ Correction = Callable[[Callable[[Tree], Tree], Tree], Tree]
 View = Callable[["Array", "Array"], "Array"]
 
 
+class Apply(Protocol):
+    """The function of a network."""
+
+    def __call__(
+        self,
+        variables: Variables,
+        inputs: Array,
+        label: Array | None,
+        keys: Array,
+        /,
+        *,
+        train: bool,
+    ) -> tuple[Any, Mutable]:
+        """The output, and every collection of `variables` but `params` after it."""
+
+
 class Network(NamedTuple):
     """A pair of pure functions.
 
@@ -107,8 +132,8 @@ class Network(NamedTuple):
     encoder's `(mean [B, Z], log_var [B, Z])`.
     """
 
-    init: Callable[..., Variables]
-    apply: Callable[..., tuple[Any, dict[str, Tree]]]
+    init: Callable[[Array, Array, Array | None], Variables]
+    apply: Apply
     classes: int = 0  # K, where it makes class logits
 
 
@@ -129,6 +154,10 @@ class Examples(NamedTuple):
     classes: int  # of their labels; 0 where there are none
 
 
+# (arrays, key, step, round, index [B]) -> a batch of the source that has the arrays.
+Draw = Callable[[Tree, "Array", "Array | int", "Array | int", "Array"], Batch]
+
+
 class Source(NamedTuple):
     """Where batches come from.
 
@@ -137,7 +166,7 @@ class Source(NamedTuple):
     """
 
     arrays: Tree
-    batch: Callable[..., Batch]
+    batch: Draw
     classes: int = 0  # of the labels, where there are any
     class_names: tuple[str, ...] = ()  # by label, where they have any
 
@@ -155,7 +184,11 @@ class Measure(NamedTuple):
 
 
 # How a state is looked at: (variables by player, batch, keys [B]) -> [B, ...].
-Probe = Callable[[Mapping[str, Variables], Batch, "Array"], "Array"]
+Probe = Callable[[Players, Batch, "Array"], "Array"]
+
+
+# (variables by player, examples [B, ...], label, keys [B]) -> scores [B].
+Scoring = Callable[[Players, "Array", "Array | None", "Array"], "Array"]
 
 
 class Game(NamedTuple):
@@ -168,8 +201,8 @@ class Game(NamedTuple):
     """
 
     init: Callable[[Array], dict[str, Variables]]
-    play: Callable[..., tuple[Outcome, dict[str, dict[str, Tree]]]]
-    score: Callable[..., Array] | None
+    play: Callable[[Players, Batch, Array], tuple[Outcome, dict[str, Mutable]]]
+    score: Scoring | None
     probes: Mapping[str, Probe]
 
 

@@ -190,6 +190,8 @@ def test_declared_fields_are_those_it_reads(name):
     for field in PARTS["objective"][name].reads:
         changed = jax.tree.map(other, getattr(outcome, field))
         assert losses(outcome._replace(**{field: changed})) != losses(outcome)
+        with pytest.raises(ValueError, match="the game makes no such array"):
+            losses(outcome._replace(**{field: None}))
 
 
 @pytest.mark.parametrize("name", [name for name in ROWS if ROWS[name].numbers])

@@ -14,9 +14,10 @@ from ganjax.types import (
     Batch,
     Examples,
     Game,
+    Mutable,
     Network,
     Outcome,
-    Tree,
+    Players,
     Variables,
     View,
 )
@@ -79,8 +80,8 @@ def adversarial(
         }
 
     def play(
-        variables: Mapping[str, Variables], batch: Batch, keys: Array
-    ) -> tuple[Outcome, dict[str, dict[str, Tree]]]:
+        variables: Players, batch: Batch, keys: Array
+    ) -> tuple[Outcome, dict[str, Mutable]]:
         fake, generator_state = generator.apply(
             variables["generator"],
             draw(keys),
@@ -106,7 +107,7 @@ def adversarial(
         return outcome, {"generator": generator_state, "discriminator": state}
 
     def generate(
-        variables: Mapping[str, Variables], latents: Array, batch: Batch, keys: Array
+        variables: Players, latents: Array, batch: Batch, keys: Array
     ) -> Array:
         examples, _ = generator.apply(
             variables["generator"],

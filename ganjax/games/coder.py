@@ -2,16 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from enum import IntEnum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
 from ganjax.keys import fold
-from ganjax.types import Examples, Network, Tree, Variables
-
-_Players = Mapping[str, Variables]
+from ganjax.types import Examples, Mutable, Network, Players, Variables
 
 
 class Use(IntEnum):
@@ -26,17 +24,44 @@ class Use(IntEnum):
     VIEW = 6
 
 
-class Coder(NamedTuple):
-    """An encoder and a generator; latents are `[B, Z]`.
+class Encode(Protocol):
+    """Examples to codes: `((mean, log_var), mutable)`, of `[B, Z]`."""
 
-    `init(key) -> {player: variables}`;
-    `encode(variables, examples, label, keys, *, train) -> ((mean, log_var), mutable)`;
-    `decode(variables, latents, label, keys, *, train) -> (examples, mutable)`.
-    """
+    def __call__(
+        self,
+        variables: Players,
+        examples: Array,
+        label: Array | None,
+        keys: Array,
+        /,
+        *,
+        train: bool,
+    ) -> tuple[tuple[Array, Array], Mutable]:
+        """Plays the encoder."""
+
+
+class Decode(Protocol):
+    """Latents `[B, Z]` to what the generator makes: `(examples, mutable)`."""
+
+    def __call__(
+        self,
+        variables: Players,
+        latents: Array,
+        label: Array | None,
+        keys: Array,
+        /,
+        *,
+        train: bool,
+    ) -> tuple[Array, Mutable]:
+        """Plays the generator."""
+
+
+class Coder(NamedTuple):
+    """An encoder and a generator, and `init(key) -> {player: variables}` of both."""
 
     init: Callable[[Array], dict[str, Variables]]
-    encode: Callable[..., tuple[tuple[Array, Array], dict[str, Tree]]]
-    decode: Callable[..., tuple[Array, dict[str, Tree]]]
+    encode: Encode
+    decode: Decode
 
 
 def make_coder(
@@ -56,24 +81,24 @@ def make_coder(
         }
 
     def encode(
-        variables: _Players,
+        variables: Players,
         examples: Array,
         label: Array | None,
         keys: Array,
         *,
         train: bool,
-    ) -> tuple[tuple[Array, Array], dict[str, Tree]]:
+    ) -> tuple[tuple[Array, Array], Mutable]:
         own = variables["encoder"]
         return encoder.apply(own, examples, label, fold(keys, Use.ENCODER), train=train)
 
     def decode(
-        variables: _Players,
+        variables: Players,
         latents: Array,
         label: Array | None,
         keys: Array,
         *,
         train: bool,
-    ) -> tuple[Array, dict[str, Tree]]:
+    ) -> tuple[Array, Mutable]:
         own = variables["generator"]
         return generator.apply(
             own, latents, label, fold(keys, Use.GENERATOR), train=train

@@ -15,8 +15,10 @@ from ganjax.types import (
     Batch,
     Examples,
     Game,
+    Mutable,
     Network,
     Outcome,
+    Players,
     Tree,
     Variables,
     View,
@@ -123,8 +125,8 @@ def energy(
         return {"discriminator": own}
 
     def play(
-        variables: Mapping[str, Variables], batch: Batch, keys: Array
-    ) -> tuple[Outcome, dict[str, dict[str, Tree]]]:
+        variables: Players, batch: Batch, keys: Array
+    ) -> tuple[Outcome, dict[str, Mutable]]:
         own = variables["discriminator"]
         buffer = own.get(_BUFFER)
         first = start(keys, batch.real.dtype)
@@ -167,7 +169,7 @@ def _alone(network: Network) -> Network:
         keys: Array,
         *,
         train: bool,
-    ) -> tuple[Any, dict[str, Tree]]:
+    ) -> tuple[Any, Mutable]:
         own = {name: tree for name, tree in variables.items() if name != _BUFFER}
         return network.apply(own, inputs, None, keys, train=train)
 

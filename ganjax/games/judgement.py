@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from jax import Array
 
-from ganjax.types import Network, Tree, Variables, View
+from ganjax.types import Layers, Mutable, Network, Players, Scoring, Variables, View
 
 # The keys of one use of a round's keys: (keys [B], use) -> keys [B].
 KeysOf = Callable[[Array, int], Array]
@@ -16,7 +16,7 @@ class Judgement(NamedTuple):
 
     score: Array  # [B]
     logits: Array | None  # [B, K]
-    features: tuple[Array, ...]
+    features: Layers
 
 
 class Judge(NamedTuple):
@@ -33,13 +33,13 @@ class Judge(NamedTuple):
         shown: Mapping[int, Array],
         label: Array | None,
         keys: Array,
-    ) -> tuple[dict[int, Judgement], dict[str, Tree]]:
+    ) -> tuple[dict[int, Judgement], Mutable]:
         """The judgement of the examples of each use, and what the network keeps of it.
 
         Batch statistics see one after the other, in the order of `shown`.
         """
         said: dict[int, Judgement] = {}
-        state: dict[str, Tree] = {}
+        state: Mutable = {}
         for use, examples in shown.items():
             output, state = self.discriminator.apply(
                 {**own, **state},
@@ -51,11 +51,11 @@ class Judge(NamedTuple):
             said[use] = Judgement(*output)
         return said, state
 
-    def make_score(self, use: int) -> Callable[..., Array]:
+    def make_score(self, use: int) -> Scoring:
         """The `score` of a game: examples are seen as those of `use` are."""
 
         def score(
-            variables: Mapping[str, Variables],
+            variables: Players,
             examples: Array,
             label: Array | None,
             keys: Array,

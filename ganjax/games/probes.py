@@ -3,28 +3,31 @@
 A probe maps `(variables, batch, keys)` to an array with a row for each example.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
 from ganjax.games.coder import Coder, Use, draw_normal
-from ganjax.types import Batch, Likelihood, Network, Probe, Variables
-
-_Players = Mapping[str, Variables]
+from ganjax.types import Batch, Likelihood, Network, Players, Probe, Variables
 
 _BETWEEN = 9  # odd, so that the middle one lies halfway
 _MOMENTS = 10  # of a chain
 
 # (variables, latents [B, Z], batch, keys) -> examples [B, ...].
-Decode = Callable[[_Players, Array, Batch, Array], Array]
+Decode = Callable[[Players, Array, Batch, Array], Array]
+
+# (the discriminator's variables, first [B, ...], keys, begin, end) -> [B, ...], from
+# `first` by the steps from `begin` to before `end`.
+Climb = Callable[[Variables, Array, Array, Array | int, Array | int], Array]
 
 
 def make_score(discriminator: Network) -> Probe:
     """`score [B]`, of each real example."""
 
-    def score(variables: _Players, batch: Batch, keys: Array) -> Array:
+    def score(variables: Players, batch: Batch, keys: Array) -> Array:
         (scores, _, _), _ = discriminator.apply(
             variables["discriminator"], batch.real, batch.label, keys, train=False
         )
@@ -36,7 +39,7 @@ def make_score(discriminator: Network) -> Probe:
 def make_classify(discriminator: Network) -> Probe:
     """`classify [B, K]`, log p(class | real example), of the logits' softmax."""
 
-    def classify(variables: _Players, batch: Batch, keys: Array) -> Array:
+    def classify(variables: Players, batch: Batch, keys: Array) -> Array:
         (_, logits, _), _ = discriminator.apply(
             variables["discriminator"], batch.real, batch.label, keys, train=False
         )
@@ -48,7 +51,7 @@ def make_classify(discriminator: Network) -> Probe:
 def make_decode(decode: Decode) -> Probe:
     """`decode [B, ...]`, examples of the batch's `latents`."""
 
-    def probe(variables: _Players, batch: Batch, keys: Array) -> Array:
+    def probe(variables: Players, batch: Batch, keys: Array) -> Array:
         assert batch.latents is not None
         return decode(variables, batch.latents, batch, keys)
 
@@ -58,14 +61,14 @@ def make_decode(decode: Decode) -> Probe:
 def make_sample(decode: Decode, draw: Callable[[Array], Array]) -> Probe:
     """`sample [B, ...]`, examples of latents that are drawn: `draw(keys) -> [B, Z]`."""
 
-    def sample(variables: _Players, batch: Batch, keys: Array) -> Array:
+    def sample(variables: Players, batch: Batch, keys: Array) -> Array:
         return decode(variables, draw(keys), batch, keys)
 
     return sample
 
 
 def make_interpolation(
-    decode: Decode, ends: Callable[[_Players, Batch, Array], tuple[Array, Array]]
+    decode: Decode, ends: Callable[[Players, Batch, Array], tuple[Array, Array]]
 ) -> Probe:
     """`interpolation [B, 9, ...]`, examples along straight lines of latents.
 
@@ -73,7 +76,7 @@ def make_interpolation(
     -> (a, b)`, each `[B, Z]`.
     """
 
-    def probe(variables: _Players, batch: Batch, keys: Array) -> Array:
+    def probe(variables: Players, batch: Batch, keys: Array) -> Array:
         start, end = ends(variables, batch, keys)
 
         def between(part: Array) -> Array:
@@ -93,10 +96,10 @@ def make_latent_probes(
     `latents`; and `interpolation [B, 9, ...]`, along the straight line between two.
     """
 
-    def latents(variables: _Players, batch: Batch, keys: Array) -> Array:
+    def latents(variables: Players, batch: Batch, keys: Array) -> Array:
         return draw(keys)
 
-    def ends(variables: _Players, batch: Batch, keys: Array) -> tuple[Array, Array]:
+    def ends(variables: Players, batch: Batch, keys: Array) -> tuple[Array, Array]:
         return draw(keys), draw_end(keys)
 
     return {
@@ -127,19 +130,19 @@ def make_code_probes(
       draw: latents `[B, Z]` of the prior; without one there is no `sample`.
     """
 
-    def decode(variables: _Players, latents: Array, batch: Batch, keys: Array) -> Array:
+    def decode(variables: Players, latents: Array, batch: Batch, keys: Array) -> Array:
         decoded, _ = coder.decode(variables, latents, batch.label, keys, train=False)
         return shown(decoded)
 
-    def encode(variables: _Players, batch: Batch, keys: Array) -> Array:
+    def encode(variables: Players, batch: Batch, keys: Array) -> Array:
         real = observed(batch, keys)
         (mean, _), _ = coder.encode(variables, real, batch.label, keys, train=False)
         return mean
 
-    def reconstruction(variables: _Players, batch: Batch, keys: Array) -> Array:
+    def reconstruction(variables: Players, batch: Batch, keys: Array) -> Array:
         return decode(variables, encode(variables, batch, keys), batch, keys)
 
-    def ends(variables: _Players, batch: Batch, keys: Array) -> tuple[Array, Array]:
+    def ends(variables: Players, batch: Batch, keys: Array) -> tuple[Array, Array]:
         start = encode(variables, batch, keys)
         return start, jnp.roll(start, -1, axis=0)
 
@@ -164,7 +167,7 @@ def make_log_weights(
 ) -> Probe:
     """`log_weights [B, K]`, log p(z) p(x|z) / q(z|x) of K latents z of q, in nats."""
 
-    def log_weights(variables: _Players, batch: Batch, keys: Array) -> Array:
+    def log_weights(variables: Players, batch: Batch, keys: Array) -> Array:
         real, label = observed(batch, keys), batch.label
         (mean, log_var), _ = coder.encode(variables, real, label, keys, train=False)
 
@@ -184,7 +187,7 @@ def make_log_weights(
 
 
 def make_chain_probes(
-    start: Callable[..., Array], climb: Callable[..., Array], steps: int
+    start: Callable[[Array, Any], Array], climb: Climb, steps: int
 ) -> dict[str, Probe]:
     """Probes of chains that climb the discriminator's score.
 
@@ -193,17 +196,15 @@ def make_chain_probes(
 
     Args:
       start: `(keys, dtype) -> [B, ...]`, where they begin.
-      climb: `(own, first, keys, begin, end) -> [B, ...]`, where they come to from
-        `first` by the steps from `begin` to before `end`; `own` are the
-        discriminator's variables.
+      climb: where they come to.
       steps: of a chain.
     """
 
-    def sample(variables: _Players, batch: Batch, keys: Array) -> Array:
+    def sample(variables: Players, batch: Batch, keys: Array) -> Array:
         first = start(keys, batch.real.dtype)
         return climb(variables["discriminator"], first, keys, 0, steps)
 
-    def chain(variables: _Players, batch: Batch, keys: Array) -> Array:
+    def chain(variables: Players, batch: Batch, keys: Array) -> Array:
         first = start(keys, batch.real.dtype)
         moments = steps * jnp.arange(_MOMENTS) // (_MOMENTS - 1)
 

@@ -12,9 +12,10 @@ from ganjax.types import (
     Batch,
     Examples,
     Game,
+    Mutable,
     Network,
     Outcome,
-    Tree,
+    Players,
     Variables,
     View,
 )
@@ -52,8 +53,8 @@ def supervised(
         return {"discriminator": discriminator.init(key, blank, label)}
 
     def play(
-        variables: Mapping[str, Variables], batch: Batch, keys: Array
-    ) -> tuple[Outcome, dict[str, dict[str, Tree]]]:
+        variables: Players, batch: Batch, keys: Array
+    ) -> tuple[Outcome, dict[str, Mutable]]:
         own, shown = variables["discriminator"], {_REAL: batch.real}
         said, state = judge.round(own, shown, batch.label, keys)
         outcome = Outcome(

@@ -15,9 +15,10 @@ from ganjax.types import (
     Batch,
     Examples,
     Game,
+    Mutable,
     Network,
     Outcome,
-    Tree,
+    Players,
     Variables,
     View,
 )
@@ -65,8 +66,8 @@ def vae_gan(
         return {**coder.init(key), "discriminator": own}
 
     def play(
-        variables: Mapping[str, Variables], batch: Batch, keys: Array
-    ) -> tuple[Outcome, dict[str, dict[str, Tree]]]:
+        variables: Players, batch: Batch, keys: Array
+    ) -> tuple[Outcome, dict[str, Mutable]]:
         real, label = batch.real, batch.label
         (mean, log_var), encoder = coder.encode(
             variables, real, label, keys, train=True

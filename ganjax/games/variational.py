@@ -15,10 +15,10 @@ from ganjax.types import (
     Examples,
     Game,
     Likelihood,
+    Mutable,
     Network,
     Outcome,
-    Tree,
-    Variables,
+    Players,
 )
 
 
@@ -41,8 +41,8 @@ def auto_encoder(
     coder = make_coder(networks, examples, latent_size)
 
     def play(
-        variables: Mapping[str, Variables], batch: Batch, keys: Array
-    ) -> tuple[Outcome, dict[str, dict[str, Tree]]]:
+        variables: Players, batch: Batch, keys: Array
+    ) -> tuple[Outcome, dict[str, Mutable]]:
         real, label = batch.real, batch.label
         (code, _), encoder = coder.encode(variables, real, label, keys, train=True)
         made, generator = coder.decode(variables, code, label, keys, train=True)
@@ -94,8 +94,8 @@ def vae(
         return jnp.where(batch.real > level, 1.0, -1.0).astype(dtype)
 
     def play(
-        variables: Mapping[str, Variables], batch: Batch, keys: Array
-    ) -> tuple[Outcome, dict[str, dict[str, Tree]]]:
+        variables: Players, batch: Batch, keys: Array
+    ) -> tuple[Outcome, dict[str, Mutable]]:
         real, label = observed(batch, keys), batch.label
         (mean, log_var), encoder = coder.encode(
             variables, real, label, keys, train=True

@@ -1,10 +1,11 @@
 """How the discriminator's scores separate real from generated examples."""
 
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
 from ganjax.precision import mean, widen
-from ganjax.types import Outcome, Terms
+from ganjax.types import Outcome, Terms, made
 
 
 def score_statistics(outcome: Outcome, threshold: Array | float | None) -> Terms:
@@ -20,7 +21,13 @@ def score_statistics(outcome: Outcome, threshold: Array | float | None) -> Terms
       P(r > threshold) and `fake_accuracy` P(s <= threshold), else `pair_accuracy`
       P(r_i > s_i).
     """
-    real, fake = widen(outcome.real_score), widen(outcome.fake_score)
+    return _statistics(made(outcome.real_score), made(outcome.fake_score), threshold)
+
+
+def _statistics(
+    real_score: Array, fake_score: Array, threshold: Array | float | None
+) -> Terms:
+    real, fake = widen(real_score), widen(fake_score)
     means = {"real_score": mean(real), "fake_score": mean(fake)}
     if threshold is None:
         return means | {"pair_accuracy": mean(real > fake)}
@@ -34,5 +41,4 @@ def score_quality(
     real_score: np.ndarray, fake_score: np.ndarray, threshold: Array | float | None
 ) -> Terms:
     """`score_statistics` of scores `[N]` of real and of generated examples."""
-    outcome = Outcome(real_score=real_score, fake_score=fake_score)
-    return score_statistics(outcome, threshold)
+    return _statistics(jnp.asarray(real_score), jnp.asarray(fake_score), threshold)
