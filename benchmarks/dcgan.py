@@ -26,23 +26,23 @@ def make_ganjax(steps: int, *, scanned: bool) -> Callable[[], None]:
     """`steps` steps of experiments/mnist.py, in one dispatch or one by one."""
     import jax
 
-    from ganjax.build import build_experiment, build_layout
+    from ganjax.build import build_layout, build_setup
     from ganjax.config import load
     from ganjax.config.validation import validate
 
     file = Path(__file__).parents[1] / "experiments/mnist.py"
     batch_norm = "networks.discriminator.normalization=batch"
     config = validate(load(str(file), [batch_norm]))
-    experiment, layout = build_experiment(config), build_layout(config)
-    advance = layout.compile(experiment.make_step(layout.axis_name))
-    data = layout.place_data(experiment.source.arrays)
-    state = layout.place(jax.device_get(experiment.init()))
+    setup, layout = build_setup(config), build_layout(config)
+    advance = layout.compile(setup.make_step(layout.axis_name))
+    data = layout.place_data(setup.source.arrays)
+    state = layout.place(jax.device_get(setup.init()))
 
     def run() -> None:
         nonlocal state
         for _ in range(1 if scanned else steps):
             state, metrics = advance(
-                state, experiment.numbers, data, steps if scanned else 1
+                state, setup.numbers, data, steps if scanned else 1
             )
             jax.block_until_ready(metrics)
 

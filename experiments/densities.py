@@ -189,8 +189,8 @@ def moments_of(config: Mapping[str, Any]) -> list[Moment]:
     from ganjax.look.replay import replay
 
     every = config["steps"] // MOMENTS[-1]
-    experiment, states = replay(config, every)
-    evaluator, data = Evaluator(experiment), config["data"]
+    setup, states = replay(config, every)
+    evaluator, data = Evaluator(setup), config["data"]
     given = LINE[:, None].astype(np.float32)
     moments = []
     for index in MOMENTS:
@@ -239,8 +239,8 @@ def bounds_of(config: Mapping[str, Any]) -> list[Bound]:
     from ganjax.metrics.nonparametric import cone_bounds
 
     every = config["steps"] // EARLY[-1]
-    experiment, states = replay(config, every)
-    evaluator = Evaluator(experiment)
+    setup, states = replay(config, every)
+    evaluator = Evaluator(setup)
     weight = config["objective"]["real_weight"]
     real, fake, margin = _pairs(config)
     nodes = np.concatenate([real, fake])

@@ -225,13 +225,13 @@ def flow_at(config: Mapping[str, Any], points: np.ndarray) -> np.ndarray:
     import jax.numpy as jnp
     import optax
 
-    from ganjax.build import build_experiment
+    from ganjax.build import build_setup
     from ganjax.config.validation import revalidate
     from ganjax.step import make_field
 
-    experiment = build_experiment(revalidate(config))
-    parts, state, source = experiment.parts, experiment.init(), experiment.source
-    index = jnp.arange(experiment.batch_size)
+    setup = build_setup(revalidate(config))
+    parts, state, source = setup.parts, setup.init(), setup.source
+    index = jnp.arange(setup.batch_size)
     batch = source.batch(source.arrays, jax.random.key(0), 0, 0, index)
     play = make_field(parts, PLAYERS, state, batch, 0, index)
 

@@ -142,8 +142,8 @@ def moments_of(config: Mapping[str, Any]) -> list[Moment]:
     from ganjax.look.replay import replay
 
     every = config["steps"] // (MOMENTS - 1)
-    experiment, states = replay(config, every)
-    evaluator, game = Evaluator(experiment), config["game"]
+    setup, states = replay(config, every)
+    evaluator, game = Evaluator(setup), config["game"]
     given = LINE[:, None].astype(np.float32)
     moments = []
     for index in range(MOMENTS):

@@ -156,8 +156,8 @@ def _judged(judge: Run, coders: Sequence[Run]) -> Table:
     from ganjax.look.restore import restore
 
     def look(run: Run) -> tuple[Evaluator, Any]:
-        experiment, _, state = restore(run.config, run.workdir)
-        return Evaluator(experiment), state
+        setup, _, state = restore(run.config, run.workdir)
+        return Evaluator(setup), state
 
     critic, opinion = look(judge)
 

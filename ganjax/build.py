@@ -43,8 +43,8 @@ Config = Mapping[str, Any]
 Build = Callable[[Tree, Array | int], Parts]
 
 
-class Experiment(NamedTuple):
-    """What a config describes, ready to run.
+class Setup(NamedTuple):
+    """A run that is set up: what a config describes.
 
     `make_build(axis_name)` returns `build(numbers, step) -> Parts`; `measures` are by
     name; `distinct` are different examples of the data as networks see them, where it
@@ -86,7 +86,7 @@ class Experiment(NamedTuple):
         )
 
 
-def build_experiment(config: Config, catalogue: Catalogue = BUILT_IN) -> Experiment:
+def build_setup(config: Config, catalogue: Catalogue = BUILT_IN) -> Setup:
     """Builds a run from a validated config.
 
     Args:
@@ -104,7 +104,7 @@ def build_experiment(config: Config, catalogue: Catalogue = BUILT_IN) -> Experim
     examples = Examples(batch.real.shape[1:], source.classes)
     _check_examples(chosen, examples)
     schedule = builder_of(chosen.schedule)
-    return Experiment(
+    return Setup(
         make_build=lambda axis_name: _make_build(
             config, catalogue, examples, axis_name
         ),

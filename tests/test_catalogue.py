@@ -11,7 +11,7 @@ from test_folder import write_classes
 from test_mnist import write_files
 
 from ganjax import optim
-from ganjax.build import build_experiment
+from ganjax.build import build_setup
 from ganjax.config import augmentation, correction, defaults, penalty, schema
 from ganjax.config.builtin import BUILT_IN
 from ganjax.config.catalogue import KINDS, Part, builder_of, keys_of, load, make
@@ -225,20 +225,20 @@ def test_game_makes_the_fields_it_declares(game, network, source, tmp_path):
     logits = has_logits and makes_logits(network, source)
     if logits:
         config.networks.discriminator.head = "score_and_logits"
-    experiment = build_experiment(validate(config))
+    setup = build_setup(validate(config))
 
     def play(key):
         index = np.arange(2)
-        batch = experiment.source.batch(experiment.source.arrays, key, 0, 0, index)
-        variables = experiment.parts.game.init(key)
-        return experiment.parts.game.play(variables, batch, jax.random.split(key))[0]
+        batch = setup.source.batch(setup.source.arrays, key, 0, 0, index)
+        variables = setup.parts.game.init(key)
+        return setup.parts.game.play(variables, batch, jax.random.split(key))[0]
 
     outcome = jax.eval_shape(play, jax.random.key(0))
     made = {field for field in Outcome._fields if getattr(outcome, field) is not None}
     unlabelled = set() if PARTS["data"][source].labels else LABEL_FIELDS
     unmade = unlabelled if logits else unlabelled | LOGIT_FIELDS
     assert made == set(PARTS["game"][game].makes) - unmade
-    probes = set(experiment.parts.game.probes)
+    probes = set(setup.parts.game.probes)
     assert probes == set(PARTS["game"][game].probes) - (
         set() if logits else {"classify"}
     )

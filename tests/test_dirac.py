@@ -16,7 +16,7 @@ import optax
 import pytest
 
 from ganjax import augment
-from ganjax.build import build_experiment
+from ganjax.build import build_setup
 from ganjax.config import augmentation, correction, defaults, penalty
 from ganjax.config.validation import numbers, validate
 from ganjax.look.evaluate import Evaluator
@@ -65,13 +65,13 @@ def as_point(params):
     )
 
 
-def make_flow(experiment):
+def make_flow(setup):
     """The vector field (psi, theta) -> -v, of a batch of two."""
-    state = widened(experiment.init())
+    state = widened(setup.init())
     batch = Batch(np.zeros((2, 1)))
 
     def flow(point, chosen):
-        parts = experiment.make_build(None)(chosen, 0)
+        parts = setup.make_build(None)(chosen, 0)
         played = make_field(parts, PLAYERS, state, batch, 0, np.arange(2))
 
         def field(params):
@@ -86,10 +86,10 @@ def make_flow(experiment):
     return flow
 
 
-def make_descent(experiment):
+def make_descent(setup):
     """One step of training, (psi, theta) -> (psi, theta)."""
-    state, data = widened(experiment.init()), widened(experiment.source.arrays)
-    step = experiment.make_step(None)
+    state, data = widened(setup.init()), widened(setup.source.arrays)
+    step = setup.make_step(None)
 
     def descent(point, chosen):
         before = state._replace(params=as_params(point))
@@ -99,9 +99,7 @@ def make_descent(experiment):
 
 
 def compiled_jacobian(make, *arguments, **keywords):
-    return jax.jit(
-        jax.jacobian(make(build_experiment(config_of(*arguments, **keywords))))
-    )
+    return jax.jit(jax.jacobian(make(build_setup(config_of(*arguments, **keywords)))))
 
 
 @cache
@@ -190,7 +188,7 @@ def test_spectral_radii_of_descent(
 def test_field_points_as_the_paper_says():
     # Minimax at (psi, theta): v = (f'(psi theta) theta, -f'(psi theta) psi) with f the
     # softplus: f'(0) = 1/2 on the axes.
-    flow = make_flow(build_experiment(config_of("minimax")))
+    flow = make_flow(build_setup(config_of("minimax")))
     with jax.enable_x64(True):
         chosen = numbers(config_of("minimax"))
         np.testing.assert_allclose(flow(np.array([0.0, 2.0]), chosen), [-1.0, 0.0])
@@ -232,16 +230,16 @@ def test_consensus_damps():
 
 
 def test_point_masses_can_be_drawn_and_measured():
-    experiment = build_experiment(config_of("minimax"))
+    setup = build_setup(config_of("minimax"))
     index = np.arange(4)
-    arrays = experiment.source.arrays
-    batch = experiment.source.batch(arrays, jax.random.key(0), 0, 0, index)
+    arrays = setup.source.arrays
+    batch = setup.source.batch(arrays, jax.random.key(0), 0, 0, index)
     np.testing.assert_array_equal(batch.real, np.zeros((4, 1)))
     # No sample is closer than three standard deviations of 0, wherever it is.
     for where in (0.0, 0.5):
-        measured = experiment.measures["mixture"].value(
+        measured = setup.measures["mixture"].value(
             np.full((5, 1), where, np.float32), arrays
         )
         assert (measured["high_quality"], measured["reverse_kl"]) == (0, 0)
-    evaluator = Evaluator(experiment)
-    assert set(draw_pictures(evaluator, experiment.init(), 4)) == {"histogram"}
+    evaluator = Evaluator(setup)
+    assert set(draw_pictures(evaluator, setup.init(), 4)) == {"histogram"}

@@ -13,7 +13,7 @@ from processes import finish, virtual, wait_for
 from tables import GAMES, NETWORKS, OBJECTIVES, SOURCES
 from test_train import ENVIRONMENT, assert_same_run, final_state, run, start
 
-from ganjax.build import build_experiment
+from ganjax.build import build_setup
 from ganjax.config import ConfigError, defaults, load
 from ganjax.config import experiment as experiment_file
 from ganjax.config.validation import validate
@@ -346,10 +346,10 @@ def test_any_losses_of_scores_may_train_it():
     config = defaults(data="ring", network="mlp", objective="hinge", game="energy")
     config.networks.discriminator.widths = (8,)
     config.game.chain_steps = 2
-    experiment = build_experiment(validate(config))
-    step = jax.jit(experiment.make_step(None))
-    start = experiment.init()
-    state, metrics = step(start, experiment.numbers, experiment.source.arrays)
+    setup = build_setup(validate(config))
+    step = jax.jit(setup.make_step(None))
+    start = setup.init()
+    state, metrics = step(start, setup.numbers, setup.source.arrays)
     # E relu(1 - r) + E relu(1 + s), with scores that are near 0 at first.
     assert abs(float(metrics["discriminator/loss"]) - 2) < 1
     assert {"discriminator/real_accuracy", "discriminator/fake_loss"} <= set(metrics)
@@ -361,8 +361,8 @@ def test_any_losses_of_scores_may_train_it():
 
 def test_images_give_a_film_of_chains():
     config = tiny_config("digits")
-    experiment = build_experiment(validate(config))
-    pictures = draw_pictures(Evaluator(experiment), experiment.init(), 4)
+    setup = build_setup(validate(config))
+    pictures = draw_pictures(Evaluator(setup), setup.init(), 4)
     assert set(pictures) == {"sample", "nearest", "chain"}
     assert all(picture.dtype == np.uint8 for picture in pictures.values())
 

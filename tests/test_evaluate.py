@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from ganjax.build import build_experiment
+from ganjax.build import build_setup
 from ganjax.config import defaults
 from ganjax.config.program import Program
 from ganjax.config.stopping import StopRequest
@@ -45,9 +45,9 @@ def spoil(state):
 @pytest.mark.parametrize("data", MEASURES)
 def test_measures_of_samples_that_are_not_finite_are_null(data, tmp_path, capsys):
     config = make(data)
-    experiment = build_experiment(config)
-    evaluator = Evaluator(experiment)
-    state = jax.tree.map(np.array, jax.device_get(experiment.init()))
+    setup = build_setup(config)
+    evaluator = Evaluator(setup)
+    state = jax.tree.map(np.array, jax.device_get(setup.init()))
     good = evaluator.metrics(state, 12)
     assert evaluator.not_finite == set()
     write_evaluation(config, tmp_path, evaluator, 7, spoil(state))
@@ -64,10 +64,10 @@ def test_measures_of_samples_that_are_not_finite_are_null(data, tmp_path, capsys
 def test_an_evaluation_is_recorded_once(tmp_path):
     """A run that was killed between its save and the evaluation makes it up."""
     config = make("ring")
-    experiment = build_experiment(config)
-    state = jax.device_get(experiment.init())
+    setup = build_setup(config)
+    state = jax.device_get(setup.init())
     for _ in range(2):
-        with Journal(config, tmp_path, Evaluator(experiment), 0) as journal:
+        with Journal(config, tmp_path, Evaluator(setup), 0) as journal:
             journal.evaluate(state)
     (line,) = (tmp_path / "metrics.jsonl").read_text().splitlines()
     assert not math.isnan(json.loads(line)["evaluation/high_quality"])
@@ -97,5 +97,5 @@ def test_what_was_not_finite_in_the_middle_is_not_said_of_the_end(
     program = Program(make("ring"))
     made = loop._make(program, tmp_path)
     made.evaluator.not_finite.add("sample")  # of a picture on the way
-    monkeypatch.setattr(loop, "restore", lambda *_: (made.experiment, 5, made.first))
+    monkeypatch.setattr(loop, "restore", lambda *_: (made.setup, 5, made.first))
     assert loop._look(program, tmp_path, (), made) == []

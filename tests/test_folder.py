@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from tables import SOURCES
 
-from ganjax.build import build_experiment
+from ganjax.build import build_setup
 from ganjax.config import ConfigError, defaults, load
 from ganjax.config.validation import validate
 from ganjax.data import DataError
@@ -485,12 +485,12 @@ def test_training(name, tmp_path):
     if name == "class_folders":
         config.networks.generator.conditioning = "embedding"
         config.networks.discriminator.conditioning = "projection"
-    experiment = build_experiment(validate(config))
-    assert experiment.source.arrays["examples"].shape == (7, 4, 6, 3)
-    step = jax.jit(experiment.make_step(None))
-    first = state = experiment.init()
+    setup = build_setup(validate(config))
+    assert setup.source.arrays["examples"].shape == (7, 4, 6, 3)
+    step = jax.jit(setup.make_step(None))
+    first = state = setup.init()
     for _ in range(2):
-        state, metrics = step(state, experiment.numbers, experiment.source.arrays)
+        state, metrics = step(state, setup.numbers, setup.source.arrays)
     assert state.step == 2
     assert all(np.isfinite(value).all() for value in jax.tree.leaves(metrics))
     moved = jax.tree.map(
@@ -504,11 +504,11 @@ def test_training(name, tmp_path):
 def test_bad_folder_is_a_config_error(tmp_path):
     config = validate(config_of("image_folder", directory=str(tmp_path)))
     with pytest.raises(ConfigError, match=f"^config.data: {re.escape(str(tmp_path))}"):
-        build_experiment(config)
+        build_setup(config)
     with pytest.raises(
         ConfigError, match=r"^config.data: .*config.data.directory must"
     ):
-        build_experiment(validate(config_of("image_folder")))
+        build_setup(validate(config_of("image_folder")))
 
 
 @pytest.mark.parametrize("channels", [0, 2, 4])
@@ -700,9 +700,9 @@ def test_own_images_experiment(classes, tmp_path):
         write(tmp_path / "0.png", flat(GREEN))
     path = Path(__file__).parents[1] / "experiments/own_images.py"
     config = load(str(path), [f"data.directory={tmp_path}"])
-    experiment = build_experiment(validate(config))
-    assert experiment.classes == experiment.source.classes == classes
-    made = jax.eval_shape(experiment.init).params["generator"]
+    setup = build_setup(validate(config))
+    assert setup.classes == setup.source.classes == classes
+    made = jax.eval_shape(setup.init).params["generator"]
     assert any("Embed" in name for name in made) is bool(classes)
 
 

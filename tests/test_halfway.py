@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from fake_runs import write_run
 
-from ganjax.build import build_experiment
+from ganjax.build import build_setup
 from ganjax.checkpoint import Checkpoints
 from ganjax.config import ConfigError, experiment, flatten, load
 from ganjax.config.validation import validate
@@ -61,7 +61,7 @@ def saved_run(folder, arg, evaluation=None, factor=1.0):
     config = validate(config)
     write_run(folder, evaluation=evaluation, records=10)
     files.write_json(folder / "config.json", config)
-    state = jax.device_get(build_experiment(config).init())
+    state = jax.device_get(build_setup(config).init())
     trees = state.params, state.average
     params, average = jax.tree.map(lambda x: np.float32(factor) * x, trees)
     state = state._replace(step=np.int32(1), params=params, average=average)
@@ -78,8 +78,8 @@ def test_study_judges_what_the_runs_have_saved(tmp_path):
     assert "25 %" in table.note
     (row,) = table.rows
     assert row[:3] == ("auto encoder", 50, 1)
-    experiment, _, state = restore(coder.config, coder.workdir)
-    evaluator = Evaluator(experiment)
+    setup, _, state = restore(coder.config, coder.workdir)
+    evaluator = Evaluator(setup)
     test = evaluator.examples_to_judge(355)
     line = evaluator.probe_batch("interpolation", state, test)
     critic, _, opinion = restore(judge.config, judge.workdir)

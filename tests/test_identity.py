@@ -7,7 +7,7 @@ from tables import SOURCES
 from test_folder import BLUE, RED, flat, source_of, write, write_classes
 from test_mnist import write_files
 
-from ganjax.build import build_experiment
+from ganjax.build import build_setup
 from ganjax.config import ConfigError, defaults
 from ganjax.config.program import Program
 from ganjax.config.validation import validate
@@ -121,7 +121,7 @@ def test_changed_data_end_a_run_before_it_compiles_or_writes(tmp_path):
     config = defaults(data="digits", network="dense", objective="non_saturating")
     config = validate(config)
     run, other = tmp_path / "run", {**config, "record": {"every": 1}}
-    source = build_experiment(config).source
+    source = build_setup(config).source
     write_json(run / "config.json", other)
     write_json(run / "data.json", {**describe_data(source), "examples": 1796})
     (run / "checkpoints").mkdir()

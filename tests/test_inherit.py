@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from ganjax.build import build_experiment
+from ganjax.build import build_setup
 from ganjax.checkpoint import Checkpoints
 from ganjax.config import ConfigError, defaults
 from ganjax.config.validation import validate
@@ -18,7 +18,7 @@ def tiny(width=4, optimizer="adam", seed=0):
     config.seed, config.batch_size = seed, 4
     config.networks.generator.widths = (width,)
     config.networks.discriminator.widths = (4,)
-    return jax.device_get(build_experiment(validate(config)).init())
+    return jax.device_get(build_setup(validate(config)).init())
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from processes import finish, is_alive, wait_for
 
-from ganjax.build import build_experiment
+from ganjax.build import build_setup
 from ganjax.checkpoint import Checkpoints
 from ganjax.config import flatten, load
 from ganjax.config.experiment import file_hash
@@ -175,7 +175,7 @@ def whole(home):
 def result(run, seed):
     """All that a run came to."""
     config = validate(load(str(run.parents[1] / "tiny.py"), [f"seed={seed}"]))
-    target = jax.eval_shape(build_experiment(config).init)
+    target = jax.eval_shape(build_setup(config).init)
     with Checkpoints(run / "checkpoints", keep=3) as saved:
         step, state = saved.restore(target)
     lines = (run / "metrics.jsonl").read_text().splitlines()

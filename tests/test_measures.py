@@ -71,9 +71,9 @@ def test_measures_of_pixels_are_never_shown_without_a_remark():
 
 
 def test_evaluation_line_has_the_remark(tmp_path, capsys):
-    experiment = SimpleNamespace(measures={})
+    setup = SimpleNamespace(measures={})
     found = SimpleNamespace(
-        metrics=lambda state, count: {"precision": 0.99}, experiment=experiment
+        metrics=lambda state, count: {"precision": 0.99}, setup=setup
     )
     config = {"evaluation": {"samples": 10}}
     write_evaluation(config, tmp_path, found, 3, None)
@@ -84,10 +84,10 @@ def test_evaluation_line_has_the_remark(tmp_path, capsys):
 
 def test_evaluation_says_where_the_best_of_its_numbers_lies(tmp_path):
     better = {"unevenness": "one", "not_taken": "lowest"}
-    experiment = SimpleNamespace(measures={"own": SimpleNamespace(better=better)})
+    setup = SimpleNamespace(measures={"own": SimpleNamespace(better=better)})
     found = SimpleNamespace(
         metrics=lambda state, count: {"unevenness": 0.9, "other": 3.0},
-        experiment=experiment,
+        setup=setup,
     )
     write_evaluation({"evaluation": {"samples": 10}}, tmp_path, found, 3, None)
     assert read_evaluation(tmp_path)["better"] == {"unevenness": "one"}

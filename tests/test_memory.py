@@ -5,19 +5,19 @@ import re
 import jax
 import pytest
 
-from ganjax.build import build_experiment
+from ganjax.build import build_setup
 from ganjax.config import ConfigError, defaults
 from ganjax.config.validation import validate
 from ganjax.train import memory
 
 
-def experiment(**values):
+def make_setup(**values):
     config = defaults(data="ring", network="mlp", objective="hinge")
     config.batch_size = 6
     for network in config.networks.values():
         network.widths = (5,)
     config.update_from_flattened_dict(values)
-    return build_experiment(validate(config))
+    return build_setup(validate(config))
 
 
 def check(made, *, free, samples=10, devices=None, monkeypatch):
@@ -30,7 +30,7 @@ def test_what_is_counted(monkeypatch):
     # the generator 2 x 5 + 5 and 5 x 2 + 2, so 27, and once more for its average;
     # the discriminator 2 x 5 + 5 and 5 x 1 + 1, so 21.
     generator, discriminator = 4 * (5 * 27 + 1), 4 * (4 * 21 + 1)
-    held = dict(memory._needed(experiment(), device_count=1))
+    held = dict(memory._needed(make_setup(), device_count=1))
     assert held["config.networks.generator"] == generator
     assert held["config.networks.discriminator"] == discriminator
     # Of each of 6 examples: two points, two scores, and for each of both sides the
@@ -38,9 +38,9 @@ def test_what_is_counted(monkeypatch):
     assert held["config.batch_size"] >= 6 * 4 * (2 * 2 + 2 + 2 * 5)
     samples = 2 * 10 * 2 * 4
     total = sum(held.values()) + samples
-    check(experiment(), free=total, monkeypatch=monkeypatch)
+    check(make_setup(), free=total, monkeypatch=monkeypatch)
     with pytest.raises(ConfigError, match="needs at least"):
-        check(experiment(), free=total - 1, monkeypatch=monkeypatch)
+        check(make_setup(), free=total - 1, monkeypatch=monkeypatch)
 
 
 @pytest.mark.parametrize(
@@ -58,13 +58,13 @@ def test_what_is_counted(monkeypatch):
 )
 def test_what_cannot_fit_is_refused(values, said, monkeypatch):
     with pytest.raises(ConfigError, match=re.escape(said)):
-        check(experiment(**values), free=10**9, monkeypatch=monkeypatch)
+        check(make_setup(**values), free=10**9, monkeypatch=monkeypatch)
 
 
 def test_samples_of_an_evaluation_count(monkeypatch):
     said = "16 GB for config.evaluation.samples"
     with pytest.raises(ConfigError, match=said):
-        check(experiment(), free=10**9, samples=10**9, monkeypatch=monkeypatch)
+        check(make_setup(), free=10**9, samples=10**9, monkeypatch=monkeypatch)
 
 
 class Accelerator:
@@ -81,7 +81,7 @@ class Accelerator:
 
 
 def test_an_accelerator_has_its_own_memory(monkeypatch):
-    made = experiment()
+    made = make_setup()
     check(made, free=10**6, devices=[Accelerator(10**6)], monkeypatch=monkeypatch)
     with pytest.raises(ConfigError, match="gpu:0 has 1 KB free"):
         check(made, free=10**6, devices=[Accelerator(2_000)], monkeypatch=monkeypatch)

@@ -8,7 +8,7 @@ import pytest
 from tables import SOURCES
 from test_idx import idx_bytes
 
-from ganjax.build import build_experiment
+from ganjax.build import build_setup
 from ganjax.config import ConfigError, defaults
 from ganjax.config.validation import validate
 from ganjax.data import DataError
@@ -115,8 +115,8 @@ def config_of(name, directory):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_experiment(name, folder):
-    experiment = build_experiment(config_of(name, folder))
-    assert experiment.source.arrays["examples"].shape == (7, 28, 28, 1)
+    setup = build_setup(config_of(name, folder))
+    assert setup.source.arrays["examples"].shape == (7, 28, 28, 1)
 
 
 @pytest.mark.parametrize(
@@ -128,6 +128,6 @@ def test_experiment(name, folder):
 )
 def test_no_data_is_a_config_error(name, url, folder, tmp_path):
     with pytest.raises(ConfigError, match=f"^config.data: {name}: cannot .*{url}"):
-        build_experiment(config_of(name, ""))
+        build_setup(config_of(name, ""))
     with pytest.raises(ConfigError, match=f"^config.data: {name}: --config.data"):
-        build_experiment(config_of(name, tmp_path))
+        build_setup(config_of(name, tmp_path))

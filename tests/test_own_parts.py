@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from processes import PATIENCE, finish, wait_for
 
-from ganjax.build import build_experiment
+from ganjax.build import build_setup
 from ganjax.checkpoint import Checkpoints
 from ganjax.config import ConfigError, defaults
 from ganjax.config.builtin import BUILT_IN
@@ -74,9 +74,9 @@ def run(home, *arguments):
 
 
 def state_of(folder, program):
-    experiment = build_experiment(program.config, program.catalogue)
+    setup = build_setup(program.config, program.catalogue)
     with Checkpoints(folder / "checkpoints", keep=3) as saved:
-        step, state = saved.restore(jax.eval_shape(experiment.init))
+        step, state = saved.restore(jax.eval_shape(setup.init))
     return step, jax.device_get(state)
 
 

@@ -15,7 +15,7 @@ from flax.nnx import bridge
 from numpy.testing import assert_allclose
 from tables import DIVERGENCES
 
-from ganjax.build import build_experiment
+from ganjax.build import build_setup
 from ganjax.config import (
     ConfigError,
     augmentation,
@@ -88,15 +88,15 @@ def config_of(own=(), **names):
 def built(config, own=()):
     catalogue = parts.catalogue_with([*PARTS, *own])
     checked = validate(config, catalogue)
-    return build_experiment(checked, catalogue), choose(checked, catalogue)
+    return build_setup(checked, catalogue), choose(checked, catalogue)
 
 
 def try_out(config, own=()):
     """What a training of it would be told before it begins."""
-    experiment, chosen = built(config, own)
-    evaluator = Evaluator(experiment)
-    rehearse(experiment, chosen, evaluator)
-    return experiment, evaluator
+    setup, chosen = built(config, own)
+    evaluator = Evaluator(setup)
+    rehearse(setup, chosen, evaluator)
+    return setup, evaluator
 
 
 def refuses(words, function, *arguments, error=ConfigError, **keywords):
@@ -106,11 +106,9 @@ def refuses(words, function, *arguments, error=ConfigError, **keywords):
     assert "\n" not in str(caught.value)
 
 
-def a_step(experiment):
-    step = jax.jit(experiment.make_step(None))
-    state, metrics = step(
-        experiment.init(), experiment.numbers, experiment.source.arrays
-    )
+def a_step(setup):
+    step = jax.jit(setup.make_step(None))
+    state, metrics = step(setup.init(), setup.numbers, setup.source.arrays)
     assert all(math.isfinite(value) for value in metrics.values())
     return state, metrics
 
@@ -405,8 +403,8 @@ def test_own_arrays_are_trained_on_and_measured():
         return {"spread": np.mean(np.abs(sample) ** power) / np.mean(np.abs(real))}
 
     own = [parts.measure(spread, better={"spread": "one"})]
-    experiment, evaluator = try_out(config_of(own), own)
-    state, _ = a_step(experiment)
+    setup, evaluator = try_out(config_of(own), own)
+    state, _ = a_step(setup)
     measured = evaluator.metrics(jax.device_get(state), 8)
     sample, real = evaluator.probe("sample", state, 8), evaluator.real(8)
     expected = np.mean(sample**2) / np.mean(np.abs(real))
@@ -418,8 +416,8 @@ def test_own_arrays_are_trained_on_and_measured():
 
 def test_own_labels_have_names():
     own = [parts.data(labelled, labels=True)]
-    experiment, _ = try_out(config_of(own, data="labelled"), own)
-    assert (experiment.source.classes, experiment.source.class_names) == (
+    setup, _ = try_out(config_of(own, data="labelled"), own)
+    assert (setup.source.classes, setup.source.class_names) == (
         2,
         ("even", "odd"),
     )
@@ -430,11 +428,11 @@ def test_drawn_data_is_of_the_example_alone():
         return sd * jax.random.normal(key, SHAPE)
 
     own = [parts.drawn(cloud)]
-    experiment, _ = try_out(config_of(own, data="cloud"), own)
-    a_step(experiment)
+    setup, _ = try_out(config_of(own, data="cloud"), own)
+    a_step(setup)
 
     def draw(index):
-        return experiment.source.batch({}, jax.random.key(0), 0, 0, index).real
+        return setup.source.batch({}, jax.random.key(0), 0, 0, index).real
 
     np.testing.assert_array_equal(draw(np.arange(6))[3:5], draw(np.arange(3, 5)))
 
@@ -473,14 +471,14 @@ def test_an_own_penalty_view_correction_and_optimizer():
     config.penalties.level = penalty("level", parts=own, power=4)
     config.augment.doubled = augmentation("doubled", parts=own, way="down")
     config.corrections.pull = correction("pull", parts=own, flip=True)
-    experiment, _ = try_out(config, own)
-    state, metrics = a_step(experiment)
+    setup, _ = try_out(config, own)
+    state, metrics = a_step(setup)
     assert metrics["discriminator/level"] > 0
     assert set(seen) == {4, "down", True}
     # Of v = 0.5 params: the correction's norm is half that of the parameters.
-    norm = optax.tree.norm(experiment.init().params["generator"])
+    norm = optax.tree.norm(setup.init().params["generator"])
     assert_allclose(metrics["generator/pull_norm"], 0.5 * norm, rtol=1e-6)
-    twice = experiment.numbers["augment"]["doubled"]["factor"]
+    twice = setup.numbers["augment"]["doubled"]["factor"]
     assert twice == 2.0  # traced: a changed one compiles nothing anew
     assert state.params["generator"]
 
@@ -496,8 +494,8 @@ def test_an_own_divergence_is_the_one_that_it_says():
     own = [parts.divergence(mine)]
     config = config_of(own, objective="f_divergence")
     config.objective.divergence = "mine"
-    experiment, _ = try_out(config, own)
-    a_step(experiment)
+    setup, _ = try_out(config, own)
+    a_step(setup)
     made, kl = builder_of(own[0])(), DIVERGENCES["kl"]()
     u, v = jnp.array([0.3, 1.0, 2.5]), jnp.array([-2.0, 0.0, 1.5])
     assert_allclose(made.optimal(u), kl.optimal(u), rtol=1e-6)
@@ -524,8 +522,8 @@ def test_an_own_game():
             probes=("sample", "score"),
         )
     ]
-    experiment, evaluator = try_out(config_of(own, game="mirrored"), own)
-    state, _ = a_step(experiment)
+    setup, evaluator = try_out(config_of(own, game="mirrored"), own)
+    state, _ = a_step(setup)
     assert evaluator.probe("sample", state, 3).shape == (3, *SHAPE)
 
 
@@ -545,9 +543,9 @@ def test_a_module_of_nnx_is_wrapped():
         return bridge.to_linen(NewStyle, width)
 
     own, config = changed(discriminator=critic)
-    experiment, _ = try_out(config, own)
-    before = experiment.init()
-    after, _ = a_step(experiment)
+    setup, _ = try_out(config, own)
+    before = setup.init()
+    after, _ = a_step(setup)
     means = [x.mutable["discriminator"]["batch_stats"] for x in (before, after)]
     old, new = (np.concatenate(jax.tree.leaves(x)) for x in means)
     assert (old != new).any()

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from ganjax.build import build_experiment
+from ganjax.build import build_setup
 from ganjax.config import defaults
 from ganjax.config.validation import validate
 from ganjax.look import draw, pictures
@@ -28,8 +28,8 @@ def evaluated(game, data="digits", latent_size=2, conditioning="none", **of_data
         section.widths = (4,)
     if "conditioning" in config.networks.generator:
         config.networks.generator.conditioning = conditioning
-    experiment = build_experiment(validate(config))
-    return Evaluator(experiment), experiment.init()
+    setup = build_setup(validate(config))
+    return Evaluator(setup), setup.init()
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_a_lone_broken_code_is_left_out(monkeypatch):
 def test_nearest_of_a_training_image_is_itself():
     evaluator, _ = evaluated("adversarial")
     real = evaluator.real(20)
-    nearest = evaluator.experiment.nearest
+    nearest = evaluator.setup.nearest
     np.testing.assert_allclose(nearest(real), real, atol=1e-6)
     np.testing.assert_allclose(nearest(real + 0.01), real, atol=1e-6)
     # As dark as what is not finite: black, and grey.
@@ -110,9 +110,9 @@ def test_nearest_of_a_training_image_is_itself():
 
 def test_nearest_image_is_one_that_was_trained_on():
     evaluator, _ = evaluated("vae", labelled=20, labelled_share=1.0)
-    arrays = evaluator.experiment.source.arrays
+    arrays = evaluator.setup.source.arrays
     unlabelled = np.delete(np.arange(len(arrays["examples"])), arrays["labelled"])[:30]
-    found = evaluator.experiment.nearest(arrays["examples"][unlabelled] / 127.5 - 1)
+    found = evaluator.setup.nearest(arrays["examples"][unlabelled] / 127.5 - 1)
     own = {image.tobytes() for image in arrays["examples"][arrays["labelled"]]}
     assert {np.uint8(x * 127.5 + 128).tobytes() for x in found} <= own
 
@@ -128,7 +128,7 @@ def test_pairs_stand_beside_each_other():
 
 def test_points_have_no_nearest_image():
     evaluator, state = evaluated("adversarial", data="ring")
-    assert evaluator.experiment.nearest is None
+    assert evaluator.setup.nearest is None
     assert set(draw_pictures(evaluator, state, 4)) == {"scatter"}
 
 
@@ -147,15 +147,15 @@ def test_classes_are_named_above_their_columns_and_beside_their_codes(monkeypatc
     monkeypatch.setattr(draw, "image_grid", image_grid)
     monkeypatch.setattr(draw, "class_scatter", class_scatter)
     evaluator, state = evaluated("vae", conditioning="embedding")
-    experiment = evaluator.experiment
+    setup = evaluator.setup
     names = tuple(f"digit {number}" for number in range(10))
-    named = experiment.source._replace(class_names=names)
-    evaluator.experiment = experiment._replace(source=named)
+    named = setup.source._replace(class_names=names)
+    evaluator.setup = setup._replace(source=named)
     draw_pictures(evaluator, state, 4)
     assert tuple(drawn["titles"]) == drawn["names"] == names
     # Without names their numbers are.
-    nameless = experiment.source._replace(class_names=())
-    evaluator.experiment = experiment._replace(source=nameless)
+    nameless = setup.source._replace(class_names=())
+    evaluator.setup = setup._replace(source=nameless)
     drawn.clear()
     draw_pictures(evaluator, state, 4)
     assert drawn["titles"] == list("0123456789")

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from ganjax.config.stored import read_config
 from PIL import Image
 
-from ganjax.build import build_experiment
+from ganjax.build import build_setup
 from ganjax.config import ConfigError, defaults
-from ganjax.config.stored import read_config
 from ganjax.config.validation import validate
 from ganjax.look.draw import image_grid
 from ganjax.look.evaluate import Evaluator
@@ -40,9 +40,9 @@ class Drawer:
     """Draws of an untrained run."""
 
     def __init__(self, config):
-        experiment = build_experiment(config)
-        self.config, self.evaluator = config, Evaluator(experiment)
-        self.state = experiment.init()
+        setup = build_setup(config)
+        self.config, self.evaluator = config, Evaluator(setup)
+        self.state = setup.init()
 
     def __call__(self, folder, **choice):
         write_choice(

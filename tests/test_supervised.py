@@ -7,7 +7,7 @@ import pytest
 from test_mnist import write_files
 from test_train import QUICKLY, run
 
-from ganjax.build import build_experiment
+from ganjax.build import build_setup
 from ganjax.config import ConfigError, defaults
 from ganjax.config.validation import validate
 from ganjax.look.evaluate import Evaluator
@@ -29,11 +29,11 @@ def supervised_config(**data):
     return config
 
 
-def train(experiment, steps):
-    step = jax.jit(experiment.make_step(None))
-    state, data = experiment.init(), jax.device_put(experiment.source.arrays)
+def train(setup, steps):
+    step = jax.jit(setup.make_step(None))
+    state, data = setup.init(), jax.device_put(setup.source.arrays)
     for _ in range(steps):
-        state, metrics = step(state, experiment.numbers, data)
+        state, metrics = step(state, setup.numbers, data)
     return jax.device_get((state, metrics))
 
 
@@ -61,30 +61,30 @@ def test_error_is_a_fraction():
 
 def test_test_error_of_a_trained_classifier(monkeypatch):
     config = supervised_config()
-    experiment = build_experiment(validate(config))
-    state, metrics = train(experiment, steps=200)
+    setup = build_setup(validate(config))
+    state, metrics = train(setup, steps=200)
     assert set(metrics) == {
         f"discriminator/{name}" for name in ("loss", "cross_entropy", "gradient_norm")
     }
-    evaluator = Evaluator(experiment)
+    evaluator = Evaluator(setup)
     assert draw_pictures(evaluator, state, 4) == {}
-    before = evaluator.metrics(experiment.init(), 10)
+    before = evaluator.metrics(setup.init(), 10)
     after = evaluator.metrics(state, 10)
     assert set(before) == set(after) == {"error"}
     assert before["error"] > 0.7  # by chance 0.9
     assert after["error"] < 0.1
-    by_hand = errors_by_hand(state.params["discriminator"], *experiment.test[:2])
+    by_hand = errors_by_hand(state.params["discriminator"], *setup.test[:2])
     assert after["error"] == by_hand / 355
     monkeypatch.setattr("ganjax.look.evaluate._CHUNK", 100)
     assert evaluator.metrics(state, 10) == after
 
 
 def test_error_counts_the_whole_test_split():
-    experiment = build_experiment(validate(supervised_config()))
-    label = np.asarray(experiment.test.label)
-    state = experiment.init()
+    setup = build_setup(validate(supervised_config()))
+    label = np.asarray(setup.test.label)
+    state = setup.init()
     state = state._replace(params=always(3, state))
-    error = Evaluator(experiment).metrics(state, 10)["error"]
+    error = Evaluator(setup).metrics(state, 10)["error"]
     # 36 of the 355 are threes: a fifth of 183, rounded down.
     assert (label == 3).sum() == 36
     assert error == pytest.approx(319 / 355)
@@ -93,16 +93,16 @@ def test_error_counts_the_whole_test_split():
 def test_error_is_of_the_averaged_classifier():
     config = supervised_config()
     config.ema.discriminator = {"decay": 0.9}
-    experiment = build_experiment(validate(config))
-    state = experiment.init()
+    setup = build_setup(validate(config))
+    state = setup.init()
     state = state._replace(params=always(3, state), average=always(8, state))
-    error = Evaluator(experiment).metrics(state, 10)["error"]
+    error = Evaluator(setup).metrics(state, 10)["error"]
     assert error == pytest.approx(1 - 34 / 355)  # 34 eights: a fifth of 174
 
 
 def test_test_images_are_seen_as_in_training():
-    experiment = build_experiment(validate(supervised_config()))
-    real = np.asarray(experiment.test.real)
+    setup = build_setup(validate(supervised_config()))
+    real = np.asarray(setup.test.real)
     assert (real.shape, real.dtype) == ((355, 8, 8, 1), np.float32)
     assert (real.min(), real.max()) == (-1.0, 1.0)
 
@@ -122,20 +122,20 @@ def test_error_where_there_is_a_classifier_and_a_test_split(objective, split, me
         network.widths = (4,)
     config.data.split = split
     config.evaluation.samples = 6
-    experiment = build_experiment(validate(config))
-    found = Evaluator(experiment).metrics(experiment.init(), 6)
+    setup = build_setup(validate(config))
+    found = Evaluator(setup).metrics(setup.init(), 6)
     assert ("error" in found) == measured
     assert "real_score" in found
 
 
 def test_few_labels_train_too():
     config = supervised_config(labelled=100)
-    experiment = build_experiment(validate(config))
-    assert len(experiment.source.arrays["labelled"]) == 100
+    setup = build_setup(validate(config))
+    assert len(setup.source.arrays["labelled"]) == 100
     # All test examples have their label, whatever the training knows.
-    assert len(experiment.test.label) == 355
-    state, _ = train(experiment, steps=100)
-    assert Evaluator(experiment).metrics(state, 10)["error"] < 0.3
+    assert len(setup.test.label) == 355
+    state, _ = train(setup, steps=100)
+    assert Evaluator(setup).metrics(state, 10)["error"] < 0.3
 
 
 def test_missing_test_files_are_said_before_the_training(tmp_path):
@@ -144,10 +144,10 @@ def test_missing_test_files_are_said_before_the_training(tmp_path):
         data="mnist", network="mlp", objective="classification", game="supervised"
     )
     config.data.directory = str(folder)
-    assert len(build_experiment(validate(config)).test.label) == 4
+    assert len(build_setup(validate(config)).test.label) == 4
     (folder / "t10k-labels-idx1-ubyte.gz").unlink()
     with pytest.raises(ConfigError, match=r"^config.data: .* has no t10k-labels"):
-        build_experiment(validate(config))
+        build_setup(validate(config))
 
 
 EXPERIMENT = """

@@ -50,14 +50,14 @@ def config_of(objective, real, fake, *, steps=500, rate=5e-3):
 
 
 def trained(config):
-    """The experiment and its last state."""
-    experiment, states = replay(config.to_dict(), config.steps)
-    return experiment, jax.tree.map(lambda values: values[-1], states)
+    """The setup and its last state."""
+    setup, states = replay(config.to_dict(), config.steps)
+    return setup, jax.tree.map(lambda values: values[-1], states)
 
 
-def score_of(experiment, state, points=LINE):
+def score_of(setup, state, points=LINE):
     given = np.asarray(points, np.float32)[:, None]
-    score = Evaluator(experiment).probe("score", state, len(points), real=given)
+    score = Evaluator(setup).probe("score", state, len(points), real=given)
     return score.astype(np.float64)
 
 
@@ -116,13 +116,13 @@ def test_critic_comes_to_the_exact_distance(fake, kind, distance):
         np.testing.assert_allclose(np.diff(score)[between] / WIDTH, -1.0, atol=0.04)
 
 
-def generator_gradient(experiment, state):
+def generator_gradient(setup, state):
     """The norm of the generator's gradient, as its next step would have it."""
-    index = jnp.arange(experiment.batch_size)
-    source = experiment.source
+    index = jnp.arange(setup.batch_size)
+    source = setup.source
     key = purpose_key(state.seed, Purpose.DATA)
     batch = source.batch(source.arrays, key, state.step, 0, index)
-    field = make_field(experiment.parts, PLAYERS, state, batch, 0, index)
+    field = make_field(setup.parts, PLAYERS, state, batch, 0, index)
     gradient = jax.jit(field)(state.params)[0]["generator"]
     return float(np.hypot(*(leaf.item() for leaf in jax.tree.leaves(gradient))))
 
@@ -150,17 +150,17 @@ def test_no_trained_loss_beats_the_linear_program():
     config.objective.margin_scale = 2.0
     made = penalty("wgan_lp", weight=10.0)
     config.penalties.wgan_lp = made
-    experiment, state = trained(config)
+    setup, state = trained(config)
     rng = np.random.default_rng(0)
     real, fake = rng.normal(0.0, 1.0, (40, 1)), rng.normal(1.0, 0.7, (40, 1))
     held_out = rng.uniform(-4, 5, 200)
     margin = np.asarray(l1_margin(real, fake, scale=2.0), np.float64)
 
     # L / kappa is 1-Lipschitz: as steep as L is anywhere, to the rounding of float32.
-    loss = -score_of(experiment, state)
+    loss = -score_of(setup, state)
     kappa = lipschitz(loss) * (1 + 1e-4)
     nodes = np.concatenate([real, fake])
-    at_nodes = -score_of(experiment, state, nodes[:, 0])
+    at_nodes = -score_of(setup, state, nodes[:, 0])
     at_nodes -= at_nodes.min()  # L >= 0; the hinge sees differences only
 
     for real_weight in (0.0, 0.3):
@@ -177,8 +177,8 @@ def test_no_trained_loss_beats_the_linear_program():
 
     values = at_nodes / kappa
     lower, upper = cone_bounds(held_out[:, None], nodes, values, kappa=1.0)
-    offset = (at_nodes + score_of(experiment, state, nodes[:, 0])).mean()
-    between = (offset - score_of(experiment, state, held_out)) / kappa
+    offset = (at_nodes + score_of(setup, state, nodes[:, 0])).mean()
+    between = (offset - score_of(setup, state, held_out)) / kappa
     assert (lower - 1e-5 <= between).all()
     assert (between <= upper + 1e-5).all()
     assert (upper - lower).max() > 0.01  # there is room between them
@@ -201,7 +201,7 @@ def assert_close(one, other):
 
 def test_single_step_and_double_loop_begin_with_the_same_discriminator():
     # Both play round 0 with the same batch, latents and parameters.
-    (_, single), (experiment, double) = (
+    (_, single), (setup, double) = (
         replay(ring_config(play), 1) for play in ("simultaneous", "alternating")
     )
     single, double = (
@@ -212,12 +212,12 @@ def test_single_step_and_double_loop_begin_with_the_same_discriminator():
 
     # The generator does not: in the double loop it answers the new discriminator, in
     # round 1, with fresh latents. One step of descent on that:
-    index = jnp.arange(experiment.batch_size)
-    source, first = experiment.source, double[0]
+    index = jnp.arange(setup.batch_size)
+    source, first = setup.source, double[0]
     key = purpose_key(first.seed, Purpose.DATA)
     for states, old, round in ((single, first, 0), (double, double[1], 1)):
         batch = source.batch(source.arrays, key, 0, round, index)
-        field = make_field(experiment.parts, PLAYERS, first, batch, round, index)
+        field = make_field(setup.parts, PLAYERS, first, batch, round, index)
         params = {
             "discriminator": old.params["discriminator"],
             "generator": first.params["generator"],
@@ -269,13 +269,13 @@ def test_generator_sees_the_old_or_the_new_discriminator(play, start, expected):
 
 def test_replay_gives_the_states_on_the_way():
     config = {**ring_config("alternating"), "steps": 6}
-    experiment, every = replay(config, 1)
+    setup, every = replay(config, 1)
     _, some = replay(config, 3)
     assert every.step.tolist() == [0, 1, 2, 3, 4, 5, 6]
     assert_close(jax.tree.map(lambda x: x[::3], every), some)
-    state, step = experiment.init(), jax.jit(experiment.make_step(None))
+    state, step = setup.init(), jax.jit(setup.make_step(None))
     for _ in range(6):
-        state, _ = step(state, experiment.numbers, experiment.source.arrays)
+        state, _ = step(state, setup.numbers, setup.source.arrays)
     assert_close(jax.tree.map(lambda x: x[-1], every), jax.device_get(state))
     with pytest.raises(ValueError, match="every = 4 must divide 6 steps"):
         replay(config, 4)
@@ -340,12 +340,12 @@ def test_densities_study_sets_ls_gan_beside_the_best_loss_function(tmp_path):
 
 def test_film_of_a_lone_point_at_0_shows_2_to_either_side(monkeypatch):
     config = load(f"{EXPERIMENTS / 'dirac.py'}:hinge").to_dict()
-    experiment, states = replay({**config, "steps": 1}, 1)
+    setup, states = replay({**config, "steps": 1}, 1)
     seen = {}
     monkeypatch.setattr(
         draw, "histogram", lambda *points, bounds: seen.update(p=points, b=bounds)
     )
-    draw_pictures(Evaluator(experiment), jax.tree.map(lambda x: x[0], states), 4)
+    draw_pictures(Evaluator(setup), jax.tree.map(lambda x: x[0], states), 4)
     assert seen["b"] == (-2.0, 2.0)
     # The score psi x with psi = 1, along the axis.
     np.testing.assert_allclose(seen["p"][2], draw.field_axes([(-2, 2)], 128)[:, 0])

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from processes import finish, virtual, wait_for
 
-from ganjax.build import build_experiment
+from ganjax.build import build_setup
 from ganjax.checkpoint import Checkpoints
 from ganjax.config import ConfigError, load
 from ganjax.config.program import read_program
@@ -104,7 +104,7 @@ def run(*arguments, **keywords):
 
 def final_state(home, workdir, *overrides, experiment="tiny.py"):
     config = validate(load(f"{home}/{experiment}", overrides))
-    target = jax.eval_shape(build_experiment(config).init)
+    target = jax.eval_shape(build_setup(config).init)
     with Checkpoints(home / workdir / "checkpoints", keep=3) as saved:
         return saved.restore(target)
 

@@ -10,7 +10,7 @@ from conformance import game_of
 from ml_collections import ConfigDict
 from tables import PARTS
 
-from ganjax.build import build_experiment
+from ganjax.build import build_setup
 from ganjax.config import (
     ConfigError,
     augmentation,
@@ -786,5 +786,5 @@ def test_a_config_of_before_is_read_by_names_of_today():
 def test_a_random_penalty_draws_under_its_first_name(name, first):
     config = good_config()
     config["penalties"] = {name: penalty(name).to_dict()}
-    made = build_experiment(validate(ConfigDict(config))).parts.penalties[name]
+    made = build_setup(validate(ConfigDict(config))).parts.penalties[name]
     assert made.stream == first

@@ -13,7 +13,7 @@ from tables import GAMES, LIKELIHOODS, PARTS, with_encoder
 from test_parallel import LAYOUTS, as_float, check_equal
 from test_train import ENVIRONMENT, QUICKLY, final_state, records, run, start
 
-from ganjax.build import build_experiment
+from ganjax.build import build_setup
 from ganjax.config import ConfigError, defaults, load
 from ganjax.config.program import read_program
 from ganjax.config.validation import validate
@@ -178,24 +178,24 @@ def test_vae_gan_scores_three_kinds_of_example():
 
 
 def gradients(**numbers):
-    experiment = vae_gan_experiment()
-    values = experiment.numbers | {"objective": experiment.numbers["objective"]}
+    setup = vae_gan_setup()
+    values = setup.numbers | {"objective": setup.numbers["objective"]}
     values["objective"] = values["objective"] | numbers
     return field(values)
 
 
 @cache
-def vae_gan_experiment():
-    return build_experiment(validate(small("vae_gan")))
+def vae_gan_setup():
+    return build_setup(validate(small("vae_gan")))
 
 
 @jax.jit
 def field(numbers):
-    experiment = vae_gan_experiment()
-    state = experiment.init()
+    setup = vae_gan_setup()
+    state = setup.init()
     key = purpose_key(0, Purpose.DATA)
-    batch = experiment.source.batch(experiment.source.arrays, key, 0, 0, np.arange(16))
-    parts = experiment.make_build(None)(numbers, 0)
+    batch = setup.source.batch(setup.source.arrays, key, 0, 0, np.arange(16))
+    parts = setup.make_build(None)(numbers, 0)
     players = PARTS["game"]["vae_gan"].players
     return make_field(parts, players, state, batch, 0, np.arange(16))(state.params)[0]
 
@@ -221,23 +221,23 @@ def played(name, layout_name, network="mlp"):
         config.optimizers[optimizer] = defaults(
             data="digits", network="mlp", objective="hinge", optimizer="sgd"
         ).optimizers.generator
-    experiment = build_experiment(validate(config))
+    setup = build_setup(validate(config))
     layout = LAYOUTS[layout_name]()
 
     def draw(*arguments):
-        batch = experiment.source.batch(*arguments)
+        batch = setup.source.batch(*arguments)
         return batch._replace(real=batch.real.astype("float64"))
 
     step = make_train_step(
-        experiment.make_build(layout.axis_name),
+        setup.make_build(layout.axis_name),
         draw,
-        experiment.schedule,
+        setup.schedule,
         batch_size=16,
         axis_name=layout.axis_name,
     )
-    numbers = as_float("float64", experiment.numbers)
-    first = as_float("float64", experiment.init())
-    data = layout.place_data(experiment.source.arrays)
+    numbers = as_float("float64", setup.numbers)
+    first = as_float("float64", setup.init())
+    data = layout.place_data(setup.source.arrays)
     state, metrics = layout.compile(step)(layout.place(first), numbers, data, 5)
     return first, layout.fetch(state), jax.device_get(metrics)
 
@@ -329,14 +329,14 @@ def test_the_command_trains_and_resumes(name, tmp_path):
 def test_codes_are_measured_on_the_test_split():
     config = small("auto_encoder")
     config.data.split = "train"
-    experiment = build_experiment(validate(config))
-    state = experiment.init()
-    measured = Evaluator(experiment).metrics(state, 10)
-    real = np.asarray(experiment.test.real)
+    setup = build_setup(validate(config))
+    state = setup.init()
+    measured = Evaluator(setup).metrics(state, 10)
+    real = np.asarray(setup.test.real)
     assert len(real) == 355
     variables = {p: {"params": x, **state.mutable[p]} for p, x in state.params.items()}
     keys = fold(example_keys(jax.random.key(0), 0, 0, np.arange(355)), 0)
-    made = experiment.parts.game.probes["reconstruction"](variables, Batch(real), keys)
+    made = setup.parts.game.probes["reconstruction"](variables, Batch(real), keys)
     expected = np.square(real - made).sum(axis=(1, 2, 3)).mean()
     assert_allclose(measured["reconstruction_error"], expected, rtol=1e-5)
 
@@ -344,8 +344,8 @@ def test_codes_are_measured_on_the_test_split():
 def test_points_have_a_plot_without_a_field():
     config = small("vae", data="ring")
     config.objective.update(likelihood="gaussian", noise_variance=0.01)
-    experiment = build_experiment(validate(config))
-    pictures = draw_pictures(Evaluator(experiment), experiment.init(), 4)
+    setup = build_setup(validate(config))
+    pictures = draw_pictures(Evaluator(setup), setup.init(), 4)
     assert set(pictures) == {"scatter"}
 
 

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from jax import Array
 
-from ganjax.build import Experiment
+from ganjax.build import Setup
 from ganjax.keys import Purpose, example_keys, purpose_key
 from ganjax.state import TrainState, averaged_variables
 from ganjax.types import Batch, Tree, Variables
@@ -27,25 +27,25 @@ def _chunks(count: int) -> Iterator[np.ndarray]:
 
 
 class Evaluator:
-    """Looks at states of an experiment, with averaged parameters where there are any.
+    """Looks at states of a run, with averaged parameters where there are any.
 
     Every look uses the same latents and the same real examples, so that two of them
     differ by their states alone. `probes` are the game's, by name; `not_finite` names
     those whose outputs held NaN or infinity so far.
     """
 
-    def __init__(self, experiment: Experiment) -> None:
-        self.experiment = experiment
-        self._parts = experiment.parts
+    def __init__(self, setup: Setup) -> None:
+        self.setup = setup
+        self._parts = setup.parts
         self.probes = self._parts.game.probes
         self.not_finite: set[str] = set()
-        self._arrays = jax.device_put(experiment.source.arrays)
+        self._arrays = jax.device_put(setup.source.arrays)
         self._real = jax.jit(self._draw)
         self._probe = jax.jit(self._run, static_argnums=0)
 
     def _draw(self, arrays: Tree, index: Array) -> Batch:
-        key = purpose_key(self.experiment.seed, Purpose.PROBE)
-        return self.experiment.source.batch(arrays, key, 0, 1, index)
+        key = purpose_key(self.setup.seed, Purpose.PROBE)
+        return self.setup.source.batch(arrays, key, 0, 1, index)
 
     def _run(
         self,
@@ -56,7 +56,7 @@ class Evaluator:
         given: dict[str, Array],
     ) -> Array:
         batch = self._draw(arrays, index)._replace(**given)
-        key = purpose_key(self.experiment.seed, Purpose.PROBE)
+        key = purpose_key(self.setup.seed, Purpose.PROBE)
         return self.probes[name](variables, batch, example_keys(key, 0, 0, index))
 
     @property
@@ -108,7 +108,7 @@ class Evaluator:
         """
         arrays = self._arrays_to_measure(state, count)
         measured: dict[str, float] = {}
-        for measure in self.experiment.measures.values():
+        for measure in self.setup.measures.values():
             if all(name in arrays for name in measure.reads):
                 read = [arrays[name]() for name in measure.reads]
                 measured |= _measure(measure.value, *read)
@@ -118,7 +118,7 @@ class Evaluator:
         self, state: TrainState, count: int
     ) -> dict[str, Callable[[], Any]]:
         """What measures may read, by name, each made when it is first asked for."""
-        experiment, test = self.experiment, self.experiment.test
+        setup, test = self.setup, self.setup.test
 
         @cache
         def real() -> np.ndarray:
@@ -136,10 +136,10 @@ class Evaluator:
             return self.probe_batch(name, state, judged())
 
         arrays: dict[str, Callable[[], Any]] = {"real": real}
-        if "density" in experiment.known:
-            arrays["density"] = lambda: experiment.source.arrays
-        if experiment.distinct is not None:
-            arrays["distinct"] = lambda: experiment.distinct
+        if "density" in setup.known:
+            arrays["density"] = lambda: setup.source.arrays
+        if setup.distinct is not None:
+            arrays["distinct"] = lambda: setup.distinct
         if "sample" in self.probes:
             arrays["sample"] = sample
             if "score" in self.probes:
@@ -159,8 +159,8 @@ class Evaluator:
         return arrays
 
     def examples_to_judge(self, count: int) -> Batch:
-        """The whole test split of the experiment, else `count` of its real examples."""
-        return self.experiment.test or self._batch(count)
+        """The whole test split of the run, else `count` of its real examples."""
+        return self.setup.test or self._batch(count)
 
     def probe_batch(self, name: str, state: TrainState, batch: Batch) -> np.ndarray:
         """A probe's output `[N, ...]` of a given batch of N examples."""

@@ -67,8 +67,8 @@ def _image_pictures(evaluator: Evaluator, state: TrainState, count: int) -> Pict
     Where these are too many for columns, of one image per class.
     """
     columns, given, titles = None, {}, []
-    if classes := evaluator.experiment.classes:
-        titles = list(evaluator.experiment.source.class_names)
+    if classes := evaluator.setup.classes:
+        titles = list(evaluator.setup.source.class_names)
         titles = titles or [str(label) for label in range(classes)]
         if classes > _COLUMNS:
             count = min(classes, count)
@@ -80,8 +80,8 @@ def _image_pictures(evaluator: Evaluator, state: TrainState, count: int) -> Pict
     if "sample" in evaluator.probes:
         samples = evaluator.probe("sample", state, count, **given)
         pictures["sample"] = draw.image_grid(samples, columns=columns, titles=titles)
-        if evaluator.experiment.nearest:
-            pictures["nearest"] = _pairs(samples, evaluator.experiment.nearest(samples))
+        if evaluator.setup.nearest:
+            pictures["nearest"] = _pairs(samples, evaluator.setup.nearest(samples))
     for name in ("interpolation", "chain"):
         if name in evaluator.probes:
             rows = evaluator.probe(name, state, _ROWS, **given)
@@ -118,14 +118,14 @@ def _latent_pictures(evaluator: Evaluator, state: TrainState) -> Pictures:
     # Codes that keep nothing of their images are all one point.
     low, high = low - 1e-3, high + 1e-3
     box = list(zip(low.tolist(), high.tolist(), strict=True))
-    if not evaluator.experiment.classes:
+    if not evaluator.setup.classes:
         grid = draw.field_axes(box, _MAP)
         made = evaluator.probe("decode", state, len(grid), latents=grid)
         images = made.reshape(_MAP, _MAP, *made.shape[1:])
         pictures["map"] = draw.image_map(images, box=box)
     if batch is not None:
         label = None if batch.label is None else np.asarray(batch.label)
-        names = evaluator.experiment.source.class_names
+        names = evaluator.setup.source.class_names
         pictures["codes"] = draw.class_scatter(latents, label, box=box, names=names)
     return pictures
 

@@ -6,12 +6,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ganjax.build import Experiment, build_experiment
+from ganjax.build import Setup, build_setup
 from ganjax.config.validation import revalidate
 from ganjax.state import TrainState
 
 
-def replay(config: Mapping[str, Any], every: int) -> tuple[Experiment, TrainState]:
+def replay(config: Mapping[str, Any], every: int) -> tuple[Setup, TrainState]:
     """Takes a run's steps again, by the training step itself, on one device.
 
     Args:
@@ -19,7 +19,7 @@ def replay(config: Mapping[str, Any], every: int) -> tuple[Experiment, TrainStat
       every: steps from one state to the next; it must divide the run's.
 
     Returns:
-      The experiment, and its states as one whose arrays are `[steps / every + 1, ...]`:
+      The run set up, and its states as one whose arrays are `[steps / every + 1, ...]`:
       before the first step, and after each `every` more.
 
     Raises:
@@ -28,9 +28,9 @@ def replay(config: Mapping[str, Any], every: int) -> tuple[Experiment, TrainStat
     """
     if config["steps"] % every:
         raise ValueError(f"every = {every} must divide {config['steps']} steps")
-    experiment = build_experiment(revalidate(config))
-    step, numbers = experiment.make_step(None), experiment.numbers
-    arrays = experiment.source.arrays
+    setup = build_setup(revalidate(config))
+    step, numbers = setup.make_step(None), setup.numbers
+    arrays = setup.source.arrays
 
     def advance(state: TrainState, _: None) -> tuple[TrainState, TrainState]:
         state, _ = jax.lax.scan(
@@ -44,4 +44,4 @@ def replay(config: Mapping[str, Any], every: int) -> tuple[Experiment, TrainStat
         _, rest = jax.lax.scan(advance, first, length=config["steps"] // every)
         return jax.tree.map(lambda x, xs: jnp.concatenate([x[None], xs]), first, rest)
 
-    return experiment, jax.device_get(jax.jit(play)(experiment.init()))
+    return setup, jax.device_get(jax.jit(play)(setup.init()))

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from ganjax.build import Experiment, build_experiment
+from ganjax.build import Setup, build_setup
 from ganjax.checkpoint import Checkpoints
 from ganjax.config import ConfigError
 from ganjax.config.catalogue import Catalogue
@@ -20,15 +20,15 @@ from ganjax.train.identity import check_data
 def restore(
     config: Mapping[str, Any],
     folder: Path,
-    made: Experiment | None = None,
+    made: Setup | None = None,
     catalogue: Catalogue | None = None,
-) -> tuple[Experiment, int, TrainState]:
-    """The experiment of a run, its last step that was saved, and the state then.
+) -> tuple[Setup, int, TrainState]:
+    """The setup of a run, its last step that was saved, and the state then.
 
     Args:
       config: of the run, validated or as its config.json has it.
       folder: of the run.
-      made: the experiment, where it is built and its data checked already.
+      made: the setup, where it is built and its data checked already.
       catalogue: the parts that the config names; else those that the folder has.
 
     Raises:
@@ -43,13 +43,13 @@ def restore(
         if catalogue is None:
             catalogue = stored_catalogue(folder, config)
         config = revalidate(config, catalogue)
-        experiment = build_experiment(config, catalogue)
-        check_data(folder, experiment.source)
+        setup = build_setup(config, catalogue)
+        check_data(folder, setup.source)
     else:
-        experiment = made
+        setup = made
     with Checkpoints(folder / "checkpoints", keep=config["record"]["keep"]) as saved:
-        target = jax.eval_shape(experiment.init)
-        restored = saved.restore(target._replace(seed=np.uint32(experiment.seed)))
+        target = jax.eval_shape(setup.init)
+        restored = saved.restore(target._replace(seed=np.uint32(setup.seed)))
     if restored is None:
         raise missing
-    return experiment, *restored
+    return setup, *restored

@@ -64,10 +64,10 @@ def write_choice(
     """
     number = choice.number or config["evaluation"]["samples"]
     if choice.seed is not None:
-        evaluator = Evaluator(evaluator.experiment._replace(seed=choice.seed))
+        evaluator = Evaluator(evaluator.setup._replace(seed=choice.seed))
     given = {}
     if choice.label is not None:
-        labels = _labels(choice.label, evaluator.experiment.classes, folder)
+        labels = _labels(choice.label, evaluator.setup.classes, folder)
         given["label"] = np.resize(np.array(labels, np.int32), number)
     name = "sample"
     if choice.truncation is not None:

@@ -27,7 +27,7 @@ def opening(
     config: Mapping[str, Any], evaluator: Evaluator, state: TrainState, step: int
 ) -> str:
     """What is trained on what, in one line, for who waits while it is compiled."""
-    devices, source = jax.devices(), evaluator.experiment.source
+    devices, source = jax.devices(), evaluator.setup.source
     shape = " x ".join(map(str, evaluator.example_shape))
     data = f"examples of {shape}, drawn anew"
     if "examples" in source.arrays:
@@ -132,7 +132,7 @@ def write_evaluation(
     path = folder / "evaluation.json"
     written = {"step": step, "samples": count, "metrics": metrics}
     # So that who reads it need not have the experiment's own measures.
-    measured = evaluator.experiment.measures.values()
+    measured = evaluator.setup.measures.values()
     better = {n: x for each in measured for n, x in each.better.items() if n in metrics}
     write_json(path, written | {"better": better})
     print(f"{path}: {', '.join(f'{name} {x:.4g}' for name, x in metrics.items())}")

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from ganjax.build import Experiment, build_experiment, build_layout
+from ganjax.build import Setup, build_layout, build_setup
 from ganjax.checkpoint import CheckpointError, Checkpoints
 from ganjax.config import ConfigError
 from ganjax.config.consistency import choose
@@ -95,7 +95,7 @@ def _keep_compiled_programs() -> None:
 class _Made(NamedTuple):
     """What a training works with, made and checked before anything is written."""
 
-    experiment: Experiment
+    setup: Setup
     layout: Layout
     evaluator: Evaluator | None  # of several processes the first alone looks
     data: dict[str, Any]  # what `data.json` is to hold, if anything
@@ -114,12 +114,10 @@ def _look(
     the probes whose outputs were not finite, in the first process.
     """
     config = program.config
-    experiment, *restored = restore(
-        config, folder, made and made.experiment, program.catalogue
-    )
+    setup, *restored = restore(config, folder, made and made.setup, program.catalogue)
     if jax.process_index() > 0:
         return []
-    evaluator = (made and made.evaluator) or Evaluator(experiment)
+    evaluator = (made and made.evaluator) or Evaluator(setup)
     evaluator.not_finite.clear()  # of the states before
     for write in writers:
         write(config, folder, evaluator, *restored)
@@ -156,17 +154,17 @@ class _Chunk(NamedTuple):
 
 
 def _chunks(
-    config: Config, experiment: Experiment, layout: Layout, step: int, state: TrainState
+    config: Config, setup: Setup, layout: Layout, step: int, state: TrainState
 ) -> Iterator[_Chunk]:
     """Takes the steps that are left, up to `record.every` of them at a time."""
     every, steps = config["record"]["every"], config["steps"]
-    advance = layout.compile(experiment.make_step(layout.axis_name))
-    data = layout.place_data(experiment.source.arrays)
+    advance = layout.compile(setup.make_step(layout.axis_name))
+    data = layout.place_data(setup.source.arrays)
     placed = layout.place(state)
     while step < steps:
         count = min(every - step % every, steps - step)
         began = time.perf_counter()
-        placed, metrics = advance(placed, experiment.numbers, data, count)
+        placed, metrics = advance(placed, setup.numbers, data, count)
         metrics, skipped = jax.device_get(metrics), layout.fetch(placed.skipped)
         seconds = time.perf_counter() - began
         before, step = step, step + count
@@ -176,22 +174,22 @@ def _chunks(
 
 def _make(program: Program, folder: Path) -> _Made:
     config = program.config
-    experiment = build_experiment(config, program.catalogue)
+    setup = build_setup(config, program.catalogue)
     layout = build_layout(config)
-    data = check_data(folder, experiment.source)
-    memory.check(experiment, config["evaluation"]["samples"], layout.devices)
-    evaluator = Evaluator(experiment) if jax.process_index() == 0 else None
+    data = check_data(folder, setup.source)
+    memory.check(setup, config["evaluation"]["samples"], layout.devices)
+    evaluator = Evaluator(setup) if jax.process_index() == 0 else None
     if evaluator and program.has_own_parts:
-        rehearse(experiment, choose(config, program.catalogue), evaluator)
-    first = _first_state(config, folder, experiment)
-    return _Made(experiment, layout, evaluator, data, first)
+        rehearse(setup, choose(config, program.catalogue), evaluator)
+    first = _first_state(config, folder, setup)
+    return _Made(setup, layout, evaluator, data, first)
 
 
 def _advance(
     program: Program, folder: Path, stop: StopRequest, made: _Made
 ) -> tuple[str, int, str]:
     """Trains or resumes; returns how it ended, the last step and a message."""
-    experiment, layout, evaluator, data, first = made
+    setup, layout, evaluator, data, first = made
     config = program.config
     record, steps = config["record"], config["steps"]
     if jax.process_index() == 0:
@@ -213,7 +211,7 @@ def _advance(
                 _observe(config, journal, before, step, lambda: state)
             if stop.requested:
                 return "preempted", step, _AGAIN
-            for chunk in _chunks(config, experiment, layout, step, state):
+            for chunk in _chunks(config, setup, layout, step, state):
                 step = chunk.step
                 stopping = stop.requested or saved.reached_preemption(step)
                 if journal is not None:
@@ -231,9 +229,9 @@ def _advance(
     return "done", step, ""
 
 
-def _first_state(config: Config, folder: Path, experiment: Experiment) -> Inherited:
+def _first_state(config: Config, folder: Path, setup: Setup) -> Inherited:
     """The state before the first step: new, or another run's until one is saved."""
-    fresh = jax.device_get(experiment.init())
+    fresh = jax.device_get(setup.init())
     begun = any(path.name.isdecimal() for path in (folder / "checkpoints").glob("*"))
     if begun or not config["init_from"]:
         return Inherited(fresh, {})

@@ -12,7 +12,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 
-from ganjax.build import Experiment
+from ganjax.build import Setup
 from ganjax.config import ConfigError
 from ganjax.keys import Purpose, example_keys, purpose_key
 from ganjax.state import TrainState
@@ -38,11 +38,11 @@ _CGROUPS = (
 )
 
 
-def check(experiment: Experiment, samples: int, devices: Sequence[jax.Device]) -> None:
+def check(setup: Setup, samples: int, devices: Sequence[jax.Device]) -> None:
     """Checks that a training fits into these devices, and its samples into the host.
 
     Args:
-      experiment: to be trained.
+      setup: to be trained.
       samples: that an evaluation takes.
       devices: that share the batch, those of other processes included.
 
@@ -53,15 +53,13 @@ def check(experiment: Experiment, samples: int, devices: Sequence[jax.Device]) -
     own = [x for x in devices if x.process_index == jax.process_index()]
     shared = own[0].platform == "cpu"  # by all of them, and with the host
     copies = len(own) if shared else 1
-    on_device = [
-        (key, copies * size) for key, size in _needed(experiment, len(devices))
-    ]
-    example = _bytes(_example(experiment))
+    on_device = [(key, copies * size) for key, size in _needed(setup, len(devices))]
+    example = _bytes(_example(setup))
     on_host = [("config.evaluation.samples", 2 * samples * example)]
     if shared:
         _compare([*on_device, *on_host], "this machine", free_on_host())
         return
-    data = ("config.data", _bytes(experiment.source.arrays))
+    data = ("config.data", _bytes(setup.source.arrays))
     for device in own:
         statistics = device.memory_stats() or {}
         if "bytes_limit" in statistics:
@@ -96,9 +94,9 @@ def _read(path: str) -> str:
     return Path(path).read_text("utf-8")
 
 
-def _needed(experiment: Experiment, device_count: int) -> list[tuple[str, int]]:
+def _needed(setup: Setup, device_count: int) -> list[tuple[str, int]]:
     """Keys and the bytes that a device holds for them while it takes a step."""
-    state = jax.eval_shape(experiment.init)
+    state = jax.eval_shape(setup.init)
     held = []
     for player, params in state.params.items():
         mutable = dict(state.mutable[player])
@@ -107,30 +105,30 @@ def _needed(experiment: Experiment, device_count: int) -> list[tuple[str, int]]:
         whole = (params, gradient, mutable, state.optimizer[player])
         average = state.average.get(player, ())
         held.append((f"config.networks.{player}", _bytes((whole, average))))
-    count = -(-experiment.batch_size // device_count)
-    return [*held, ("config.batch_size", _bytes(_outcome(experiment, state, count)))]
+    count = -(-setup.batch_size // device_count)
+    return [*held, ("config.batch_size", _bytes(_outcome(setup, state, count)))]
 
 
-def _outcome(experiment: Experiment, state: TrainState, count: int) -> Tree:
+def _outcome(setup: Setup, state: TrainState, count: int) -> Tree:
     """Shapes of what a round of play makes of `count` examples, features included."""
-    game = experiment.parts.game
+    game = setup.parts.game
 
     def play(state: TrainState, arrays: Tree) -> Outcome:
         index = jnp.arange(count)
         key = purpose_key(state.seed, Purpose.PLAY)
-        batch = experiment.source.batch(arrays, key, 0, 0, index)
+        batch = setup.source.batch(arrays, key, 0, 0, index)
         variables = {
             player: {"params": params, **state.mutable[player]}
             for player, params in state.params.items()
         }
         return game.play(variables, batch, example_keys(key, 0, 0, index))[0]
 
-    return jax.eval_shape(play, state, experiment.source.arrays)
+    return jax.eval_shape(play, state, setup.source.arrays)
 
 
-def _example(experiment: Experiment) -> Tree:
+def _example(setup: Setup) -> Tree:
     """The shape of one example."""
-    source = experiment.source
+    source = setup.source
     return jax.eval_shape(
         lambda arrays: (
             source.batch(arrays, jax.random.key(0), 0, 0, jnp.arange(1)).real

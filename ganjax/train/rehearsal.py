@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from ganjax.build import Experiment
+from ganjax.build import Setup
 from ganjax.config import ConfigError
 from ganjax.config.consistency import Chosen
 from ganjax.look.evaluate import Evaluator
@@ -18,7 +18,7 @@ _OF_EXAMPLES = frozenset({"real", "sample", "distinct"})
 _GIVEN = frozenset({"decode"})  # probes of what no batch has
 
 
-def rehearse(experiment: Experiment, chosen: Chosen, evaluator: Evaluator) -> None:
+def rehearse(setup: Setup, chosen: Chosen, evaluator: Evaluator) -> None:
     """Traces a step and the probes, and takes own measures of a few real examples.
 
     Raises:
@@ -26,10 +26,10 @@ def rehearse(experiment: Experiment, chosen: Chosen, evaluator: Evaluator) -> No
       ConfigError: a gradient of single examples goes through batch statistics.
       Exception: whatever an own part raises.
     """
-    state = jax.eval_shape(experiment.init)
+    state = jax.eval_shape(setup.init)
     _check_statistics(chosen, state.mutable)
-    step = experiment.make_step(None)
-    numbers, arrays = experiment.numbers, experiment.source.arrays
+    step = setup.make_step(None)
+    numbers, arrays = setup.numbers, setup.source.arrays
     after, _ = jax.eval_shape(step, state, numbers, arrays)
     if changed := _changed(state, after):
         raise PartError(
@@ -41,7 +41,7 @@ def rehearse(experiment: Experiment, chosen: Chosen, evaluator: Evaluator) -> No
     for name, part in chosen.measures.items():
         if part.is_own and _OF_EXAMPLES.issuperset(part.reads):
             real = evaluator.real(_FEW)
-            found = experiment.measures[name].value(*[real] * len(part.reads))
+            found = setup.measures[name].value(*[real] * len(part.reads))
             _check_numbers(name, found)
 
 
