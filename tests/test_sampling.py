@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from ganjax.config.stored import read_config
 from PIL import Image
 
 from ganjax.build import build_setup
 from ganjax.config import ConfigError, defaults
+from ganjax.config.program import read_stored
 from ganjax.config.validation import validate
 from ganjax.look.draw import image_grid
 from ganjax.look.evaluate import Evaluator
@@ -125,12 +125,12 @@ def test_truncation_needs_a_normal_prior(tmp_path):
 def test_config_of_a_folder(tmp_path):
     config = tiny("ring")
     write_json(tmp_path / "config.json", config)
-    assert read_config(tmp_path) == config
-    changed = read_config(tmp_path, ["evaluation.samples=30"])
+    assert read_stored(tmp_path).config == config
+    changed = read_stored(tmp_path, ["evaluation.samples=30"]).config
     assert changed["evaluation"]["samples"] == 30
     del config["corrections"], config["record"]["keep"]
     write_json(tmp_path / "config.json", config)
-    assert read_config(tmp_path) == tiny("ring")
+    assert read_stored(tmp_path).config == tiny("ring")
 
 
 @pytest.mark.parametrize(
@@ -147,11 +147,11 @@ def test_config_that_a_folder_lacks(tmp_path, text, words):
     if text is not None:
         (tmp_path / "config.json").write_text(text)
     with pytest.raises(ConfigError, match=words) as caught:
-        read_config(tmp_path)
+        read_stored(tmp_path)
     assert "\n" not in str(caught.value)
 
 
 def test_override_that_a_folder_does_not_know(tmp_path):
     write_json(tmp_path / "config.json", tiny("ring"))
     with pytest.raises(ConfigError, match=r"did you mean evaluation\.samples"):
-        read_config(tmp_path, ["samples=30"])
+        read_stored(tmp_path, ["samples=30"])
