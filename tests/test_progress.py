@@ -130,7 +130,7 @@ def test_a_terminal_of_any_width_shows_two_whole_lines(columns, names):
         values = {
             "discriminator/loss": 0.25,
             "generator/loss": float("inf"),
-            "discriminator/r1": 0.0123,
+            "discriminator/real_gradient": 0.0123,
             "generator/penalty": 2.0,
         }
         with Progress(1_000_000, start=123_456) as progress:
@@ -151,7 +151,7 @@ def test_a_terminal_of_any_width_shows_two_whole_lines(columns, names):
         == [
             "discriminator/loss 0.25",
             "generator/loss nan",
-            "discriminator/r1 0.0123",
+            "discriminator/real_gradient 0.0123",
             "generator/penalty 2",
         ][:names]
     )
