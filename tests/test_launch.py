@@ -10,6 +10,7 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+import compiling
 import jax
 import numpy as np
 import pytest
@@ -104,13 +105,11 @@ def home(tmp_path_factory):
 
 
 def start(home, *arguments):
-    """Starts `python -m launch`; its runs share compiled programs, to be quick."""
+    """Starts `python -m launch`, whose runs are compiled quickly."""
     environment = {
         **os.environ,
-        "XLA_FLAGS": "",
+        "XLA_FLAGS": compiling.FLAGS,
         "JAX_PLATFORMS": "cpu",
-        "JAX_COMPILATION_CACHE_DIR": str(home / "cache"),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "PYTHONPATH": str(ROOT),
     }
     return subprocess.Popen(
