@@ -395,6 +395,12 @@ def test_measures_that_return_no_numbers_are_refused(made, words):
     refuses(words, try_out, config_of(own), own, error=PartError)
 
 
+def test_a_number_of_another_measure_is_refused():
+    own = [parts.measure(lambda sample: {"coverage": 1.0}, name="mine")]
+    words = "measure mine: coverage is a number of the measure neighbours"
+    refuses(words, try_out, config_of(own), own, error=PartError)
+
+
 # Each kind, played
 
 

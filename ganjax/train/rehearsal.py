@@ -38,11 +38,18 @@ def rehearse(setup: Setup, chosen: Chosen, evaluator: Evaluator) -> None:
         )
     for name in evaluator.probes.keys() - _GIVEN:
         evaluator.trace(name, state)
+    named = {n: x.name for x in chosen.measures.values() for n in x.better}
     for name, part in chosen.measures.items():
         if part.is_own and _OF_EXAMPLES.issuperset(part.reads):
             real = evaluator.real(_FEW)
             found = setup.measures[name].value(*[real] * len(part.reads))
             _check_numbers(name, found)
+            for number in found:
+                if (other := named.setdefault(number, name)) != name:
+                    raise PartError(
+                        f"measure {name}: {number} is a number of the measure {other}; "
+                        "give it another name"
+                    )
 
 
 def _changed(before: Any, after: Any) -> str:
