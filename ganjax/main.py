@@ -30,6 +30,7 @@ from absl import flags
 from ganjax.config import ConfigError, flatten
 from ganjax.config.catalogue import load, rows
 from ganjax.config.command import check_folder, fail, parse, quiet, start
+from ganjax.config.exits import Exit
 from ganjax.config.program import Program, read_program, read_stored
 from ganjax.train import peers
 from ganjax.train.devices import be_patient
@@ -236,7 +237,7 @@ def _together(work: Callable[[], int], folder: Path) -> int:
     try:
         joined = join(_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)
     except peers.PeerError as error:
-        fail("ganjax", error, code=peers.LOST)
+        fail("ganjax", error, code=Exit.STOPPED)
     _STOP.share()
     return joined.guard(work, end)
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from absl import flags
 
 from ganjax.config.command import check_folder, fail, parse, start
+from ganjax.config.exits import Exit
 from ganjax.config.experiment import ConfigError
 from launch import lock, session
 from launch import sweep as sweeps
@@ -103,7 +104,7 @@ def _main(argv: Sequence[str]) -> None:
         # A full disk does not say which file it was.
         _fail(error if error.filename else f"--workdir: {_WORKDIR.value}: {error}")
     except KeyboardInterrupt:  # before or after the runs
-        sys.exit(session.STOPPED)
+        sys.exit(Exit.STOPPED)
 
 
 def _run(command: str, folder: Path) -> int:

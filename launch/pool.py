@@ -5,10 +5,14 @@ from collections.abc import Callable, Sequence
 from math import inf
 from typing import Any, NamedTuple
 
+from ganjax.config.exits import Exit
 from launch.backend import Backend, Task
 
-DONE, REFUSED, DIVERGED, PREEMPTED = 0, 2, 3, 75  # exit codes of a run
-
+_FINAL: dict[int, str] = {
+    Exit.DONE: "done",
+    Exit.DIVERGED: "diverged",
+    Exit.REFUSED: "refused",
+}
 _PATIENCE = 2  # preemptions in a row without a step that cost no retry
 
 
@@ -32,12 +36,12 @@ def after(trial: Trial, code: int, step: int, retries: float) -> Trial:
     A run that is refused before it has begun tells of its config or data, which are the
     others' too; one that has begun, of its own folder.
     """
-    if code == REFUSED and trial.has_begun:
+    if code == Exit.REFUSED and trial.has_begun:
         return trial._replace(state="failed", step=step)
-    final = {DONE: "done", DIVERGED: "diverged", REFUSED: "refused"}.get(code)
+    final = _FINAL.get(code)
     if final:
         return trial._replace(state=final, step=step)
-    if code == PREEMPTED:
+    if code == Exit.STOPPED:
         stalled = 0 if step > trial.step else trial.stalled + 1
         if stalled < _PATIENCE:
             return trial._replace(state="waiting", step=step, stalled=stalled)

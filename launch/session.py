@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Self
 
+from ganjax.config.exits import Exit
 from ganjax.config.experiment import ConfigError
 from ganjax.record.files import remove_temporary
 from launch import lock, pool
@@ -23,7 +24,6 @@ from launch.screen import TITLES, Screen, align, cells_of
 from launch.sweep import Entry, Sweep, override
 
 _POLL = 0.1  # seconds between two rounds of asking the jobs
-DONE, FAILED, STOPPED = 0, 1, 75  # exit codes; that of bad usage is raised
 
 # Makes a back end for a number of points at a time, whose runs inherit an open file;
 # returns how many run at a time too.
@@ -227,9 +227,9 @@ def _conclude(folder: Path, views: Mapping[str, View]) -> int:
     if counts["waiting"]:
         again = f"python -m launch resume --workdir={folder}"
         print(f"{folder}: stopped, {words}; to go on: {again}")
-        return STOPPED
+        return Exit.STOPPED
     print(f"{folder}: {words}", flush=True)
     if write_report(folder):  # it has said what is wrong
         again = f"python -m launch report --workdir={folder}"
         print(f"launch: the report is not whole; once mended: {again}", file=sys.stderr)
-    return FAILED if counts["failed"] else DONE
+    return Exit.FAILED if counts["failed"] else Exit.DONE

@@ -9,9 +9,8 @@ from typing import Any, NoReturn
 from absl import app, flags, logging
 
 from ganjax.config import schema
+from ganjax.config.exits import Exit
 from ganjax.config.experiment import ConfigError
-
-USAGE = 2  # exit code of bad usage, config or data
 
 _LONGEST = 1_000  # characters of a message
 
@@ -108,7 +107,7 @@ def parse(program: str, argv: Sequence[str]) -> tuple[list[str], list[str]]:
     """Parses the flags; returns the words that are none, and the config's overrides.
 
     Overrides are kept as they are, "KEY=VALUE": the config knows their types. Ends the
-    process with `USAGE` for a bad flag, and with 0 after --help.
+    process with `Exit.REFUSED` for a bad flag, and with 0 after --help.
     """
     overrides = [x.partition(".")[2] for x in argv if x.startswith(_PREFIXES)]
     try:
@@ -134,7 +133,7 @@ def one_line(message: object) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)
 
 
-def fail(program: str, error: object, *, code: int = USAGE) -> NoReturn:
+def fail(program: str, error: object, *, code: Exit = Exit.REFUSED) -> NoReturn:
     """Says an error in one line and ends the process."""
     print(f"{program}: error:", one_line(error), file=sys.stderr)
     sys.exit(code)

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
-PREEMPTED = 75  # exit code of a process that was stopped and can go on
+from ganjax.config.exits import Exit
 
 _SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 
@@ -76,7 +76,7 @@ class StopRequest:
         with suppress(Exception):
             self.last_words()
             sys.stdout.flush()
-        os._exit(PREEMPTED)
+        os._exit(Exit.STOPPED)
 
 
 def _pass_on(number: int, frame: FrameType | None) -> None:

@@ -19,8 +19,9 @@ from ganjax.build import Setup, build_layout, build_setup
 from ganjax.checkpoint import CheckpointError, Checkpoints
 from ganjax.config import ConfigError
 from ganjax.config.consistency import choose
+from ganjax.config.exits import Exit
 from ganjax.config.program import Program, store
-from ganjax.config.stopping import PREEMPTED, StopRequest
+from ganjax.config.stopping import StopRequest
 from ganjax.look.evaluate import Evaluator
 from ganjax.look.restore import restore
 from ganjax.look.sampling import Choice, write_choice
@@ -44,7 +45,7 @@ from ganjax.train.rehearsal import rehearse
 
 Config = Mapping[str, Any]
 
-EXIT_CODES = {"done": 0, "diverged": 3, "preempted": PREEMPTED}
+_EXITS = {"done": Exit.DONE, "diverged": Exit.DIVERGED, "preempted": Exit.STOPPED}
 
 _AGAIN = "run the same command again to resume"
 
@@ -81,7 +82,7 @@ def run(
         _look(program, folder, (sample if mode == "sample" else write_evaluation,))
         if is_first:
             write_report(folder)
-        return EXIT_CODES["done"]
+        return Exit.DONE
     except (CheckpointError, OSError, RunError) as error:
         raise ConfigError(f"--workdir: {folder}: {error}") from error
 
@@ -295,7 +296,7 @@ def _train(program: Program, folder: Path, stop: StopRequest) -> int:
             _status(program.config, folder, ending, step, message)
             print(f"{ending} at step {step}" + (message and f": {message}"))
             write_report(folder)
-    return EXIT_CODES[ending]
+    return _EXITS[ending]
 
 
 def _finish(program: Program, folder: Path, stop: StopRequest) -> tuple[str, int, str]:

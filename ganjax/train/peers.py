@@ -15,6 +15,7 @@ from contextlib import ExitStack, suppress
 from typing import NoReturn
 
 from ganjax.config import ConfigError
+from ganjax.config.exits import Exit
 from ganjax.train.relay import relay, start
 
 JOIN_SECONDS = 300.0  # that processes wait for each other at the start
@@ -26,8 +27,8 @@ _GREETING_SECONDS = 5.0
 # then every 5, three times.
 _KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
 
-LOST = 75  # exit code: run again to resume
-_IN_ORDER = ("0", "3", str(LOST))  # codes that all processes end with together
+# Codes that all processes end with together.
+_IN_ORDER = tuple(str(int(x)) for x in (Exit.DONE, Exit.DIVERGED, Exit.STOPPED))
 
 
 class PeerError(Exception):
@@ -119,7 +120,7 @@ class Peers:
             )
         with self._lock:
             if self._lost is None:
-                self._lost = (int(code) if code.isdecimal() else LOST, message)
+                self._lost = (int(code) if code.isdecimal() else Exit.STOPPED, message)
                 self._end()
 
     def _end(self) -> NoReturn:
