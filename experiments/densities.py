@@ -100,7 +100,7 @@ def _use_mlp(config: ConfigDict, player: str) -> None:
 def _play(config: ConfigDict, rate: float) -> None:
     """A discriminator close to its optimum at all times, as in the paper's figure."""
     config.networks.discriminator.widths = (32, 32)
-    config.schedule.discriminator_rounds = 2
+    config.play.discriminator_rounds = 2
     for player, times in (("discriminator", 2.0), ("generator", 1.0)):
         optimizer = config.optimizers[player]
         optimizer.update(learning_rate=times * rate, b1=0.0, b2=0.99)

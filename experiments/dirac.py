@@ -155,7 +155,7 @@ def study(runs: Sequence[Run]) -> Iterator[Figure | Table]:
     games: dict[str, list[Played]] = {}
     for run in runs:
         paths = (path_of(run.config, start) for start in (1.0, NEAR))
-        played = Played(run, setting(run, "schedule.name"), *paths)
+        played = Played(run, setting(run, "play.name"), *paths)
         games.setdefault(name_of(run.config), []).append(played)
     free = {name: group for name, group in games.items() if ", " not in name}
     tied = {name: group for name, group in games.items() if name not in free}

@@ -17,7 +17,7 @@ Arguments, as in experiments/f_gan.py:divergence=kl,alternating or f_gan.py:gan,
   divergence jensen_shannon (default) or any other of ganjax.config.schema.DIVERGENCES
   generator  saturating (default): descends the bound; or direct: section 3.2
   play       simultaneous (default): the paper's single-step algorithm 1; or
-             alternating: a double loop, --config.schedule.discriminator_rounds=k
+             alternating: a double loop, --config.play.discriminator_rounds=k
   data       mixture (default), digits or mnist, these with the dense networks
 """
 

@@ -38,7 +38,7 @@ from ganjax.study import (
     samples,
 )
 
-KEYS = ("objective.name", "schedule.discriminator_rounds")
+KEYS = ("objective.name", "play.discriminator_rounds")
 
 
 def get_config(arg: str = "") -> ConfigDict:
@@ -81,7 +81,7 @@ def sweep(add: Callable[..., None]) -> None:
     for seed in range(2):
         for objective in ("minimax", "non_saturating"):
             for rounds in (1, 2, 5):
-                key = "schedule.discriminator_rounds"
+                key = "play.discriminator_rounds"
                 add(arg=objective, seed=seed, **{key: rounds})
 
 

@@ -59,7 +59,7 @@ def get_config(arg: str = "") -> ConfigDict:
     elif chosen.constraint == "wgan_gp":
         # Weight 0.1 for toys, as in the authors' code.
         config.penalties.wgan_gp = penalty("wgan_gp", weight=0.1)
-        config.schedule.discriminator_rounds = 5
+        config.play.discriminator_rounds = 5
 
     config.record.pictures_every = 2_500
     config.evaluation.every = config.steps // 20

@@ -84,7 +84,7 @@ NORMALIZED = {
     ("batch", "batch"): "in both",
     ("none", "none"): "in neither",
 }
-ROUNDS = "schedule.discriminator_rounds"
+ROUNDS = "play.discriminator_rounds"
 LABELLED = "data.labelled"
 NOISE = "augment.instance_noise.strength"
 RATE = "optimizers.discriminator.learning_rate"
@@ -138,7 +138,7 @@ def get_config(arg: str = "") -> ConfigDict:
 def _without_classes(config: ConfigDict) -> None:
     config.steps = 2_000
     config.record.update(every=20, examples=36)
-    config.schedule.discriminator_rounds = USUAL_ROUNDS[config.objective.name]
+    config.play.discriminator_rounds = USUAL_ROUNDS[config.objective.name]
     if config.objective.name == "generalized_loss_sensitive":
         config.objective.slope = -1.0  # the absolute value
     if config.objective.name == "wasserstein":

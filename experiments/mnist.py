@@ -41,7 +41,7 @@ def get_config(arg: str = "", data: str = "mnist") -> ConfigDict:
         config.networks.discriminator.normalization = "spectral"
     if chosen.objective == "wasserstein":
         config.networks.discriminator.normalization = "none"
-        config.schedule.discriminator_rounds = 5
+        config.play.discriminator_rounds = 5
         config.penalties.wgan_gp = penalty("wgan_gp")
     config.ema.generator.decay = 0.99  # of the last 100 steps: the run is short
     config.record.update(every=50, pictures_every=469, checkpoint_every=938)

@@ -80,7 +80,7 @@ def get_config(arg: str = "") -> ConfigDict:
         config.penalties.wgan_gp = penalty("wgan_gp", weight=0.1)
     rounds_matter = clipped or chosen.constraint == "wgan_gp"
     if rounds_matter and chosen.play == "alternating":
-        config.schedule.discriminator_rounds = 5
+        config.play.discriminator_rounds = 5
 
     config.record.pictures_every = 2_500
     config.evaluation.every = config.steps // 20

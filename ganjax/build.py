@@ -33,7 +33,7 @@ from ganjax.types import (
     Outcome,
     Parts,
     Penalty,
-    Schedule,
+    Rounds,
     Source,
     Terms,
     Tree,
@@ -56,7 +56,7 @@ class Setup(NamedTuple):
     make_build: Callable[[str | None], Build]
     numbers: dict[str, Any]
     source: Source
-    schedule: Schedule
+    rounds: Rounds
     batch_size: int
     seed: int
     classes: int  # that the generator is told of, or 0
@@ -80,7 +80,7 @@ class Setup(NamedTuple):
         return make_train_step(
             self.make_build(axis_name),
             self.source.batch,
-            self.schedule,
+            self.rounds,
             batch_size=self.batch_size,
             axis_name=axis_name,
         )
@@ -103,14 +103,14 @@ def build_setup(config: Config, catalogue: Catalogue = BUILT_IN) -> Setup:
     )
     examples = Examples(batch.real.shape[1:], source.classes)
     _check_examples(chosen, examples)
-    schedule = builder_of(chosen.schedule)
+    play = builder_of(chosen.play)
     return Setup(
         make_build=lambda axis_name: _make_build(
             config, catalogue, examples, axis_name
         ),
         numbers=numbers(config),
         source=source,
-        schedule=schedule(chosen.game.players, **_keywords(config["schedule"])),
+        rounds=play(chosen.game.players, **_keywords(config["play"])),
         batch_size=config["batch_size"],
         seed=config["seed"],
         classes=_told_classes(config, chosen, source),

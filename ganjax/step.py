@@ -1,6 +1,6 @@
 """The training step: the one place where gradients of parameters are taken.
 
-A step plays the rounds of its schedule in order. A round draws a batch, plays the game
+A step plays the rounds of its play in order. A round draws a batch, plays the game
 once, pulls each moving player's loss back through that player's own parameters, and
 writes the movers' slices of the state and nothing else.
 """
@@ -17,7 +17,7 @@ from jax import Array
 from ganjax.axis import device_count, example_index, mean_over
 from ganjax.keys import Purpose, example_keys, fold_name, purpose_key
 from ganjax.state import TrainState, average_decay
-from ganjax.types import Batch, Draw, Outcome, Parts, Schedule, ScoreFn, Terms, Tree
+from ganjax.types import Batch, Draw, Outcome, Parts, Rounds, ScoreFn, Terms, Tree
 
 Step = Callable[[TrainState, Tree, Tree], tuple[TrainState, Terms]]
 
@@ -25,7 +25,7 @@ Step = Callable[[TrainState, Tree, Tree], tuple[TrainState, Terms]]
 def make_train_step(
     build: Callable[[Tree, Array], Parts],
     draw: Draw,
-    schedule: Schedule,
+    rounds: Rounds,
     *,
     batch_size: int,
     axis_name: str | None = None,
@@ -36,7 +36,7 @@ def make_train_step(
       build: `(numbers, step) -> Parts`, called inside the trace, so that a changed
         number recompiles nothing.
       draw: a source's `batch`; `data` is that source's arrays.
-      schedule: `(players, repeats)` in playing order. The players of one entry move
+      rounds: `(players, repeats)` in playing order. The players of one entry move
         from the same forward pass; an entry with repeats plays that many rounds, each
         with a fresh batch. A player in no entry is frozen.
       batch_size: over all devices.
@@ -49,7 +49,7 @@ def make_train_step(
         parts = build(numbers, state.step)
         metrics: Terms = {}
         first = 0
-        for players, repeats in schedule:
+        for players, repeats in rounds:
 
             def play(
                 state: TrainState, round: Array | int, players: tuple = players

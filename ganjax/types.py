@@ -32,7 +32,7 @@ class PartError(Exception):
 
 
 # The rounds of a step, in playing order: ((players, repeats), ...).
-Schedule = tuple[tuple[tuple[str, ...], int], ...]
+Rounds = tuple[tuple[tuple[str, ...], int], ...]
 
 
 class Outcome(NamedTuple):

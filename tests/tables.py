@@ -21,7 +21,7 @@ OBJECTIVES = {
 }
 SOURCES = builders(BUILT_IN, "data")
 GAMES = builders(BUILT_IN, "game")
-SCHEDULES = builders(BUILT_IN, "schedule")
+PLAYS = builders(BUILT_IN, "play")
 PENALTIES = builders(BUILT_IN, "penalty")
 CORRECTIONS = builders(BUILT_IN, "correction")
 AUGMENTATIONS = builders(BUILT_IN, "augmentation")

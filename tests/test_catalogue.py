@@ -111,7 +111,7 @@ NAMES = [
     *(("network", name) for name in PARTS["network"]),
     *(("objective", name) for name in PARTS["objective"]),
     *(("optimizer", name) for name in PARTS["optimizer"]),
-    *(("play", name) for name in PARTS["schedule"]),
+    *(("play", name) for name in PARTS["play"]),
 ]
 
 

@@ -138,7 +138,7 @@ def test_defaults_has_every_section_of_its_names():
         "objective.name": "wasserstein",
         "optimizers.discriminator.name": "rmsprop",
         "optimizers.generator.name": "rmsprop",
-        "schedule.name": "simultaneous",
+        "play.name": "simultaneous",
     }
     assert config.networks.generator.widths == (256, 512, 1024)
     assert config.networks.discriminator.widths == (512, 256)

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tables import GAMES, NETWORKS, OBJECTIVES, SCHEDULES
+from tables import GAMES, NETWORKS, OBJECTIVES, PLAYS
 
 from ganjax.keys import Purpose, example_keys, fold, purpose_key
 from ganjax.types import Batch, Examples, Network
@@ -241,12 +241,10 @@ def test_players_begin_differently_for_every_key():
 
 def test_schedules():
     both = ("discriminator", "generator")
-    alternating = SCHEDULES["alternating"](
-        both, discriminator_rounds=5, generator_rounds=2
-    )
+    alternating = PLAYS["alternating"](both, discriminator_rounds=5, generator_rounds=2)
     assert alternating == ((("discriminator",), 5), (("generator",), 2))
-    assert SCHEDULES["simultaneous"](both) == ((both, 1),)
-    assert SCHEDULES["simultaneous"](("discriminator",)) == ((("discriminator",), 1),)
+    assert PLAYS["simultaneous"](both) == ((both, 1),)
+    assert PLAYS["simultaneous"](("discriminator",)) == ((("discriminator",), 1),)
 
 
 def supervised_game(normalization="none", head="logits", view=None):

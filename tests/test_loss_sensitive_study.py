@@ -71,7 +71,7 @@ def of_points(folder):
     """Two runs of each of three questions."""
     good = {"coverage": 0.8, "precision": 0.7, "recall": 0.6}
     poor = {"coverage": 0.4, "precision": 0.3, "recall": 0.2}
-    rounds = "schedule.discriminator_rounds"
+    rounds = "play.discriminator_rounds"
     few = {"data.labelled": 100}
     return [
         made(folder, "loss_sensitive", good, seed=0),

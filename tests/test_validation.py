@@ -125,7 +125,7 @@ UNKNOWN = [
     ("optimizers.generator.lr", "config.optimizers.generator.lr: unknown key"),
     ("ema.encoder", "config.ema.encoder: unknown key"),
     ("ema.generator.rate", "config.ema.generator.rate: unknown key"),
-    ("schedule.rounds", "config.schedule.rounds: unknown key"),
+    ("play.rounds", "config.play.rounds: unknown key"),
     ("parallel.devices", "config.parallel.devices: unknown key"),
     ("record.evry", "config.record.evry: unknown key; did you mean every"),
     ("evaluation.sample", "config.evaluation.sample: unknown key; did you mean samp"),
@@ -149,7 +149,7 @@ def test_unknown_key(key, words):
     "key",
     [
         *("seed", "steps", "data", "game", "networks", "objective", "penalties"),
-        *("optimizers", "ema", "schedule", "parallel", "record", "evaluation"),
+        *("optimizers", "ema", "play", "parallel", "record", "evaluation"),
         *("augment", "corrections"),
         *("data.sd", "game.prior", "objective.real_target", "record.keep"),
         *("networks.generator", "networks.discriminator.slope"),
@@ -167,7 +167,7 @@ def test_missing_key(key):
     [
         *("data", "game", "networks", "networks.generator", "objective", "penalties"),
         *("penalties.r1", "optimizers", "optimizers.generator", "ema"),
-        *("ema.generator", "schedule", "parallel", "record", "evaluation"),
+        *("ema.generator", "play", "parallel", "record", "evaluation"),
         *("augment", "augment.instance_noise", "corrections", "corrections.consensus"),
         "penalties.r1.weight_schedule",
     ],
@@ -225,7 +225,7 @@ def test_wrong_type(key, value, words):
         ("game.latent_size", 4294967296, "must lie in [1, 2147483647], not 4294967296"),
         ("game.latent_size", 10**30, "latent_size: must lie in [1, 2147483647], not 1"),
         ("data.modes", 10**10, "modes: must lie in [1, 10000], not 10000000000"),
-        ("schedule.discriminator_rounds", 10**30, "must lie in [1, 1000], not 1000"),
+        ("play.discriminator_rounds", 10**30, "must lie in [1, 1000], not 1000"),
         ("networks.generator.widths", (10**12,), "must lie in [1, 10000000], not 1000"),
         ("networks.generator.widths", (0,) * 400, "widths: must lie in [1, 10000000]"),
         # The program's numbers are float32, which has no such number.
@@ -248,7 +248,7 @@ def test_out_of_range(key, value, words):
         ("objective.name", GONE, "config.objective.name: '' is none of minimax, "),
         ("objective.name", ["hinge"], "config.objective.name: ['hinge'] is none of "),
         ("optimizers.generator.name", "adamw", "'adamw' is none of sgd, rmsprop, ad"),
-        ("schedule.name", "random", "'random' is none of alternating, simultaneous"),
+        ("play.name", "random", "'random' is none of alternating, simultaneous"),
         ("game.prior", "gauss", "config.game.prior: 'gauss' is none of normal, unif"),
         ("non_finite", "ignore", "config.non_finite: 'ignore' is none of stop, skip"),
         ("parallel.mode", "gpu", "config.parallel.mode: 'gpu' is none of auto, jit"),
@@ -329,9 +329,9 @@ def test_network_of_points_with_as_many_latents(data, latent_size):
 def test_correction_needs_a_joint_gradient():
     config = defaults(data="ring", network="mlp", objective="hinge")
     config.corrections.consensus = correction("consensus")
-    words = "config.corrections: need the schedule simultaneous, as there is"
+    words = "config.corrections: need the play simultaneous, as there is"
     refuses(words, validate, config)
-    config.schedule = section("schedule", "simultaneous")
+    config.play = section("play", "simultaneous")
     assert validate(config) == config.to_dict()
 
 
@@ -466,7 +466,7 @@ HEAD = "networks.discriminator.head"
             labelled_config("classification", game="supervised", play="alternating"),
             "steps",
             1,
-            "config.schedule: alternating takes two players who meet; the game supe",
+            "config.play: alternating takes two players who meet; the game supe",
         ),
         (
             labelled_config("classification", game="supervised"),
@@ -527,7 +527,7 @@ def test_discriminator_gets_the_head_that_the_objective_reads(objective, head):
 def test_supervised_defaults():
     config = labelled_config("classification", game="supervised")
     assert set(config["networks"]) == set(config["optimizers"]) == {"discriminator"}
-    assert config["schedule"] == {"name": "simultaneous"}
+    assert config["play"] == {"name": "simultaneous"}
     assert config["ema"] == {}
 
 
@@ -642,7 +642,7 @@ def test_config_of_another_program_is_not_resumed():
         *("non_finite", "data.sd", "game.prior", "networks.generator.slope"),
         *("objective.real_target", "penalties.r1.every"),
         *("optimizers.generator.clip_weights", "ema.generator.decay"),
-        *("schedule.generator_rounds", "record.keep", "parallel", "corrections"),
+        *("play.generator_rounds", "record.keep", "parallel", "corrections"),
     ],
 )
 def test_config_from_before_a_key_has_its_default(key):
@@ -763,14 +763,14 @@ def test_a_config_of_before_is_read_by_names_of_today():
         new: penalty(new).to_dict() for new in OLD_PENALTIES.values()
     }
     del config["measures"]  # of which all were taken
-    old = {**config, "average": config["ema"]}
-    del old["ema"]
+    old = {**config, "average": config["ema"], "schedule": config["play"]}
+    del old["ema"], old["play"]
     old["penalties"] = {
         name: config["penalties"][new] for name, new in OLD_PENALTIES.items()
     }
     new = revalidate(old)
     assert new["penalties"] == config["penalties"]
-    assert new["ema"] == config["ema"]
+    assert (new["ema"], new["play"]) == (config["ema"], config["play"])
     assert set(new["measures"]) == {"mixture", "scores"}
     check_resumable(old, new)
 

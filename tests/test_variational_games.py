@@ -231,7 +231,7 @@ def played(name, layout_name, network="mlp"):
     step = make_train_step(
         setup.make_build(layout.axis_name),
         draw,
-        setup.schedule,
+        setup.rounds,
         batch_size=16,
         axis_name=layout.axis_name,
     )
@@ -371,7 +371,7 @@ def test_generator_of_logits_has_no_tanh_by_default():
 def test_players_that_move_together_are_simultaneous_and_averaged():
     for name in WITH_ENCODER:
         config = small(name)
-        assert config.schedule.name == "simultaneous"
+        assert config.play.name == "simultaneous"
         assert set(config.ema) == {"encoder", "generator"}
 
 
@@ -424,7 +424,7 @@ def test_what_does_not_fit_is_refused(name, data, changes, words):
         ),
         (
             {"objective": "vae", "game": "vae", "play": "alternating"},
-            "config.schedule: alternating takes two players who meet; the game vae has "
+            "config.play: alternating takes two players who meet; the game vae has "
             "only the encoder and the generator: choose",
         ),
     ],

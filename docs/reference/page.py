@@ -101,7 +101,7 @@ _ADDED = (
         "penalty",
         "`every` k takes a penalty at each k-th step only, k times as strong.",
     ),
-    _Added(corrections, "correction", "They need the schedule `simultaneous`."),
+    _Added(corrections, "correction", "They need the play `simultaneous`."),
     _Added(augment, "augmentation", ""),
 )
 _OBJECTIVES = rows(BUILT_IN, "objective")

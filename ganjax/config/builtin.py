@@ -550,16 +550,14 @@ _OPTIMIZERS = (
 
 _SCHEDULES = (
     Part(
-        *("schedule", "alternating", "ganjax.games.schedules:alternating"),
+        *("play", "alternating", "ganjax.games.play:alternating"),
         {
             "discriminator_rounds": Key(1, "[1, 1000]"),
             "generator_rounds": Key(1, "[1, 1000]"),
         },
         check="ganjax.config.checks:alternating",
     ),
-    Part(
-        *("schedule", "simultaneous", "ganjax.games.schedules:simultaneous"), joint=True
-    ),
+    Part(*("play", "simultaneous", "ganjax.games.play:simultaneous"), joint=True),
 )
 
 # The first number of the first of these that a run has is what it is judged by first.

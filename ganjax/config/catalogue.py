@@ -24,7 +24,7 @@ KINDS = {
     "correction": "corrections",
     "augmentation": "augment",
     "optimizer": "optimizers",
-    "schedule": "schedule",
+    "play": "play",
     "measure": "measures",
 }
 
@@ -83,7 +83,7 @@ class Part(NamedTuple):
     better: Mapping[str, str] = _NOTHING
     check: str = ""  # "module:function", of a config that chooses it
     look: str = ""  # "module:function", whether data is there, see `ganjax.data.look`
-    joint: bool = False  # a schedule by which all players move from one gradient
+    joint: bool = False  # a play in which all players move from one gradient
     adapter: str = ""
 
     @property

@@ -91,7 +91,7 @@ def alternating(config: Mapping[str, Any]) -> None:
     players, game = list(config["networks"]), config["game"]["name"]
     if "discriminator" not in players or len(players) == 1:
         raise ConfigError(
-            f"config.schedule: alternating takes two players who meet; the game {game} "
+            f"config.play: alternating takes two players who meet; the game {game} "
             f"has only the {' and the '.join(players)}: choose simultaneous"
         )
 

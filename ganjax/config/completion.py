@@ -8,7 +8,7 @@ from ganjax.config.builtin import BUILT_IN
 from ganjax.config.catalogue import KINDS, Catalogue, Key, Part, keys_of, rows
 from ganjax.config.consistency import can_take
 
-_BY_NAME = ("data", "game", "objective", "schedule")
+_BY_NAME = ("data", "game", "objective", "play")
 _BY_PLAYER = ("network", "optimizer")
 _LISTED = ("augmentation", "penalty", "correction", "measure")
 _PLAIN = {
@@ -18,6 +18,7 @@ _PLAIN = {
 }
 
 # What names of before are today.
+_SECTIONS = {"average": "ema", "schedule": "play"}
 _PENALTIES = {
     "interpolated_gradient": "wgan_gp",
     "one_sided_interpolated_gradient": "wgan_lp",
@@ -29,8 +30,8 @@ _PENALTIES = {
 
 
 def renamed(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A config by today's names: `average` is `ema`, and penalties have new ones."""
-    whole = {"ema" if key == "average" else key: x for key, x in config.items()}
+    """A config by today's names of sections and of penalties."""
+    whole = {_SECTIONS.get(key, key): x for key, x in config.items()}
     if isinstance(penalties := whole.get("penalties"), Mapping):
         named = {_PENALTIES.get(name, name): x for name, x in penalties.items()}
         whole["penalties"] = named

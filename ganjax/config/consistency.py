@@ -42,7 +42,7 @@ class Chosen(NamedTuple):
     data: Part
     game: Part
     objective: Part
-    schedule: Part
+    play: Part
     networks: dict[str, Part]
     optimizers: dict[str, Part]
     penalties: dict[str, Part]
@@ -68,7 +68,7 @@ def choose(config: Mapping[str, Any], catalogue: Catalogue) -> Chosen:
         data=named("data"),
         game=named("game"),
         objective=objective,
-        schedule=named("schedule"),
+        play=named("play"),
         networks={
             player: rows(catalogue, "network", player)[section["name"]]
             for player, section in config["networks"].items()
@@ -314,11 +314,11 @@ def _check_view(config: Mapping[str, Any], chosen: Chosen) -> None:
 
 
 def _check_corrections(chosen: Chosen, catalogue: Catalogue) -> None:
-    if chosen.corrections and not chosen.schedule.joint:
-        able = [name for name, x in rows(catalogue, "schedule").items() if x.joint]
+    if chosen.corrections and not chosen.play.joint:
+        able = [name for name, x in rows(catalogue, "play").items() if x.joint]
         raise ConfigError(
-            f"config.corrections: need the schedule {' or '.join(able)}, as there is "
-            f"no joint gradient in {chosen.schedule.name}; choose it, or no correction"
+            f"config.corrections: need the play {' or '.join(able)}, as there is "
+            f"no joint gradient in {chosen.play.name}; choose it, or no correction"
         )
 
 

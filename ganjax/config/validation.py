@@ -18,7 +18,7 @@ from ganjax.config.loading import TYPES, flatten
 
 _SECTIONS = (
     *("data", "game", "networks", "augment", "objective", "penalties", "corrections"),
-    *("optimizers", "ema", "schedule", "parallel", "record", "evaluation"),
+    *("optimizers", "ema", "play", "parallel", "record", "evaluation"),
     "measures",
 )
 
@@ -71,7 +71,7 @@ def validate(config: ConfigDict, catalogue: Catalogue = BUILT_IN) -> dict[str, A
             player: _checked(f"config.ema.{player}", section, schema.EMA)
             for player, section in given["ema"].items()
         },
-        "schedule": named("schedule", "schedule", given["schedule"]),
+        "play": named("play", "play", given["play"]),
         "parallel": _checked("config.parallel", given["parallel"], schema.PARALLEL),
         "record": _checked("config.record", given["record"], schema.RECORD),
         "evaluation": _checked(

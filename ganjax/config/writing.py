@@ -186,7 +186,7 @@ def defaults(
     )
     averaged = [player for player in players if player != "discriminator"]
     config.ema = ConfigDict({p: _defaults(schema.EMA) for p in averaged})
-    config.schedule = section("schedule", play, parts=parts)
+    config.play = section("play", play, parts=parts)
     config.parallel = ConfigDict(_defaults(schema.PARALLEL))
     config.record = ConfigDict(_defaults(schema.RECORD))
     config.evaluation = ConfigDict(_defaults(schema.EVALUATION))

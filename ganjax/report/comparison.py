@@ -20,7 +20,7 @@ MAX_DRAWN = 12  # groups that six colours in two dashes tell apart
 _FREE = tuple(key for key in RESUMABLE if key != "data.directory")
 _SECTIONS = (
     *("objective", "penalties", "data", "game", "networks"),
-    *("optimizers", "schedule", "ema"),
+    *("optimizers", "play", "ema"),
 )
 
 

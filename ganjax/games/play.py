@@ -1,11 +1,11 @@
-"""Schedules of play: which players move in which round."""
+"""Who plays in which round of a step."""
 
-from ganjax.types import Schedule
+from ganjax.types import Rounds
 
 
 def alternating(
     players: tuple[str, ...], *, discriminator_rounds: int, generator_rounds: int
-) -> Schedule:
+) -> Rounds:
     """The discriminator moves k times, then all others: the double loop.
 
     Goodfellow et al. 2014, "Generative Adversarial Nets", algorithm 1.
@@ -17,7 +17,7 @@ def alternating(
     )
 
 
-def simultaneous(players: tuple[str, ...]) -> Schedule:
+def simultaneous(players: tuple[str, ...]) -> Rounds:
     """All players move from the same forward pass; one that is alone just moves.
 
     Nowozin et al. 2016, "f-GAN", algorithm 1.
