@@ -113,13 +113,13 @@ def _run(command: str, folder: Path) -> int:
         return session.resume(folder, make_backend, retries=retries)
     if command == "status":
         print(session.status(folder))
-        return 0
+        return Exit.DONE
     if command == "cancel":
         lock.cancel(folder)
         print(
             f"{folder}: stopped; to go on: python -m launch resume --workdir={folder}"
         )
-        return 0
+        return Exit.DONE
     if command == "report":
         session.open_sweep(folder)
         return session.write_report(folder, run_study=_RUN_STUDY.value)
@@ -128,7 +128,7 @@ def _run(command: str, folder: Path) -> int:
     sweep = sweeps.plan(_CONFIG.value, _overrides)
     if _DRY_RUN.value:
         print(session.preview(folder, sweep))
-        return 0
+        return Exit.DONE
     return session.launch(folder, sweep, make_backend, retries=retries)
 
 

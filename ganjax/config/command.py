@@ -115,7 +115,7 @@ def parse(program: str, argv: Sequence[str]) -> tuple[list[str], list[str]]:
     except flags.Error as error:
         fail(program, f"{error}{_hint(error)}")
     except SystemExit:
-        sys.exit(0)  # absl ends --help with 1
+        sys.exit(Exit.DONE)  # absl ends --help with 1
     return words[1:], overrides
 
 

@@ -22,6 +22,7 @@ from absl import flags
 
 from ganjax import report
 from ganjax.config.command import fail, one_line, parse, quiet, start
+from ganjax.config.exits import Exit
 
 _OUTPUT = flags.DEFINE_string(
     "output", None, "File to write; report.html in the folder unless given."
@@ -65,7 +66,7 @@ def _write(folders: Sequence[str], output: str | None) -> int:
     print(path)
     for line in problem.splitlines():
         _refuse(line)
-    return 2 if problem else 0
+    return Exit.REFUSED if problem else Exit.DONE
 
 
 def _parse(arguments: Sequence[str]) -> list[str]:
@@ -77,7 +78,7 @@ def _parse(arguments: Sequence[str]) -> list[str]:
 
 def _refuse(reason: str) -> int:
     print(f"ganjax.report: {one_line(reason)}", file=sys.stderr)
-    return 2
+    return Exit.REFUSED
 
 
 if __name__ == "__main__":

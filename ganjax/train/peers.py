@@ -77,11 +77,11 @@ class Peers:
         try:
             code = work()
         except ConfigError:
-            self._leave(2)
+            self._leave(Exit.REFUSED)
             raise
         except BaseException:
             # A collective fails a moment before or after the line does.
-            self._leave(1, after=_SETTLE_SECONDS)
+            self._leave(Exit.FAILED, after=_SETTLE_SECONDS)
             raise
         self._leave(code)
         return code
