@@ -1,17 +1,12 @@
-"""What an objective states to join the suite of `test_objectives.py`: one row here.
-
-The suite gives each objective an outcome of the fields that its row in
-the catalogue declares, and of no other.
-"""
+"""What an objective states to join the suite of `test_objectives.py`: one row here."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 from tables import OBJECTIVES, PARTS, with_encoder
 
-from ganjax.types import Outcome
+from ganjax.testing import objective_checks
 
 PLAYERS = ("discriminator", "generator")
 
@@ -30,20 +25,14 @@ def game_of(objective):
 OF_SCORES = [name for name in OBJECTIVES if name not in with_encoder()]
 
 
-REAL = np.array([2.0, 0.5, -1.0, 1.5])
-FAKE = np.array([-0.5, 1.0, -2.0, 0.0])
-
-
 class Row(NamedTuple):
     """One objective's numbers, and what must come of them.
 
     `numbers` differ from each other and from the defaults, so that none can stand in
-    for another. `discriminator`, `generator` and `accuracies` belong to `REAL` and
-    `FAKE` and are found by hand; `generator` is None where there is none. `reference
-    (real, fake)` gives both losses in float64 NumPy. `accuracies` is None where no
-    scores are read. `paired`: the players whose loss compares scores by index.
-    `structure`: the other keys. `rises`: the players whose loss falls as fakes, or for
-    the discriminator real examples, score higher.
+    for another; `structure` are the other keys. `discriminator`, `generator` and
+    `accuracies` belong to `REAL` and `FAKE` of `ganjax.testing` and are found by hand;
+    `generator` is None where there is none, `accuracies` where no scores are read. The
+    others are as `objective_checks` says.
     """
 
     numbers: dict[str, float]
@@ -53,7 +42,7 @@ class Row(NamedTuple):
     accuracies: dict[str, float] | None
     paired: tuple[str, ...] = ()
     structure: Mapping[str, str | None] = {}
-    rises: tuple[str, ...] = PLAYERS
+    rises: tuple[str, ...] | None = None
 
 
 def softplus(x):
@@ -335,53 +324,20 @@ ROWS = {
 }
 
 
-LOSSES = [
-    (name, player)
-    for name, row in ROWS.items()
-    for player in PLAYERS
-    if getattr(row, player) is not None
-]
-
-
-def make_outcome(name, real, fake):
-    """An outcome of the declared fields, made from scores: any other is `None`.
-
-    Its two classes have the logits x / 2 and 0 at the score x, every label is the first
-    of them, all are labelled, the only feature is the score, and a real example is at
-    distance 1 from its fake.
-    """
-    made = {}
-    for side, scores, example in (("real", real, -0.5), ("fake", fake, 0.5)):
-        scores = jnp.asarray(scores)
-        made |= {
-            side: jnp.full((len(scores), 1), example),
-            f"{side}_score": scores,
-            f"{side}_logits": jnp.stack([scores / 2, 0 * scores], axis=-1),
-            f"{side}_label": jnp.zeros(scores.shape, jnp.int32),
-            f"{side}_features": (scores.reshape(-1, 1),),
-        }
-    made["is_labelled"] = jnp.ones(jnp.shape(real), bool)
-    return Outcome(**{field: made[field] for field in PARTS["objective"][name].reads})
-
-
-def make_objective(name, **changes):
-    """The objective of a row; `changes` replace its numbers or its structure."""
+def checks_of(name):
+    """What an objective is asked, with the numbers of its row."""
     row = ROWS[name]
-    return OBJECTIVES[name](**{**row.structure, **row.numbers, **changes})
+    values = {player: getattr(row, player) for player in PLAYERS}
+    return objective_checks(
+        PARTS["objective"][name],
+        keys={**row.structure, **row.numbers},
+        reference=row.reference,
+        paired=row.paired,
+        rises=row.rises,
+        **{player: value for player, value in values.items() if value is not None},
+    )
 
 
-def make_loss(name, player, **structure):
-    """`loss(real, fake) -> scalar` of the objective's row: the sum of its terms."""
-    objective = make_objective(name, **structure)
-
-    def loss(real, fake):
-        terms = objective.losses[player](make_outcome(name, real, fake))
-        return sum(terms.values())
-
-    return loss
-
-
-def random_scores(*shape, seed=0):
-    """Real and fake scores, float64: most within 6, on both sides of each margin."""
-    real, fake = np.random.default_rng(seed).normal(scale=3.0, size=(2, *shape))
-    return real + 1.0, fake
+def make_objective(name):
+    """The objective of a row."""
+    return OBJECTIVES[name](**{**ROWS[name].structure, **ROWS[name].numbers})

@@ -30,6 +30,7 @@ RULES: dict[str, set[str]] = {
     "step": SHARED | {"state"},
     "parallel": SHARED | {"networks", "state", "step"},
     "own": SHARED | {"config", "data", "networks"},
+    "testing": {"config", "types"},
     "build": BELOW_BUILD,
     "look": SHARED | LEAVES | {"build", "config", "record", "train"},
     "train": BELOW_BUILD | {"build", "look", "record", "report"},

@@ -9,7 +9,6 @@ import pytest
 from compiling import AS_USED
 from numpy.testing import assert_allclose
 from scipy.special import log_softmax, softmax
-from slopes import check_slope
 
 from ganjax.losses.labels import (
     auxiliary_classifier_discriminator,
@@ -25,6 +24,7 @@ from ganjax.losses.scores import (
     non_saturating_discriminator,
     non_saturating_generator,
 )
+from ganjax.testing import check_slope
 
 close = partial(assert_allclose, rtol=1e-6, atol=1e-6)
 

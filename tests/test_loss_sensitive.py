@@ -9,7 +9,6 @@ import pytest
 from compiling import AS_USED
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import log_softmax
-from slopes import check_slope
 
 from ganjax.losses.loss_sensitive import (
     conditional_loss_sensitive_discriminator,
@@ -25,6 +24,7 @@ from ganjax.losses.loss_sensitive import (
     semi_supervised_loss_sensitive_generator,
 )
 from ganjax.losses.scores import wasserstein_discriminator
+from ganjax.testing import check_slope
 
 close = partial(assert_allclose, rtol=1e-6, atol=1e-6)
 

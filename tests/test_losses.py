@@ -9,12 +9,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conformance import FAKE, PLAYERS, REAL, random_scores
+from conformance import PLAYERS
 from numpy.testing import assert_allclose
 from scipy import stats
 from tables import OBJECTIVES, PARTS
 
 from ganjax import losses
+from ganjax.testing import FAKE, REAL, random_scores
 from ganjax.types import Outcome
 
 close = partial(assert_allclose, rtol=1e-6, atol=1e-6)
