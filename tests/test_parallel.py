@@ -47,12 +47,12 @@ def toy_start():
 
 
 @cache
-def compiled(layout_name, schedule):
+def compiled(layout_name, rounds):
     layout = LAYOUTS[layout_name]()
     step = make_train_step(
         make_build(axis_name=layout.axis_name),
         SOURCE.batch,
-        schedule,
+        rounds,
         batch_size=16,
         axis_name=layout.axis_name,
     )
@@ -60,8 +60,8 @@ def compiled(layout_name, schedule):
 
 
 @cache
-def run(layout_name, schedule, objective, penalty):
-    layout, advance = compiled(layout_name, schedule)
+def run(layout_name, rounds, objective, penalty):
+    layout, advance = compiled(layout_name, rounds)
     chosen = as_float("float64", numbers(objective, penalty))
     start = toy_start()
     data = layout.place_data(as_float("float64", SOURCE.arrays))

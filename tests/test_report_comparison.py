@@ -444,6 +444,19 @@ def test_page_is_written_alike_twice(page, sweep, tmp_path):
     assert again.replace('href="again/', 'href="report/') == page.source
 
 
+def test_a_sweep_of_older_names_is_compared_by_names_of_today(tmp_path):
+    settings = [
+        {"schedule.name": "alternating", "penalties.real_gradient.weight": 1.0},
+        {"schedule.name": "simultaneous"},
+    ]
+    runs = [(str(index), config, None) for index, config in enumerate(settings)]
+    old = sweeps.read_sweep(write_sweep(tmp_path / "old", runs))
+    found = comparison.compare(old.entries)
+    assert found.columns == ("penalties",)
+    assert found.others == ("play.name", "penalties.r1.weight")
+    assert [group.label for group in found.groups] == ["r1", "no penalty"]
+
+
 def test_sweep_that_has_not_begun(tmp_path):
     runs = [("a", {"seed": 0}, None), ("b", {"seed": 1}, None)]
     folder = write_sweep(tmp_path / "new", runs, experiment="no/such.py")

@@ -19,9 +19,9 @@ from ganjax.types import Batch, Game, Objective, Outcome, Parts, Penalty
 PLAYERS = ("discriminator", "generator")
 
 
-def toy_step(schedule, objectives=("minimax",), penalties=(), **keywords):
+def toy_step(rounds, objectives=("minimax",), penalties=(), **keywords):
     build = make_build(objective_names=objectives, penalty_names=penalties, **keywords)
-    return build, make_train_step(build, SOURCE.batch, schedule, batch_size=16)
+    return build, make_train_step(build, SOURCE.batch, rounds, batch_size=16)
 
 
 def start(build, chosen, seed=0):
@@ -72,8 +72,8 @@ def counting_parts(numbers, step, *, penalties=None):
     )
 
 
-def counting_run(schedule, draw, steps, build=counting_parts):
-    step = jax.jit(make_train_step(build, draw, schedule, batch_size=4))
+def counting_run(rounds, draw, steps, build=counting_parts):
+    step = jax.jit(make_train_step(build, draw, rounds, batch_size=4))
     state = init_state(build({}, 0), 0)
     metrics = []
     for _ in range(steps):
@@ -86,8 +86,8 @@ def test_rounds_are_numbered_through_a_step():
     def draw(arrays, key, step, round, index):
         return Batch(jnp.full(index.shape, 1000.0**step * 10.0**round))
 
-    schedule = ((("discriminator",), 3), (("generator",), 2))
-    state, _ = counting_run(schedule, draw, 2)
+    rounds = ((("discriminator",), 3), (("generator",), 2))
+    state, _ = counting_run(rounds, draw, 2)
     # Rounds 0, 1, 2 of the discriminator and 3, 4 of the generator, at steps 0 and 1.
     assert -state.params["discriminator"] == 111 + 111_000
     assert -state.params["generator"] == 11_000 + 11_000_000
@@ -335,13 +335,13 @@ def test_a_lazy_penalty_is_multiplied_and_taken_at_its_steps_only():
     assert [m["discriminator/loss"] for m in metrics] == [15, 0, 0, 15, 0]
 
 
-def averaged_steps(schedule, steps, start=0):
+def averaged_steps(rounds, steps, start=0):
     """Averages by a decay of 0.2 after each step, of parameters that fall by ones."""
 
     def build(numbers, step):
         return counting_parts(numbers, step)._replace(average={"generator": 0.2})
 
-    step = jax.jit(make_train_step(build, draw_ones, schedule, batch_size=4))
+    step = jax.jit(make_train_step(build, draw_ones, rounds, batch_size=4))
     state, averages = init_state(build({}, 0), 0), []
     state = state._replace(step=jnp.asarray(start, jnp.int32))
     for _ in range(steps):

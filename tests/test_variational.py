@@ -234,8 +234,8 @@ def test_exact_elbo_of_the_best_is_the_one_of_the_table():
 
 def test_linear_vae_reaches_its_best_elbo_and_never_exceeds_it():
     numbers = {"rate": np.float32(0.03)}
-    schedule = ((("encoder", "generator"), 1),)
-    step = make_train_step(linear_parts, draw_gaussian, schedule, batch_size=256)
+    rounds = ((("encoder", "generator"), 1),)
+    step = make_train_step(linear_parts, draw_gaussian, rounds, batch_size=256)
     layout = jit_layout(jax.devices()[0])
     advance = layout.compile(step)
     state = layout.place(init_state(linear_parts(numbers, 0), 0))

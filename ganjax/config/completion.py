@@ -17,7 +17,7 @@ _PLAIN = {
     "evaluation": schema.EVALUATION,
 }
 
-# What names of before are today.
+# What older names are today.
 _SECTIONS = {"average": "ema", "schedule": "play"}
 _PENALTIES = {
     "interpolated_gradient": "wgan_gp",
@@ -36,6 +36,15 @@ def renamed(config: Mapping[str, Any]) -> dict[str, Any]:
         named = {_PENALTIES.get(name, name): x for name, x in penalties.items()}
         whole["penalties"] = named
     return whole
+
+
+def renamed_key(key: str) -> str:
+    """A dotted key by today's names, as `renamed` has them."""
+    section, *rest = key.split(".")
+    section = _SECTIONS.get(section, section)
+    if section == "penalties" and rest:
+        rest[0] = _PENALTIES.get(rest[0], rest[0])
+    return ".".join((section, *rest))
 
 
 def completed(

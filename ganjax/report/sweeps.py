@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ganjax.config.completion import renamed_key
 from ganjax.record import reading
 from ganjax.record.reading import RunError
 from ganjax.report import text
@@ -56,7 +57,7 @@ def read_sweep(folder: Path) -> Sweep:
     """
     plan = reading.read_sweep(folder)
     entries = [
-        _read_entry(folder, point["folder"], {**plan["common"], **point["config"]})
+        _read_entry(folder, point["folder"], plan["common"] | point["config"])
         for point in plan["points"]
     ]
     return Sweep(
@@ -79,8 +80,9 @@ def read_runs(folders: Sequence[Path]) -> Sweep:
     return Sweep(text.counted(len(folders), "run"), Path(), "", "", (), entries)
 
 
-def _read_entry(sweep: Path, name: str, config: Mapping[str, Any]) -> Entry:
+def _read_entry(sweep: Path, name: str, written: Mapping[str, Any]) -> Entry:
     folder = sweep / name
+    config = {renamed_key(key): value for key, value in written.items()}
     try:
         reading.inside(sweep, name)
         if not any((folder / x).exists() for x in ("config.json", "status.json")):
