@@ -100,9 +100,12 @@ def _random_keys(count: int, seed: int = 0) -> Array:
     return jax.random.split(jax.random.key(seed), count)
 
 
-def _random_outcome(count: int) -> Declared:
-    real, fake = np.random.default_rng(0).normal(scale=2.0, size=(2, count, 2))
-    return _outcome(real, fake)
+def _known_outcome() -> Declared:
+    return _outcome(REAL_EXAMPLES, FAKE_EXAMPLES)
+
+
+def _random_outcome() -> Declared:
+    return _outcome(*np.random.default_rng(0).normal(scale=2.0, size=(2, 4, 2)))
 
 
 @dataclass
@@ -154,12 +157,12 @@ class _Penalty:
         return self.function(axis_name, **changes)(score_fn, outcome, keys)
 
     def hand_value(self) -> None:
-        outcome = _outcome(REAL_EXAMPLES, FAKE_EXAMPLES)
+        outcome = _known_outcome()
         found = self.value(lambda examples, label: examples @ SLOPE, outcome)
         close(found, self.linear, "found by hand")
 
     def float32_scalar(self) -> None:
-        found = self.value(_quadratic, _random_outcome(4))
+        found = self.value(_quadratic, _known_outcome())
         shape, dtype = list(jnp.shape(found)), jnp.result_type(found)
         words = f"must be a float32 scalar, and is {dtype} {shape}"
         expect((shape, dtype) == ([], jnp.float32), words)
@@ -198,14 +201,14 @@ class _Penalty:
         )
 
     def weight(self) -> None:
-        outcome, weight = _random_outcome(4), self.section["weight"]
+        outcome, weight = _known_outcome(), self.section["weight"]
         single = self.value(_quadratic, outcome)
         expect(single != 0, "is 0; give keys at which it is not")
         double = self.value(_quadratic, outcome, weight=2 * weight)
         close(double, 2 * single, "of twice the weight")
 
     def order(self) -> None:
-        outcome, order = _random_outcome(4), np.array([2, 0, 3, 1])
+        outcome, order = _random_outcome(), np.array([2, 0, 3, 1])
         other = Declared(
             **{
                 field: getattr(outcome, field)[order]
@@ -218,7 +221,7 @@ class _Penalty:
         close(found, penalize(_quadratic, outcome, keys), what)
 
     def random_keys(self) -> None:
-        outcome = _random_outcome(4)
+        outcome = _known_outcome()
         one, same, other = (self.value(_quadratic, outcome, seed) for seed in (0, 0, 1))
         close(same, one, "with the same keys again", 0.0, 0.0)
         if self.random is True:
@@ -228,7 +231,7 @@ class _Penalty:
             close((other, without), (one, one), "with other keys, or none", 0.0, 0.0)
 
     def labels(self) -> None:
-        outcome = _random_outcome(4)
+        outcome = _known_outcome()
         names = ("real_label", "fake_label")
         other = outcome._replace(**{x: getattr(outcome, x) + 3 for x in names})
         one, two = (self.value(_labelled, x) for x in (outcome, other))
@@ -236,17 +239,17 @@ class _Penalty:
 
     def axes(self) -> None:
         rng = np.random.default_rng(0)
-        images = rng.normal(size=(2, 4, 2, 2, 3)).astype(np.float32)
+        images = rng.normal(size=(2, 5, 2, 2, 3)).astype(np.float32)
 
         def score_fn(examples: Array, label: Array | None) -> Array:
             return 3.0 * examples.reshape(len(examples), -1).sum(axis=1)
 
-        flat = images.reshape(2, 4, 12)
+        flat = images.reshape(2, 5, 12)
         found, expected = (self.value(score_fn, _outcome(*x)) for x in (images, flat))
         close(found, expected, "of images [2, 2, 3], and of the same numbers [12]")
 
     def flat_score(self) -> None:
-        outcome = _outcome(REAL_EXAMPLES, FAKE_EXAMPLES)
+        outcome = _known_outcome()
 
         def value(weights: Array) -> Array:
             return self.value(lambda examples, label: examples @ weights, outcome)
@@ -273,7 +276,7 @@ class _Penalty:
         check_slope(value, hidden, output, twice=True)
 
     def devices(self) -> None:
-        whole, keys = _random_outcome(4), _random_keys(4)
+        whole, keys = _random_outcome(), _random_keys(4)
         shards = jax.tree.map(
             lambda x: x.reshape(2, 2, *x.shape[1:]), (tuple(whole), keys)
         )
@@ -286,7 +289,7 @@ class _Penalty:
         close(found, self.function()(_quadratic, whole, keys), what)
 
     def traced(self) -> None:
-        outcome = _random_outcome(4)
+        outcome = _known_outcome()
         check_traced(
             lambda numbers: self.value(_quadratic, outcome, **numbers),
             self.numbers,
