@@ -236,7 +236,7 @@ def bounds_of(config: Mapping[str, Any]) -> list[Bound]:
     from ganjax.look.evaluate import Evaluator
     from ganjax.look.replay import replay
     from ganjax.losses import loss_sensitive_discriminator
-    from ganjax.metrics.nonparametric import cone_bounds
+    from ganjax.measures.nonparametric import cone_bounds
 
     every = config["steps"] // EARLY[-1]
     setup, states = replay(config, every)
@@ -281,7 +281,7 @@ def _pairs(config: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
 
 def _least(config: Mapping[str, Any], slope: float) -> float:
-    from ganjax.metrics.nonparametric import loss_sensitive_optimum
+    from ganjax.measures.nonparametric import loss_sensitive_optimum
 
     weight = config["objective"]["real_weight"]
     return loss_sensitive_optimum(

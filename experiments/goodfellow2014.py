@@ -140,7 +140,7 @@ def _likelihoods(groups: dict[tuple, list[Run]]) -> Table:
     """As the paper: a window chosen on validation images, likelihood on test images."""
     from ganjax.config.builtin import BUILT_IN
     from ganjax.config.catalogue import make
-    from ganjax.metrics import choose_sd, parzen_log_likelihood
+    from ganjax.measures import choose_sd, parzen_log_likelihood
 
     rows = []
     for (objective, rounds), group in groups.items():

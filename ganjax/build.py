@@ -21,7 +21,8 @@ from ganjax.config.validation import numbers
 from ganjax.data import DataError
 from ganjax.data.files import FEWEST
 from ganjax.data.images import as_held, as_seen
-from ganjax.metrics import nearest_rows, score_statistics
+from ganjax.measures import nearest_rows
+from ganjax.monitors import score_statistics
 from ganjax.optim import resolve_schedules
 from ganjax.parallel import Layout, LayoutError, choose_layout
 from ganjax.state import TrainState, init_state

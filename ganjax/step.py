@@ -51,7 +51,7 @@ def make_train_step(
         first = 0
         for players, repeats in rounds:
 
-            def play(
+            def one_round(
                 state: TrainState, round: Array | int, players: tuple = players
             ) -> tuple[TrainState, Terms]:
                 # Global indices, as layouts must agree on every key.
@@ -69,11 +69,13 @@ def make_train_step(
                 )
 
             if repeats == 1:
-                state, measured = play(state, first)
+                state, recorded = one_round(state, first)
             else:
-                state, measured = jax.lax.scan(play, state, first + jnp.arange(repeats))
-                measured = jax.tree.map(lambda values: values[-1], measured)
-            metrics.update(measured)
+                state, recorded = jax.lax.scan(
+                    one_round, state, first + jnp.arange(repeats)
+                )
+                recorded = jax.tree.map(lambda values: values[-1], recorded)
+            metrics.update(recorded)
             first += repeats
         return state._replace(step=state.step + 1), metrics
 
@@ -186,7 +188,7 @@ def _play_round(
             gradient = optax.tree.add(gradient, correction[player])
         loss, mutable = played.losses[player], played.mutable[player]
         state = _update(parts, player, state, loss, gradient, mutable)
-        measured = {
+        recorded = {
             "loss": loss,
             **played.terms[player],
             "gradient_norm": optax.tree.norm(gradient),
@@ -196,7 +198,7 @@ def _play_round(
             },
             **_monitored(parts, player, played.outcome, axis_name),
         }
-        metrics.update({f"{player}/{name}": x for name, x in measured.items()})
+        metrics.update({f"{player}/{name}": x for name, x in recorded.items()})
     return state, metrics
 
 

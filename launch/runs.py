@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ganjax.config.measures import BEST, Ranking, key_measure, ranking
+from ganjax.config.ranks import BEST, Ranking, key_measure, ranking_of
 from ganjax.record.reading import RunError, read_evaluation, read_status
 from ganjax.record.records import read_newest
 from ganjax.record.status import write_status
@@ -43,7 +43,7 @@ def _look(folder: Path, steps: int) -> View:
         evaluation = read_evaluation(folder)
         if not evaluation:
             return View("stopped", step, steps, "its evaluation is missing")
-        ranked, _ = ranking([evaluation.get("better", {})])
+        ranked, _ = ranking_of([evaluation.get("better", {})])
         key = _key(evaluation["metrics"], ranked)
         return View(state, step, steps, message, measure=key)
     newest = read_newest(folder)

@@ -14,7 +14,7 @@ from ganjax.config.stopping import StopRequest
 from ganjax.config.validation import validate
 from ganjax.look.evaluate import Evaluator
 from ganjax.look.pictures import draw_pictures
-from ganjax.metrics import nearest_rows
+from ganjax.measures import nearest_rows
 from ganjax.record.files import read_json
 from ganjax.train import loop
 from ganjax.train.journal import Journal, write_evaluation, write_samples
@@ -48,7 +48,7 @@ def test_measures_of_samples_that_are_not_finite_are_null(data, tmp_path, capsys
     setup = build_setup(config)
     evaluator = Evaluator(setup)
     state = jax.tree.map(np.array, jax.device_get(setup.init()))
-    good = evaluator.metrics(state, 12)
+    good = evaluator.measure(state, 12)
     assert evaluator.not_finite == set()
     write_evaluation(config, tmp_path, evaluator, 7, spoil(state))
     assert evaluator.not_finite == {"sample", "score"}

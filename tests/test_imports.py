@@ -12,10 +12,10 @@ ROOT = Path(__file__).parents[1]
 SHARED = {"__init__", "types", "keys", "precision", "axis"}
 LEAVES = {
     *("losses", "penalties", "augment", "networks", "games", "optim", "state"),
-    *("corrections", "data", "metrics", "checkpoint"),
+    *("corrections", "data", "checkpoint", "monitors"),
 }
 JAX_FREE = {"__init__", "config", "record", "report", "study"}
-BELOW_BUILD = SHARED | LEAVES | {"config", "objectives", "step", "parallel"}
+BELOW_BUILD = SHARED | LEAVES | {"config", "measures", "objectives", "step", "parallel"}
 
 # What a room may import of ganjax besides itself; `experiments/` is a room too.
 RULES: dict[str, set[str]] = {
@@ -27,6 +27,7 @@ RULES: dict[str, set[str]] = {
     **dict.fromkeys(JAX_FREE, JAX_FREE),
     "config": JAX_FREE | {"types"},
     "objectives": SHARED | {"losses"},
+    "measures": SHARED | {"monitors"},
     "step": SHARED | {"state"},
     "parallel": SHARED | {"networks", "state", "step"},
     "own": SHARED | {"config", "data", "networks"},

@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 from scipy.spatial.distance import cdist, pdist
 
 from ganjax.losses.loss_sensitive import l1_margin, loss_sensitive_discriminator
-from ganjax.metrics.nonparametric import cone_bounds, loss_sensitive_optimum
+from ganjax.measures.nonparametric import cone_bounds, loss_sensitive_optimum
 
 KAPPA = 1.5
 

@@ -9,7 +9,7 @@ from tables import PARTS
 
 from ganjax.config.builtin import BUILT_IN
 from ganjax.config.catalogue import keys_of
-from ganjax.metrics import score_statistics
+from ganjax.monitors import score_statistics
 from ganjax.testing import FAKE, REAL, outcome_of
 
 

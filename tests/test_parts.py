@@ -411,7 +411,7 @@ def test_own_arrays_are_trained_on_and_measured():
     own = [parts.measure(spread, better={"spread": "one"})]
     setup, evaluator = try_out(config_of(own), own)
     state, _ = a_step(setup)
-    measured = evaluator.metrics(jax.device_get(state), 8)
+    measured = evaluator.measure(jax.device_get(state), 8)
     sample, real = evaluator.probe("sample", state, 8), evaluator.real(8)
     expected = np.mean(sample**2) / np.mean(np.abs(real))
     assert measured["spread"] == pytest.approx(expected)

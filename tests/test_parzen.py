@@ -4,7 +4,7 @@ import numpy as np
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from ganjax.metrics import choose_sd, parzen_log_likelihood
+from ganjax.measures import choose_sd, parzen_log_likelihood
 
 
 def test_one_sample_is_one_gaussian():

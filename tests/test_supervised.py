@@ -12,7 +12,7 @@ from ganjax.config import ConfigError, defaults
 from ganjax.config.validation import validate
 from ganjax.look.evaluate import Evaluator
 from ganjax.look.pictures import draw_pictures
-from ganjax.metrics import classification_error
+from ganjax.measures import classification_error
 from ganjax.record.files import read_json
 from ganjax.record.records import read_records, series
 
@@ -68,15 +68,15 @@ def test_test_error_of_a_trained_classifier(monkeypatch):
     }
     evaluator = Evaluator(setup)
     assert draw_pictures(evaluator, state, 4) == {}
-    before = evaluator.metrics(setup.init(), 10)
-    after = evaluator.metrics(state, 10)
+    before = evaluator.measure(setup.init(), 10)
+    after = evaluator.measure(state, 10)
     assert set(before) == set(after) == {"error"}
     assert before["error"] > 0.7  # by chance 0.9
     assert after["error"] < 0.1
     by_hand = errors_by_hand(state.params["discriminator"], *setup.test[:2])
     assert after["error"] == by_hand / 355
     monkeypatch.setattr("ganjax.look.evaluate._CHUNK", 100)
-    assert evaluator.metrics(state, 10) == after
+    assert evaluator.measure(state, 10) == after
 
 
 def test_error_counts_the_whole_test_split():
@@ -84,7 +84,7 @@ def test_error_counts_the_whole_test_split():
     label = np.asarray(setup.test.label)
     state = setup.init()
     state = state._replace(params=always(3, state))
-    error = Evaluator(setup).metrics(state, 10)["error"]
+    error = Evaluator(setup).measure(state, 10)["error"]
     # 36 of the 355 are threes: a fifth of 183, rounded down.
     assert (label == 3).sum() == 36
     assert error == pytest.approx(319 / 355)
@@ -96,7 +96,7 @@ def test_error_is_of_the_averaged_classifier():
     setup = build_setup(validate(config))
     state = setup.init()
     state = state._replace(params=always(3, state), average=always(8, state))
-    error = Evaluator(setup).metrics(state, 10)["error"]
+    error = Evaluator(setup).measure(state, 10)["error"]
     assert error == pytest.approx(1 - 34 / 355)  # 34 eights: a fifth of 174
 
 
@@ -123,7 +123,7 @@ def test_error_where_there_is_a_classifier_and_a_test_split(objective, split, me
     config.data.split = split
     config.evaluation.samples = 6
     setup = build_setup(validate(config))
-    found = Evaluator(setup).metrics(setup.init(), 6)
+    found = Evaluator(setup).measure(setup.init(), 6)
     assert ("error" in found) == measured
     assert "real_score" in found
 
@@ -135,7 +135,7 @@ def test_few_labels_train_too():
     # All test examples have their label, whatever the training knows.
     assert len(setup.test.label) == 355
     state, _ = train(setup, steps=100)
-    assert Evaluator(setup).metrics(state, 10)["error"] < 0.3
+    assert Evaluator(setup).measure(state, 10)["error"] < 0.3
 
 
 def test_missing_test_files_are_said_before_the_training(tmp_path):

@@ -22,7 +22,7 @@ from ganjax.look.evaluate import Evaluator
 from ganjax.look.pictures import draw_pictures
 from ganjax.look.replay import replay
 from ganjax.losses.loss_sensitive import l1_margin, loss_sensitive_discriminator
-from ganjax.metrics.nonparametric import cone_bounds, loss_sensitive_optimum
+from ganjax.measures.nonparametric import cone_bounds, loss_sensitive_optimum
 from ganjax.step import make_field
 from ganjax.study import Run
 

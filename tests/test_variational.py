@@ -16,7 +16,7 @@ from tables import GAMES, LIKELIHOODS, OBJECTIVES
 
 from ganjax import losses
 from ganjax.keys import example_keys
-from ganjax.metrics.reconstruction import (
+from ganjax.measures.reconstruction import (
     laplacian_variance,
     likelihood_bounds,
     reconstruction_quality,

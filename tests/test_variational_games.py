@@ -330,7 +330,7 @@ def test_codes_are_measured_on_the_test_split():
     config.data.split = "train"
     setup = build_setup(validate(config))
     state = setup.init()
-    measured = Evaluator(setup).metrics(state, 10)
+    measured = Evaluator(setup).measure(state, 10)
     real = np.asarray(setup.test.real)
     assert len(real) == 355
     variables = {p: {"params": x, **state.mutable[p]} for p, x in state.params.items()}

@@ -13,7 +13,7 @@ from conformance import OF_SCORES
 from tables import GAMES, NETWORKS, OBJECTIVES, PARTS, PENALTIES, SOURCES, takes_axis
 
 from ganjax.config.consistency import LOGIT_FIELDS
-from ganjax.metrics import score_statistics
+from ganjax.monitors import score_statistics
 from ganjax.types import Examples, Objective, Parts, Penalty
 
 _RING = SOURCES["ring"](modes=3, radius=1.0, sd=0.1)

@@ -564,17 +564,17 @@ _SCHEDULES = (
 # Precision, recall's counterpart, and density are best of noise, and so rank nothing.
 _MEASURES = (
     Part(
-        *("measure", "error", "ganjax.metrics.classification:classification_error"),
+        *("measure", "error", "ganjax.measures.classification:classification_error"),
         reads=("log_probability", "label"),
         better={"error": "lowest"},
     ),
     Part(
-        *("measure", "likelihood", "ganjax.metrics.reconstruction:likelihood_bounds"),
+        *("measure", "likelihood", "ganjax.measures.reconstruction:likelihood_bounds"),
         reads=("log_weights",),
         better={"log_likelihood": "highest", "elbo": "highest"},
     ),
     Part(
-        *("measure", "mixture", "ganjax.metrics.mixture:mixture_quality"),
+        *("measure", "mixture", "ganjax.measures.mixture:mixture_quality"),
         reads=("sample", "density"),
         better={
             "high_quality": "highest",
@@ -584,19 +584,19 @@ _MEASURES = (
         },
     ),
     Part(
-        *("measure", "neighbours", "ganjax.metrics.neighbours:neighbour_quality"),
+        *("measure", "neighbours", "ganjax.measures.neighbours:neighbour_quality"),
         {"neighbours": Key(5, "[1, 1000]")},
         reads=("distinct", "sample"),
         better={"coverage": "highest", "recall": "highest"},
         check="ganjax.config.checks:neighbours",
     ),
     Part(
-        *("measure", "scores", "ganjax.metrics.scores:score_quality"),
+        *("measure", "scores", "ganjax.measures.scores:score_quality"),
         reads=("real_score", "fake_score", "threshold"),
     ),
     Part(
         *("measure", "reconstruction"),
-        "ganjax.metrics.reconstruction:reconstruction_quality",
+        "ganjax.measures.reconstruction:reconstruction_quality",
         reads=("judged", "reconstruction"),
         better={"reconstruction_error": "lowest", "sharpness": "one"},
     ),

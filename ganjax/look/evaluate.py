@@ -1,4 +1,4 @@
-"""What a state is worth: its probes and metrics, drawn with fixed keys."""
+"""What a state is worth: its probes and measures, by fixed keys."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -93,7 +93,7 @@ class Evaluator:
         run = partial(self._run, name)
         jax.eval_shape(run, variables, self._arrays, np.arange(2), {})
 
-    def metrics(self, state: TrainState, count: int) -> dict[str, float]:
+    def measure(self, state: TrainState, count: int) -> dict[str, float]:
         """The numbers of all measures whose arrays there are.
 
         A number of anything that is not finite is NaN. Arrays are:

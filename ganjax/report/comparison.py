@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ganjax.config import measures
+from ganjax.config import ranks
 from ganjax.config.schema import RESUMABLE
 from ganjax.report import text
 from ganjax.report.sweeps import FINISHED, Entry
@@ -50,7 +50,7 @@ class Comparison(NamedTuple):
     others: tuple[str, ...]
     groups: Sequence[Group]
     names: Sequence[str]
-    ranking: measures.Ranking
+    ranking: ranks.Ranking
     disputed: Sequence[str]
 
 
@@ -70,7 +70,7 @@ def compare(entries: Sequence[Entry]) -> Comparison:
     ]
     others = tuple(key for key in keys if key not in columns)
     said = [entry.run.better for entry in entries if entry.run is not None]
-    ranking, disputed = measures.ranking(said)
+    ranking, disputed = ranks.ranking_of(said)
     names = _common_measures(entries, ranking)
     return Comparison(
         columns,
@@ -120,14 +120,14 @@ def seeds(group: Group) -> str:
     return f"{done}\u00a0of\u00a0{count}, {rest}"
 
 
-def cost(group: Group, name: str, ranking: measures.Ranking) -> float:
+def cost(group: Group, name: str, ranking: ranks.Ranking) -> float:
     """How far the mean of a measure is from its best; infinite without a value."""
     found = values(group, name)
     mean = float(found.mean()) if len(found) else math.nan
-    return measures.cost(name, mean, ranking)
+    return ranks.cost(name, mean, ranking)
 
 
-def best(groups: Sequence[Group], name: str, ranking: measures.Ranking) -> list[Group]:
+def best(groups: Sequence[Group], name: str, ranking: ranks.Ranking) -> list[Group]:
     """The best groups by a measure; none where nothing tells the groups apart."""
     costs = [cost(group, name, ranking) for group in groups]
     least = min(costs, default=math.inf)
@@ -136,7 +136,7 @@ def best(groups: Sequence[Group], name: str, ranking: measures.Ranking) -> list[
 
 
 def _placed(
-    groups: Sequence[Group], names: Sequence[str], ranking: measures.Ranking
+    groups: Sequence[Group], names: Sequence[str], ranking: ranks.Ranking
 ) -> list[Group]:
     """Gives the best groups by the key measure their places, in order of appearance."""
     costs = [cost(group, names[0], ranking) if names else 0.0 for group in groups]
@@ -204,7 +204,7 @@ def _label(
     return " · ".join(parts)
 
 
-def _common_measures(entries: Sequence[Entry], ranking: measures.Ranking) -> list[str]:
+def _common_measures(entries: Sequence[Entry], ranking: ranks.Ranking) -> list[str]:
     sets = [measured(entry) for entry in entries if entry.state == FINISHED]
     common = [name for name in sets[0] if all(name in s for s in sets)] if sets else []
     ranked = [name for name in ranking if name in common]

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ganjax.config import measures
+from ganjax.config import ranks
 from ganjax.report.comparison import Group, finished, measured
 from ganjax.study import Floats
 
@@ -28,7 +28,7 @@ class Difference(NamedTuple):
 
 
 def difference(
-    group: Group, other: Group, name: str, ranking: measures.Ranking
+    group: Group, other: Group, name: str, ranking: ranks.Ranking
 ) -> Difference:
     """`group` minus `other` in a measure, seed by seed."""
     ours, theirs = _by_seed(group, name, ranking), _by_seed(other, name, ranking)
@@ -55,10 +55,10 @@ def bootstrap(pairs: Floats) -> tuple[float, float] | None:
     return low, high
 
 
-def _by_seed(group: Group, name: str, ranking: measures.Ranking) -> dict[Any, float]:
+def _by_seed(group: Group, name: str, ranking: ranks.Ranking) -> dict[Any, float]:
     """The measure on the scale of its differences; runs of one seed give their mean."""
     found: dict[Any, list[float]] = {}
     for entry in finished(group):
-        value = measures.scale(name, measured(entry)[name], ranking)
+        value = ranks.scale(name, measured(entry)[name], ranking)
         found.setdefault(entry.config.get("seed"), []).append(value)
     return {seed: math.fsum(numbers) / len(numbers) for seed, numbers in found.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ganjax.config.measures import Ranking
+from ganjax.config.ranks import Ranking
 from ganjax.report.charts import Chart
 from ganjax.report.comparison import Group, finished, setting
 from ganjax.report.curves import Series, shorten

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ganjax.config import measures
+from ganjax.config import ranks
 from ganjax.report import text
 from ganjax.report.charts import draw
 from ganjax.report.curves import MAX_HALF_WINDOW, RECORDS_PER_HALF_WINDOW
@@ -107,15 +107,15 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
 
 def _evaluation(run: Run) -> Iterator[Markup]:
     evaluation = run.evaluation
-    metrics = evaluation.get("metrics")
-    if not metrics:
+    measured = evaluation.get("metrics")
+    if not measured:
         yield missing("No evaluation yet: run with --mode=evaluate.")
         return
     cards = (
         element(
             "div", element("dt", text.words(name)), element("dd", text.measure(value))
         )
-        for name, value in text.flatten(metrics)
+        for name, value in text.flatten(measured)
     )
     yield element("dl", *cards, class_="cards")
     facts = (
@@ -125,7 +125,7 @@ def _evaluation(run: Run) -> Iterator[Markup]:
     )
     words = (AVERAGED, *facts) if run.config.get("ema") else facts
     yield element("p", " · ".join(words), class_="remark")
-    if caution := measures.remark(metrics):
+    if caution := ranks.remark(measured):
         yield element("p", caution, class_="remark")
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ganjax import study
-from ganjax.config import experiment, measures
+from ganjax.config import experiment, ranks
 from ganjax.record.png import png_bytes
 from ganjax.report import text
 from ganjax.report.document import grid, missing
@@ -94,7 +94,7 @@ def _draw(item: Any, prefix: str, files: Files) -> Markup:
         columns, rows = item.columns, item.rows
         cells = [[_cell(cell) for cell in row] for row in rows]
         link, body = files.table(item.title, columns, rows), grid(columns, cells)
-        remarks = [item.note, measures.remark(columns)]
+        remarks = [item.note, ranks.remark(columns)]
     else:
         link, body = _figure(item, prefix, files)
         remarks = [item.note]

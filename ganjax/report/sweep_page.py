@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ganjax.config import measures
+from ganjax.config import ranks
 from ganjax.report import pictures, text
 from ganjax.report.charts import draw
 from ganjax.report.comparison import Comparison, Group, compare, finished, measured
@@ -186,9 +186,9 @@ def _best_entry(group: Group, comparison: Comparison) -> Entry | None:
     return min(begun, key=lambda entry: _cost(entry, name, ranking), default=None)
 
 
-def _cost(entry: Entry, name: str, ranking: measures.Ranking) -> float:
+def _cost(entry: Entry, name: str, ranking: ranks.Ranking) -> float:
     return (
-        measures.cost(name, measured(entry)[name], ranking)
+        ranks.cost(name, measured(entry)[name], ranking)
         if entry.state == FINISHED
         else math.inf
     )

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import numpy as np
 
 from ganjax import study
-from ganjax.config import measures
+from ganjax.config import ranks
 from ganjax.report import text
 from ganjax.report.charts import swatch
 from ganjax.report.comparison import (
@@ -37,7 +37,7 @@ def heading(key: str) -> str:
     return key.removesuffix(".name")
 
 
-def title(name: str, ranking: measures.Ranking) -> str:
+def title(name: str, ranking: ranks.Ranking) -> str:
     """A measure as the head of a column, and where its best value lies."""
     best_at = ranking.get(name)
     arrow = {
@@ -73,7 +73,7 @@ def draw_groups(comparison: Comparison, files: Files) -> Iterator[Markup]:
     heads[1:1] = ["by seed"] if names else []
     yield grid([*_columns(comparison), "seeds", *heads], rows)
     note = "Mean ± standard deviation over seeds (n - 1). Bold: the best mean. "
-    if caution := measures.remark(names):
+    if caution := ranks.remark(names):
         note += f"{caution} "
     yield element("p", note, _groups_file(comparison, files), class_="remark")
     for name in comparison.disputed:

@@ -16,12 +16,12 @@ _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def words(name: str) -> str:
-    """A metric's name as words: `gradient_norm` reads "gradient norm"."""
+    """A metric or measure as words: `gradient_norm` reads "gradient norm"."""
     return name.replace("_", " ")
 
 
 def heading(name: str) -> str:
-    """A metric's name as a heading, its own capitals kept."""
+    """A metric or measure as a heading, its own capitals kept."""
     return words(name[:1].upper() + name[1:])
 
 

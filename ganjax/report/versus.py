@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ganjax.config.measures import Ranking
+from ganjax.config.ranks import Ranking
 from ganjax.report import text
 from ganjax.report.comparison import Comparison, Group, best, values
 from ganjax.report.differences import Difference, difference

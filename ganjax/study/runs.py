@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ganjax.config.completion import renamed
-from ganjax.config.measures import Ranking
+from ganjax.config.ranks import Ranking
 from ganjax.record import reading
 from ganjax.record.reading import RunError
 from ganjax.record.records import describe_damage, read_records, series

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from ganjax import report
-from ganjax.config import measures
+from ganjax.config import ranks
 from ganjax.look.evaluate import Evaluator
 from ganjax.look.pictures import draw_pictures
 from ganjax.record.environment import environment
@@ -114,8 +114,8 @@ class Journal:
         if self._was_evaluated == self._step:
             return
         count = self._config["evaluation"]["samples"]
-        metrics = self._evaluator.metrics(state, count)
-        named = {f"evaluation/{name}": value for name, value in metrics.items()}
+        measured = self._evaluator.measure(state, count)
+        named = {f"evaluation/{name}": value for name, value in measured.items()}
         self._recorder.scalars(self._step, self._seconds, named)
 
 
@@ -128,17 +128,17 @@ def write_evaluation(
 ) -> None:
     """Writes `evaluation.json`; a measure that cannot be taken is null."""
     count = config["evaluation"]["samples"]
-    metrics = evaluator.metrics(state, count)
+    measured = evaluator.measure(state, count)
     path = folder / "evaluation.json"
-    written = {"step": step, "samples": count, "metrics": metrics}
+    written = {"step": step, "samples": count, "metrics": measured}
     # So that who reads it need not have the experiment's own measures.
-    measured = evaluator.setup.measures.values()
-    better = {n: x for each in measured for n, x in each.better.items() if n in metrics}
+    rows = evaluator.setup.measures.values()
+    better = {n: x for row in rows for n, x in row.better.items() if n in measured}
     write_json(path, written | {"better": better})
-    print(f"{path}: {', '.join(f'{name} {x:.4g}' for name, x in metrics.items())}")
-    if lost := [name for name, x in metrics.items() if not math.isfinite(x)]:
+    print(f"{path}: {', '.join(f'{name} {x:.4g}' for name, x in measured.items())}")
+    if lost := [name for name, x in measured.items() if not math.isfinite(x)]:
         print(f"{path}: not finite, and so null: {', '.join(lost)}")
-    if caution := measures.remark(metrics):
+    if caution := ranks.remark(measured):
         print(caution)
 
 

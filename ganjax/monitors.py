@@ -1,7 +1,8 @@
-"""How the discriminator's scores separate real from generated examples."""
+"""How the discriminator's scores separate real from generated examples.
 
-import jax.numpy as jnp
-import numpy as np
+Training records it as metrics; `ganjax.measures.scores` measures it of a state.
+"""
+
 from jax import Array
 
 from ganjax.precision import mean, widen
@@ -21,13 +22,7 @@ def score_statistics(outcome: Outcome, threshold: Array | float | None) -> Terms
       P(r > threshold) and `fake_accuracy` P(s <= threshold), else `pair_accuracy`
       P(r_i > s_i).
     """
-    return _statistics(made(outcome.real_score), made(outcome.fake_score), threshold)
-
-
-def _statistics(
-    real_score: Array, fake_score: Array, threshold: Array | float | None
-) -> Terms:
-    real, fake = widen(real_score), widen(fake_score)
+    real, fake = widen(made(outcome.real_score)), widen(made(outcome.fake_score))
     means = {"real_score": mean(real), "fake_score": mean(fake)}
     if threshold is None:
         return means | {"pair_accuracy": mean(real > fake)}
@@ -35,10 +30,3 @@ def _statistics(
         "real_accuracy": mean(real > threshold),
         "fake_accuracy": mean(fake <= threshold),
     }
-
-
-def score_quality(
-    real_score: np.ndarray, fake_score: np.ndarray, threshold: Array | float | None
-) -> Terms:
-    """`score_statistics` of scores `[N]` of real and of generated examples."""
-    return _statistics(jnp.asarray(real_score), jnp.asarray(fake_score), threshold)

@@ -1,4 +1,4 @@
-"""What evaluations measure, and which way is better. No jax."""
+"""Which way a number of a measure is better, and what a run is judged by. No jax."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -33,7 +33,7 @@ def remark(names: Iterable[str]) -> str:
     )
 
 
-def ranking(said: Iterable[Ranking]) -> tuple[Ranking, tuple[str, ...]]:
+def ranking_of(said: Iterable[Ranking]) -> tuple[Ranking, tuple[str, ...]]:
     """What ranks runs by what each says of its numbers, and what they disagree about.
 
     Built-in numbers come first and are ranked as ever, whatever a run says; behind them

@@ -1,0 +1,20 @@
+"""Measures: numbers of a state, of its samples, scores and reconstructions."""
+
+from ganjax.measures.classification import classification_error
+from ganjax.measures.mixture import mixture_quality
+from ganjax.measures.neighbours import nearest_rows, neighbour_quality
+from ganjax.measures.parzen import choose_sd, parzen_log_likelihood
+from ganjax.measures.reconstruction import likelihood_bounds, reconstruction_quality
+from ganjax.measures.scores import score_quality
+
+__all__ = [
+    "choose_sd",
+    "classification_error",
+    "likelihood_bounds",
+    "mixture_quality",
+    "nearest_rows",
+    "neighbour_quality",
+    "parzen_log_likelihood",
+    "reconstruction_quality",
+    "score_quality",
+]
