@@ -1,5 +1,9 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
+from matplotlib import rc_context, rcParams
 
 from ganjax.look import draw
 
@@ -22,10 +26,13 @@ def orange(picture):
 
 
 def plot_of(picture):
-    """What the frame surrounds: the legend above it has colours of its own."""
-    dark = (picture.max(-1) < 100).mean(1) > 0.8
+    """What the frame surrounds: the legend above it has colours of its own.
+
+    The frame covers the uppermost and the leftmost pixels of the plot.
+    """
+    dark = (picture.max(-1) < 100).mean(1) > 0.75
     top, bottom = np.flatnonzero(dark)[[0, -1]]
-    dark = (picture[top:bottom].max(-1) < 100).mean(0) > 0.8
+    dark = (picture[top:bottom].max(-1) < 100).mean(0) > 0.75
     left, right = np.flatnonzero(dark)[[0, -1]]
     return picture[top + 1 : bottom, left + 1 : right]
 
@@ -135,9 +142,9 @@ def test_a_field_that_is_not_finite_is_magenta_there():
     field[0, 9] = np.inf
     plot = plot_of(draw.scatter(NONE, NONE, field, bounds=WIDE))
     magenta = (plot == draw.BROKEN).all(-1)
-    assert magenta[:174, :116].all()
-    assert magenta[522:, 522:].all()
-    assert magenta.sum() == 174 * 116 + 58 * 58
+    assert magenta[:173, :115].all()
+    assert magenta[521:, 521:].all()
+    assert magenta.sum() == 173 * 115 + 58 * 58
     lost = draw.scatter(NONE, NONE, np.full((4, 4), np.nan), bounds=WIDE)
     assert (plot_of(lost) == draw.BROKEN).all()
 
@@ -145,15 +152,15 @@ def test_a_field_that_is_not_finite_is_magenta_there():
 def test_ticks_are_at_round_numbers():
     picture = draw.scatter(NONE, NONE, bounds=(0.2, 10.0))
     dark = picture.max(-1) < 100
-    below = np.flatnonzero(dark[620])  # the frame is from 37 to 618 and 45 to 626
-    beside = np.flatnonzero(dark[:, 42])
+    below = np.flatnonzero(dark[622])  # the frame is from 40 to 620 and 76 to 656
+    beside = np.flatnonzero(dark[:, 74])
     expected = (np.array([2, 4, 6, 8, 10]) - 0.2) / 9.8 * 580
-    np.testing.assert_allclose(below - 46, expected, atol=1)
-    np.testing.assert_allclose(618 - beside, expected[::-1], atol=1)
+    np.testing.assert_allclose(below - 76, expected, atol=1)
+    np.testing.assert_allclose(620 - beside, expected[::-1], atol=1)
 
 
 def test_pictures_have_the_promised_size():
-    assert draw.scatter(NONE, NONE, bounds=WIDE).shape == (646, 642, 3)
+    assert draw.scatter(NONE, NONE, bounds=WIDE).shape == (654, 672, 3)
     assert draw.scatter(NONE, NONE, bounds=WIDE).dtype == np.uint8
     assert draw.histogram(NONE[:, 0], NONE[:, 0], bounds=WIDE).dtype == np.uint8
 
@@ -255,10 +262,10 @@ def test_a_curve_that_is_not_finite_is_magenta_there():
     plot = curve_of(field)
     magenta = (plot == draw.BROKEN).all(-1)
     assert magenta.all(0).nonzero()[0].tolist() == [
-        *range(2 * 58, 3 * 58),
-        *range(9 * 58, 580),
+        *range(2 * 58 - 1, 3 * 58 - 1),
+        *range(9 * 58 - 1, 579),
     ]
-    assert magenta.sum() == 2 * 58 * 326
+    assert magenta.sum() == 2 * 58 * 325
     assert (curve_of(np.full(10, np.nan)) == draw.BROKEN).all()
 
 
@@ -316,3 +323,47 @@ def test_legend_of_classes_has_their_names_where_it_has_room():
     assert (plain == alike).all()
     assert (plain != named).any()
     assert (named[:, -8:] == 255).all()
+
+
+def test_names_stand_as_they_are_written():
+    def legend(name):
+        plot = draw.class_scatter(
+            np.zeros((2, 2)), np.array([0, 1]), box=BOX, names=("a", name)
+        )
+        return plot[:36]
+
+    # No formula, which this would not be; nor left out for its first letter.
+    shown = [legend(name) for name in ("", "_b", "b", r"$\frac$", "\udcff", "\u732b")]
+    for index, one in enumerate(shown):
+        assert all((one != other).any() for other in shown[:index])
+
+
+def test_settings_of_matplotlib_neither_matter_nor_change():
+    def drawn():
+        field = np.arange(64.0).reshape(8, 8)
+        return draw.scatter(np.zeros((1, 2)), np.ones((1, 2)), field, bounds=WIDE)
+
+    expected = drawn()
+    with rc_context({"font.size": 30, "axes.grid": True, "lines.markersize": 2}):
+        before = dict(rcParams)
+        np.testing.assert_array_equal(drawn(), expected)
+        assert dict(rcParams) == before
+
+
+def test_pyplot_is_not_imported():
+    script = """if True:
+        import sys
+        import numpy as np
+        from ganjax.look import draw
+        print("matplotlib" in sys.modules)
+        draw.scatter(np.zeros((1, 2)), np.ones((1, 2)), bounds=(-2, 2))
+        print("matplotlib.figure" in sys.modules, "matplotlib.pyplot" in sys.modules)
+    """
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout == "False\nTrue False\n"

@@ -1,4 +1,4 @@
-"""Pictures from arrays, by numpy and PIL only: grids of images, and plots. No jax."""
+"""Pictures from arrays: grids of images, by PIL, and plots, by matplotlib. No jax."""
 
 from ganjax.look.draw.frame import BROKEN, Bounds
 from ganjax.look.draw.images import image_grid, image_map, image_rows

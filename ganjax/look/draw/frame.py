@@ -1,23 +1,48 @@
-"""What stands around a plot: a frame, ticks and a legend."""
+"""A plot in a frame with ticks and a legend: by matplotlib, but without pyplot."""
 
-import math
-from collections.abc import Mapping
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Bounds = tuple[float, float]
 Colour = tuple[int, int, int]
 
 BROKEN: Colour = (255, 0, 255)  # what is not finite
+INK = "#40444c"
 
-ENTRY_FONT = 15  # of the legend
-ENTRY_ROOM = 40  # pixels of an entry of the legend besides its text
-
-_LEFT, _TOP, _RIGHT, _BOTTOM = 46, 38, 16, 28  # margins in pixels
-INK = (64, 68, 76)
-
-Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+_LEFT, _TOP, _RIGHT, _BOTTOM = 76, 40, 16, 34  # margins in pixels
+_STYLE = {
+    "axes.edgecolor": INK,
+    "axes.linewidth": 1,
+    "axes.unicode_minus": False,  # three times as wide as a hyphen
+    "font.family": "DejaVu Sans",  # which comes with matplotlib
+    "font.size": 17,  # a page shows plots at half their size
+    "image.aspect": "auto",
+    "image.interpolation": "none",
+    "legend.borderaxespad": 0,
+    "legend.borderpad": 0,
+    "legend.columnspacing": 0.8,
+    "legend.fontsize": 16,
+    "legend.frameon": False,
+    "legend.handlelength": 0.7,
+    "legend.handletextpad": 0.4,
+    "lines.markeredgecolor": INK,  # a light dot is seen by it
+    "lines.markeredgewidth": 0.7,
+    "lines.markersize": 11,
+    "text.color": INK,
+    "text.parse_math": False,
+    "xtick.color": INK,
+    "xtick.major.width": 1,
+    "ytick.color": INK,
+    "ytick.major.width": 1,
+}
 
 
 def printable(text: str) -> str:
@@ -25,98 +50,58 @@ def printable(text: str) -> str:
     return " ".join(text.encode(errors="replace").decode().split())
 
 
-def shorten(text: str, font: Font, width: float) -> str:
-    """The beginning of a text that fits into `width` pixels.
-
-    Dots stand for what is cut off, if more than two letters are left.
-    """
-    kept = text = printable(text)
-    while kept and font.getlength(kept) > width:
-        text = text[:-1].rstrip()
-        kept = f"{text}\N{HORIZONTAL ELLIPSIS}" if len(text) > 2 else text
-    return kept
-
-
-def blend(plot: np.ndarray, alpha: np.ndarray, colour: Colour) -> np.ndarray:
-    """Lays `colour` over `plot` `[H, W, 3]`, as thick as `alpha` `[H, W]` in [0, 1]."""
-    laid, covered = plot.copy(), alpha > 0  # of a contour, few pixels
-    below = plot[covered]
-    laid[covered] = below + alpha[covered, None] * (np.array(colour) - below)
-    return laid
+def rgb(*colours: Colour) -> np.ndarray:
+    """Colours as matplotlib takes them, `[N, 3]` in [0, 1]."""
+    return np.array(colours) / 255
 
 
 def framed(
-    plot: np.ndarray,
-    *,
-    x_bounds: Bounds,
-    y_bounds: Bounds,
+    paint: Callable[[Axes], None],
+    size: tuple[int, int],
+    box: Sequence[Bounds],
     entries: Mapping[str, Colour],
-    scale: tuple[Bounds, np.ndarray] | None = None,
+    short: Sequence[str] = (),
 ) -> np.ndarray:
-    """Puts a frame with ticks around `plot`, float `[H, W, 3]` of 0 to 255.
+    """What `paint` draws within a box, `size` pixels in a frame.
 
-    `entries` is the legend: texts and the colours of their dots. `scale` explains the
-    background: the lowest and highest score, and the shades `[S, 3]` between them.
+    `entries` is the legend: texts and the colours of their dots. If there is no room
+    for the texts, the `short` ones stand there.
     """
-    height, width, _ = plot.shape
-    size = (_LEFT + width + _RIGHT, _TOP + height + _BOTTOM)
-    picture = Image.new("RGB", size, "white")
-    picture.paste(_image(plot), (_LEFT, _TOP))
-    pen = ImageDraw.Draw(picture)
-    right, bottom = _LEFT + width, _TOP + height
-    pen.rectangle((_LEFT - 1, _TOP - 1, right, bottom), outline=INK)
-    font = ImageFont.load_default(13)
-    for part, text in _ticks(x_bounds):
-        x = _LEFT + part * width
-        pen.line((x, bottom, x, bottom + 4), fill=INK)
-        pen.text((x, bottom + 8), text, INK, font, anchor="mt")
-    for part, text in _ticks(y_bounds):
-        y = bottom - part * height
-        pen.line((_LEFT - 5, y, _LEFT - 1, y), fill=INK)
-        pen.text((_LEFT - 9, y), text, INK, font, anchor="rm")
-    _draw_entries(pen, entries)
-    if scale is not None:
-        _draw_scale(picture, pen, right, *scale)
-    return np.asarray(picture)
+    from matplotlib import rc_context, rcParamsDefault
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
-
-def _draw_entries(pen: ImageDraw.ImageDraw, entries: Mapping[str, Colour]) -> None:
-    font = ImageFont.load_default(ENTRY_FONT)
-    x, y = _LEFT, _TOP // 2
-    for text, colour in entries.items():
-        pen.ellipse((x, y - 5, x + 10, y + 5), fill=colour)
-        pen.text((x + 17, y), text, INK, font, anchor="lm")
-        x += round(font.getlength(text)) + ENTRY_ROOM
-
-
-def _draw_scale(
-    picture: Image.Image,
-    pen: ImageDraw.ImageDraw,
-    right: int,
-    bounds: Bounds,
-    shades: np.ndarray,
-) -> None:
-    font = ImageFont.load_default(13)
-    low, high = (f"{bound:.3g}" for bound in bounds)
-    y, width = _TOP // 2, 72
-    pen.text((right, y), high, INK, font, anchor="rm")
-    x = right - round(font.getlength(high)) - 8 - width
-    ramp = _image(shades[None].astype(np.float64)).resize((width, 12))
-    picture.paste(ramp, (x, y - 6))
-    pen.rectangle((x - 1, y - 7, x + width, y + 6), outline=INK)
-    pen.text((x - 8, y), f"score  {low}", INK, font, anchor="rm")
-
-
-def _ticks(bounds: Bounds) -> list[tuple[float, str]]:
-    """Round numbers within `bounds`, each with its place between them in [0, 1]."""
-    low, high = bounds
-    rough = (high - low) / 5
-    unit = 10.0 ** math.floor(math.log10(rough))
-    step = min((unit, 2 * unit, 5 * unit, 10 * unit), key=lambda s: abs(s - rough))
-    first, last = math.ceil(low / step), math.floor(high / step)
-    values = [step * k for k in range(first, last + 1)]
-    return [((value - low) / (high - low), f"{value:g}") for value in values]
-
-
-def _image(plot: np.ndarray) -> Image.Image:
-    return Image.fromarray((plot + 0.5).astype(np.uint8))
+    width, height = _LEFT + size[0] + _RIGHT, _TOP + size[1] + _BOTTOM
+    # Whatever settings the machine or the caller has. Of 72 dots per inch a point, in
+    # which matplotlib counts, is a pixel.
+    settings: dict[Any, Any] = {**rcParamsDefault, **_STYLE}
+    del settings["backend"]  # to set it imports pyplot
+    with rc_context(settings), warnings.catch_warnings():
+        # A name may have letters that the font lacks: a box stands for each.
+        warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
+        figure = Figure((width / 72, height / 72), dpi=72)
+        canvas = FigureCanvasAgg(figure)
+        place = _LEFT / width, _BOTTOM / height, size[0] / width, size[1] / height
+        ax = figure.add_axes(place)
+        paint(ax)
+        ax.set(xlim=box[0], ylim=box[1])
+        ax.locator_params(nbins=6, steps=[1, 2, 5, 10])
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_major_formatter("{x:g}")
+        dots = [
+            Line2D([], [], color=colour, marker="o", linestyle="")
+            for colour in rgb(*entries.values())
+        ]
+        legend = figure.legend(
+            dots,
+            list(entries),
+            loc="center left",
+            bbox_to_anchor=(place[0], 1 - _TOP / 2 / height),
+            ncols=max(1, len(entries)),
+        )
+        if legend.get_window_extent(canvas.get_renderer()).width > size[0]:
+            for text, shorter in zip(legend.get_texts(), short, strict=False):
+                text.set_text(shorter)
+        canvas.draw()
+    return np.array(canvas.buffer_rgba())[..., :3]

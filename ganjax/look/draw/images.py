@@ -1,15 +1,23 @@
-"""Grids of images, by numpy and PIL only. Each is uint8 `[H, W, 3]`."""
+"""Grids of images, by numpy and PIL. Each is uint8 `[H, W, 3]`."""
+
+from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from ganjax.look.draw.frame import BROKEN, INK, Bounds, framed, shorten
+from ganjax.look.draw.frame import BROKEN, INK, Bounds, framed, printable
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _GAP = 2  # pixels between the images of a grid
 _HEADLINE = 18  # pixels of the titles above its columns
+
+_Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 def image_grid(
@@ -57,8 +65,20 @@ def _headline(titles: Sequence[str], width: int, whole: int) -> np.ndarray:
     pen, font = ImageDraw.Draw(strip), ImageFont.load_default(12)
     for column, title in enumerate(titles):
         middle = _GAP + column * width + (width - _GAP) // 2
-        pen.text((middle, height // 2), shorten(title, font, width), INK, font, "mm")
+        pen.text((middle, height // 2), _shorten(title, font, width), INK, font, "mm")
     return np.asarray(strip)
+
+
+def _shorten(text: str, font: _Font, width: float) -> str:
+    """The beginning of a text that fits into `width` pixels.
+
+    Dots stand for what is cut off, if more than two letters are left.
+    """
+    kept = text = printable(text)
+    while kept and font.getlength(kept) > width:
+        text = text[:-1].rstrip()
+        kept = f"{text}\N{HORIZONTAL ELLIPSIS}" if len(text) > 2 else text
+    return kept
 
 
 def image_rows(images: np.ndarray, *, min_size: int = 48) -> np.ndarray:
@@ -88,12 +108,13 @@ def image_map(
     scale = max(1, math.ceil(min_size / max(height, width)))
     cells = _pixels(images[::-1]).repeat(scale, 2).repeat(scale, 3)
     cells = np.pad(cells, ((0, 0), (0, 0), (0, 1), (0, 1), (0, 0)), constant_values=255)
-    shape = side * cells.shape[2], side * cells.shape[3], 3
-    plot = cells.swapaxes(1, 2).reshape(shape)
-    x_bounds, y_bounds = box
-    return framed(
-        plot.astype(np.float64), x_bounds=x_bounds, y_bounds=y_bounds, entries={}
-    )
+    width, height = side * cells.shape[3], side * cells.shape[2]
+    plot = cells.swapaxes(1, 2).reshape(height, width, 3)
+
+    def paint(ax: Axes) -> None:
+        ax.imshow(plot, extent=(*box[0], *box[1]))
+
+    return framed(paint, (width, height), box, {})
 
 
 def _pixels(images: np.ndarray) -> np.ndarray:

@@ -1,20 +1,23 @@
-"""Plots of points and numbers, by numpy and PIL only. Each is uint8 `[H, W, 3]`."""
+"""Plots of points and numbers. Each is uint8 `[H, W, 3]`."""
+
+from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
 
 from ganjax.look.draw.frame import (
     BROKEN,
-    ENTRY_FONT,
-    ENTRY_ROOM,
     Bounds,
     Colour,
-    blend,
     framed,
     printable,
+    rgb,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 # Blue and orange: every kind of colour vision tells them apart.
 REAL: Colour = (0, 90, 181)
@@ -26,15 +29,14 @@ CLASSES: tuple[Colour, ...] = (
 )
 
 _SIDE = 580  # pixels along a plot
-_FINE = 3  # shapes are drawn so many times larger and then averaged
-_RADIUS = 1.7  # of a point, in pixels
-_WIDE_RADIUS = 2.6  # where its colour must be told from many
-_OPACITY = 0.9  # of a point
+_DOT = 3.6  # pixels across a point
+_WIDE_DOT = 5.6  # where its colour must be told from many
 _BINS = 64
 _CONTOURS = 8  # steps of a field
-_CONTOUR = (118, 130, 148)
+_CONTOUR = "#7682945e"
 _CURVE: Colour = (38, 42, 50)
-_SHADES = np.array([(188, 199, 216), (225, 230, 238), (255, 254, 248)])  # low to high
+# Of a field, from low to high.
+_SHADES: tuple[Colour, ...] = ((188, 199, 216), (225, 230, 238), (255, 254, 248))
 
 
 def field_axes(box: Sequence[Bounds], n: int) -> np.ndarray:
@@ -63,14 +65,18 @@ def scatter(
     `ValueError` for another shape.
     """
     points = {"real": _columns(real, 2), "generated": _columns(fake, 2)}
-    plot, scale = np.full((_SIDE, _SIDE, 3), 255.0), None
+    box = bounds, bounds
+    entries, unit = _entries(points, bounds), None
     if field is not None:
-        plot, limits = _shaded(np.asarray(field, np.float64))
-        scale = limits, _SHADES
-    parts, box = list(points.values()), (bounds, bounds)
-    plot = _dotted(plot, parts, (REAL, FAKE), box, _RADIUS)
-    entries = _entries(points, bounds)
-    return framed(plot, x_bounds=bounds, y_bounds=bounds, entries=entries, scale=scale)
+        unit, (low, high) = _scaled(field, 2)
+        entries |= {f"score {low:.3g}": _SHADES[0], f"to {high:.3g}": _SHADES[-1]}
+
+    def paint(ax: Axes) -> None:
+        if unit is not None:
+            _shade(ax, unit, bounds)
+        _dot(ax, list(points.values()), (REAL, FAKE), box, _DOT)
+
+    return framed(paint, (_SIDE, _SIDE), box, entries)
 
 
 def class_scatter(
@@ -88,26 +94,20 @@ def class_scatter(
     is no legend. Raises `ValueError` for another shape.
     """
     points = _columns(points, 2)
-    if label is None or label.max(initial=0) >= len(CLASSES):
-        parts, colours, entries = [points], [REAL], {}
-    else:
+    parts, colours, short, entries = [points], [REAL], [], {}
+    if label is not None and label.max(initial=0) < len(CLASSES):
         present = np.unique(label).tolist()
         parts = [points[label == each] for each in present]
         colours = [CLASSES[each] for each in present]
-        entries = dict(zip(_fitting_names(present, names), colours, strict=True))
-    blank = np.full((_SIDE, _SIDE, 3), 255.0)
-    plot = _dotted(blank, parts, colours, box, _WIDE_RADIUS)
-    x_bounds, y_bounds = box
-    return framed(plot, x_bounds=x_bounds, y_bounds=y_bounds, entries=entries)
+        short = [str(each) for each in present]
+        texts = [printable(names[each]) for each in present] if names else short
+        texts = texts if len(set(texts)) == len(present) else short
+        entries = dict(zip(texts, colours, strict=True))
 
+    def paint(ax: Axes) -> None:
+        _dot(ax, parts, colours, box, _WIDE_DOT)
 
-def _fitting_names(present: Sequence[int], names: Sequence[str]) -> list[str]:
-    """The names of classes where the legend has room for all, else their numbers."""
-    font = ImageFont.load_default(ENTRY_FONT)
-    texts = [printable(names[each]) for each in present] if names else []
-    width = sum(font.getlength(text) + ENTRY_ROOM for text in texts)
-    fits = len(set(texts)) == len(present) and width <= _SIDE
-    return texts if fits else [str(each) for each in present]
+    return framed(paint, (_SIDE, _SIDE), box, entries, short)
 
 
 def histogram(
@@ -126,18 +126,25 @@ def histogram(
     is then less than one. Raises `ValueError` for another shape.
     """
     values = {"real": _columns(real, 1), "generated": _columns(fake, 1)}
-    densities = [_density(column, bounds) for column in values.values()]
-    top = 1.08 * max(np.max(densities), 1 / (bounds[1] - bounds[0]))
-    shapes = [_steps(density / top) for density in densities]
-    plot = np.full((*shapes[0][0].shape, 3), 255.0)
-    for strength, layer in ((0.2, 0), (1.0, 1)):  # both areas, then both outlines
-        for shape, colour in zip(shapes, (REAL, FAKE), strict=True):
-            plot = blend(plot, strength * shape[layer], colour)
-    entries = _entries(values, bounds)
+    heights = [_density(column, bounds) for column in values.values()]
+    top = 1.08 * max(np.max(heights), 1 / (bounds[1] - bounds[0]))
+    entries, curve = _entries(values, bounds), None
     if field is not None:
-        plot, (low, high) = _curved(plot, np.asarray(field, np.float64))
+        curve, (low, high) = _scaled(field, 1)
         entries[f"score {low:.3g} to {high:.3g}"] = _CURVE
-    return framed(plot, x_bounds=bounds, y_bounds=(0.0, top), entries=entries)
+
+    def paint(ax: Axes) -> None:
+        edges = np.linspace(*bounds, _BINS + 1)
+        # Both areas, then both outlines; these leave out what is empty.
+        for fill in (True, False):
+            for height, colour in zip(heights, rgb(REAL, FAKE), strict=True):
+                shown = np.where(height > 0, height, np.nan)
+                look = {"alpha": 0.2} if fill else {"linewidth": 2}
+                ax.stairs(shown, edges, fill=fill, color=colour, **look)
+        if curve is not None:
+            _trace(ax, curve, bounds, top)
+
+    return framed(paint, (_SIDE, _SIDE * 9 // 16), (bounds, (0, top)), entries)
 
 
 def _columns(points: np.ndarray, dimensions: int) -> np.ndarray:
@@ -155,112 +162,65 @@ def _inside(points: np.ndarray, box: Sequence[Bounds]) -> np.ndarray:
 
 
 def _entries(points: dict[str, np.ndarray], bounds: Bounds) -> dict[str, Colour]:
-    counts = [
-        int((~_inside(values, [bounds] * values.shape[1])).sum())
-        for values in points.values()
-    ]
-    texts = [
-        f"{name} ({count} outside)" if count else name
-        for name, count in zip(points, counts, strict=True)
-    ]
-    return dict(zip(texts, (REAL, FAKE), strict=True))
+    entries = {}
+    for (name, values), colour in zip(points.items(), (REAL, FAKE), strict=True):
+        count = (~_inside(values, [bounds] * values.shape[1])).sum()
+        entries[f"{name} ({count} outside)" if count else name] = colour
+    return entries
 
 
-def _averaged(fine: Image.Image, value: int) -> np.ndarray:
-    """The part of each pixel that `value` covers, `[H, W]` in [0, 1]."""
-    width, height = fine.size[0] // _FINE, fine.size[1] // _FINE
-    blocks = np.asarray(fine).reshape(height, _FINE, width, _FINE)
-    return (blocks == value).mean((1, 3))
-
-
-def _dotted(
-    plot: np.ndarray,
+def _dot(
+    ax: Axes,
     parts: Sequence[np.ndarray],
     colours: Sequence[Colour],
     box: Sequence[Bounds],
-    radius: float,
-) -> np.ndarray:
-    """Draws the points `[N, 2]` of each part in its colour over a plot.
+    width: float,
+) -> None:
+    """Draws the points `[N, 2]` of each part in its colour, `width` pixels wide.
 
     They are laid down in a mixed order, so that none hides the others.
     """
     inside = [points[_inside(points, box)] for points in parts]
-    owner = np.repeat(np.arange(len(inside)) + 1, [len(points) for points in inside])
-    order = np.random.default_rng(0).permutation(len(owner))
-    low, high = np.transpose(box)
-    places = (np.concatenate(inside) - low) / (high - low)
-    side, radius = _SIDE * _FINE, radius * _FINE
-    fine = Image.new("L", (side, side))
-    pen = ImageDraw.Draw(fine)
-    for owned, (x, y) in zip(owner[order], places[order] * side, strict=True):
-        circle = (x - radius, side - y - radius, x + radius, side - y + radius)
-        pen.ellipse(circle, fill=int(owned))
-    for index, colour in enumerate(colours):
-        plot = blend(plot, _OPACITY * _averaged(fine, index + 1), colour)
-    return plot
+    hues = rgb(*colours).repeat([len(points) for points in inside], axis=0)
+    order = np.random.default_rng(0).permutation(len(hues))
+    x, y = np.concatenate(inside)[order].T
+    ax.scatter(x, y, width**2, hues[order], alpha=0.9, linewidths=0)
 
 
-def _scaled(field: np.ndarray) -> tuple[np.ndarray, np.ndarray, Bounds]:
-    """A field from 0 to 1, where it is finite, and its lowest and highest value."""
-    finite = np.isfinite(field)
-    known = field[finite] if finite.any() else np.zeros(1)
-    low, high = float(known.min()), float(known.max())
-    return np.where(finite, field - low, 0) / ((high - low) or 1.0), finite, (low, high)
+def _scaled(field: np.ndarray, dimensions: int) -> tuple[np.ma.MaskedArray, Bounds]:
+    """A field from 0 to 1 where it is finite, masked elsewhere, and its bounds."""
+    known = np.ma.masked_invalid(np.asarray(field, np.float64))
+    if known.ndim != dimensions or len({0, *known.shape}) != 2:
+        axes = ", ".join("F" * dimensions)
+        raise ValueError(f"a field must be [{axes}], not {list(known.shape)}")
+    low, high = (known.min(), known.max()) if known.count() else (0.0, 0.0)
+    return (known - low) / ((high - low) or 1.0), (float(low), float(high))
 
 
-def _shaded(field: np.ndarray) -> tuple[np.ndarray, Bounds]:
-    """A field as a background `[side, side, 3]`, and its lowest and highest value."""
-    if field.ndim != 2 or field.size == 0:
-        raise ValueError(f"a field must be [F, F], not {list(field.shape)}")
-    unit, finite, limits = _scaled(field)
-    smooth = Image.fromarray(unit[::-1].astype(np.float32))
-    size = (_SIDE, _SIDE)
-    values = np.asarray(smooth.resize(size, Image.Resampling.BICUBIC), np.float64)
-    stops = np.linspace(0, 1, len(_SHADES))
-    channels = [np.interp(values, stops, shade) for shade in _SHADES.T]
-    plot = np.stack(channels, axis=-1)
-    slope = np.hypot(*np.gradient(values))
-    for level in np.arange(1, _CONTOURS) / _CONTOURS:
-        distance = np.abs(values - level) / np.maximum(slope, 1e-4)
-        plot = blend(plot, 0.45 * np.clip(1.1 - distance, 0, 1), _CONTOUR)
-    broken = Image.fromarray(~finite[::-1]).resize(size, Image.Resampling.NEAREST)
-    return blend(plot, np.asarray(broken, np.float64), BROKEN), limits
+def _shade(ax: Axes, unit: np.ma.MaskedArray, bounds: Bounds) -> None:
+    """Draws a field as a background with contours."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    shades = LinearSegmentedColormap.from_list("score", rgb(*_SHADES))
+    broken = rgb(BROKEN)[0]
+    place: dict[str, Any] = {"extent": (*bounds, *bounds), "origin": "lower"}
+    ax.imshow(unit, shades.with_extremes(bad=broken), vmin=0, vmax=1, **place)
+    if unit.any():
+        levels = np.arange(1, _CONTOURS) / _CONTOURS
+        ax.contour(unit, levels, colors=_CONTOUR, linewidths=1.2, zorder=1, **place)
 
 
-def _curved(plot: np.ndarray, field: np.ndarray) -> tuple[np.ndarray, Bounds]:
-    """A field as a curve over a plot, and its lowest and highest value."""
-    if field.ndim != 1 or field.size == 0:
-        raise ValueError(f"a field must be [F], not {list(field.shape)}")
-    unit, finite, limits = _scaled(field)
-    height, width, _ = plot.shape
-    fine = Image.new("L", (width * _FINE, height * _FINE))
+def _trace(ax: Axes, unit: np.ma.MaskedArray, bounds: Bounds, top: float) -> None:
+    """Draws a field as a curve from the bottom to the top."""
+    x = field_axes([bounds], unit.size)[:, 0]
     # The whole width of the line stays inside.
-    x = (np.arange(field.size) + 0.5) / field.size * fine.width
-    y = _FINE + (fine.height - 2 * _FINE) * (1 - unit)
-    if finite.any():
-        corners = np.stack([x, y], axis=1)[finite].ravel().tolist()
-        ImageDraw.Draw(fine).line(corners, fill=1, width=2 * _FINE, joint="curve")
-    plot = blend(plot, _averaged(fine, 1), _CURVE)
-    broken = Image.fromarray(~finite[None])
-    covered = broken.resize((width, height), Image.Resampling.NEAREST)
-    return blend(plot, np.asarray(covered, np.float64), BROKEN), limits
+    ax.plot(x, top * (0.005 + 0.99 * unit), color=rgb(_CURVE)[0], linewidth=2)
+    cover = np.zeros((1, unit.size, 4))
+    cover[0, np.ma.getmaskarray(unit)] = *rgb(BROKEN)[0], 1
+    ax.imshow(cover, extent=(*bounds, 0, top), zorder=2)
 
 
 def _density(column: np.ndarray, bounds: Bounds) -> np.ndarray:
     inside = column[_inside(column, [bounds])]
     counts, _ = np.histogram(inside, _BINS, bounds)
     return counts / max(len(column), 1) * _BINS / (bounds[1] - bounds[0])
-
-
-def _steps(heights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Area and outline of bars with `heights` in [0, 1], as parts of pixels covered."""
-    width, height = _SIDE * _FINE, _SIDE * 9 // 16 * _FINE
-    x = np.linspace(0, width, len(heights) + 1).repeat(2)
-    tops = np.pad(heights.repeat(2), 1)
-    # The outline of an empty bin goes below the picture.
-    y = np.where(tops > 0, height * (1 - tops), height + 2 * _FINE)
-    corners = [(float(a), float(b)) for a, b in zip(x, y, strict=True)]
-    area, outline = (Image.new("L", (width, height)) for _ in range(2))
-    ImageDraw.Draw(area).polygon(corners, fill=1)
-    ImageDraw.Draw(outline).line(corners, fill=1, width=2 * _FINE)
-    return _averaged(area, 1), _averaged(outline, 1)
