@@ -256,6 +256,20 @@ def test_the_legend_tells_the_range_of_the_curve():
     np.testing.assert_array_equal(*map(plot_of, pictures[1:]))
 
 
+def test_the_legend_tells_the_range_of_the_background():
+    scores = np.linspace(0, 1, 16).reshape(4, 4)
+    pictures = [
+        draw.scatter(NONE, NONE, field, bounds=WIDE)
+        for field in (None, scores, scores * 2, scores * 2 - 1)
+    ]
+    legends = [picture[:36] for picture in pictures]
+    for index, one in enumerate(legends):
+        assert all((one != other).any() for other in legends[:index])
+    darkest, lightest = (plot_of(pictures[1])[y, x] for y, x in ((-9, 9), (9, -9)))
+    for shade in (darkest, lightest):
+        assert (legends[1] == shade).all(-1).sum() > 30
+
+
 def test_a_curve_that_is_not_finite_is_magenta_there():
     field = np.zeros(10)
     field[[2, 9]] = np.nan, np.inf
