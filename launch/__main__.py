@@ -5,7 +5,7 @@ python -m launch status|resume|cancel|report --workdir=SWEEP
 
 The same command again resumes, or adds the points that the sweep got at its end.
 
-Exit codes: 0 all points are done or diverged; 1 some failed; 2 bad usage or config;
+Exit codes: 0 all runs are done or diverged; 1 some failed; 2 bad usage or config;
 75 stopped by a signal, the runs are saved.
 """
 # The docstring is what --help prints; this file is flags only.
@@ -26,8 +26,8 @@ from launch.backend import Backend
 from launch.local import LocalBackend, find_cores, find_gpus, make_slots
 
 
-def _make_local(held: int, points: int) -> tuple[Backend, int]:
-    slots = make_slots(find_gpus(), find_cores(), _MAX_PARALLEL.value, points)
+def _make_local(held: int, runs: int) -> tuple[Backend, int]:
+    slots = make_slots(find_gpus(), find_cores(), _MAX_PARALLEL.value, runs)
     return LocalBackend(slots, kept=[held]), len(slots)
 
 
@@ -50,7 +50,7 @@ _MAX_PARALLEL = flags.DEFINE_integer(
     lower_bound=1,
 )
 _RETRIES = flags.DEFINE_integer(
-    "retries", 1, "How often a point that failed is run again.", lower_bound=0
+    "retries", 1, "How often a run that failed is tried again.", lower_bound=0
 )
 _DRY_RUN = flags.DEFINE_bool(
     "dry_run", False, "Check all points and print them; write and run nothing."

@@ -4,21 +4,21 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 
-class Task(NamedTuple):
-    """One run: what comes after `python` on its command line, and its log file."""
+class Command(NamedTuple):
+    """What starts a run: what comes after `python`, and the run's log file."""
 
-    command: list[str]
+    words: list[str]
     log: Path
 
 
 class Backend(Protocol):
-    """Starts tasks and tells how they ended. A job is whatever the back end likes."""
+    """Starts runs and tells how they ended, by handles of whatever type it likes."""
 
-    def submit(self, task: Task) -> Any:
-        """Starts a task, what it prints being appended to its log; returns its job."""
+    def submit(self, command: Command) -> Any:
+        """Starts a run, whose output is appended to its log; returns a handle."""
 
-    def poll(self, job: Any) -> int | None:
-        """The exit code of a job, or minus the signal that ended it; None before."""
+    def poll(self, handle: Any) -> int | None:
+        """The exit code of a run, or minus the signal that ended it; None before."""
 
-    def cancel(self, job: Any) -> None:
-        """Asks a job to save and to end; asked a second time, ends it at once."""
+    def cancel(self, handle: Any) -> None:
+        """Asks a run to save and to end; asked a second time, ends it at once."""

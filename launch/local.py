@@ -10,7 +10,7 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from launch.backend import Task
+from launch.backend import Command
 
 _MEMORY = 0.9  # of a GPU, for all runs on it together
 _START = str(Path(__file__).with_name("start.py"))
@@ -25,8 +25,8 @@ class Slot(NamedTuple):
     environment: dict[str, str]
 
 
-class Job(NamedTuple):
-    """A process, the slot that it occupies and its log file."""
+class Started(NamedTuple):
+    """The process of a run, the slot that it occupies and its log file."""
 
     process: subprocess.Popen
     slot: Slot
@@ -44,14 +44,14 @@ class LocalBackend:
         self._kept = tuple(kept)
         self._cancelled: set[int] = set()
 
-    def submit(self, task: Task) -> Job:
+    def submit(self, command: Command) -> Started:
         """Starts a process in a free slot."""
         slot = self._free.pop(0)
         cores = ",".join(map(str, slot.cores))
-        task.log.parent.mkdir(exist_ok=True)
-        with open(task.log, "ab") as log:
+        command.log.parent.mkdir(exist_ok=True)
+        with open(command.log, "ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-I", _START, str(os.getpid()), cores, *task.command],
+                [sys.executable, "-I", _START, str(os.getpid()), cores, *command.words],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -60,32 +60,32 @@ class LocalBackend:
                 # Else Ctrl-C would reach it too, and our SIGTERM be its second signal.
                 start_new_session=True,
             )
-        return Job(process, slot, task.log)
+        return Started(process, slot, command.log)
 
-    def poll(self, job: Job) -> int | None:
+    def poll(self, started: Started) -> int | None:
         """The exit code; the slot is free again once there is one."""
-        code = job.process.poll()
+        code = started.process.poll()
         if code is not None:
-            self._free.append(job.slot)
+            self._free.append(started.slot)
             if code < 0:
-                _say_what_ended(job, -code)
+                _say_what_ended(started, -code)
         return code
 
-    def cancel(self, job: Job) -> None:
+    def cancel(self, started: Started) -> None:
         """SIGTERM, and SIGKILL the second time."""
-        if job.process.pid in self._cancelled:
-            job.process.kill()
+        if started.process.pid in self._cancelled:
+            started.process.kill()
         else:
-            self._cancelled.add(job.process.pid)
-            job.process.terminate()
+            self._cancelled.add(started.process.pid)
+            started.process.terminate()
 
 
-def _say_what_ended(job: Job, number: int) -> None:
+def _say_what_ended(started: Started, number: int) -> None:
     """Adds to a log what a process that was killed could not say, as by want of memory.
 
     A full disk is no reason to lose the other runs.
     """
-    with suppress(OSError), open(job.log, "a", encoding="utf-8") as log:
+    with suppress(OSError), open(started.log, "a", encoding="utf-8") as log:
         log.write(f"ended by signal {number} ({signal.strsignal(number)})\n")
 
 
@@ -116,13 +116,13 @@ def find_cores() -> list[int]:
 
 
 def make_slots(
-    gpus: Sequence[str], cores: Sequence[int], max_parallel: int | None, points: int
+    gpus: Sequence[str], cores: Sequence[int], max_parallel: int | None, runs: int
 ) -> list[Slot]:
-    """Slots for at most `points` runs at a time, each with an equal share.
+    """Slots for at most `runs` at a time, each with an equal share.
 
     Without `max_parallel` there is one for each GPU, or for each core where there is no
-    GPU. The number of GPUs that a run sees does not depend on `points`: its last bits
-    may depend on it, and the run may be resumed in a launch of fewer points.
+    GPU. The number of GPUs that a run sees does not depend on `runs`: its last bits
+    may depend on it, and the run may be resumed in a launch of fewer runs.
     """
     if gpus:
         count = max_parallel or len(gpus)
@@ -132,8 +132,8 @@ def make_slots(
         return [
             Slot((), {"CUDA_VISIBLE_DEVICES": ",".join(share)} | limits)
             for share in _shares(gpus, count)
-        ][:points]
-    count = min(max_parallel or len(cores) or os.cpu_count() or 1, points)
+        ][:runs]
+    count = min(max_parallel or len(cores) or os.cpu_count() or 1, runs)
     return [Slot(share, {}) for share in _shares(cores, count)]
 
 

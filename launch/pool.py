@@ -6,7 +6,7 @@ from math import inf
 from typing import Any, NamedTuple
 
 from ganjax.config.exits import Exit
-from launch.backend import Backend, Task
+from launch.backend import Backend, Command
 
 _FINAL: dict[int, str] = {
     Exit.DONE: "done",
@@ -16,8 +16,8 @@ _FINAL: dict[int, str] = {
 _PATIENCE = 2  # preemptions in a row without a step that cost no retry
 
 
-class Trial(NamedTuple):
-    """Where a point stands in this launch.
+class Standing(NamedTuple):
+    """Where a run stands in this launch.
 
     `state` is waiting, running, done, diverged, failed or refused (its config cannot be
     used, so the others' cannot either).
@@ -30,72 +30,74 @@ class Trial(NamedTuple):
     has_begun: bool = False  # there was a folder when it last started
 
 
-def after(trial: Trial, code: int, step: int, retries: float) -> Trial:
-    """A running trial, once its run ended with an exit code at a step.
+def after(standing: Standing, code: int, step: int, retries: float) -> Standing:
+    """Where a run stands once it ended with an exit code at a step.
 
     A run that is refused before it has begun tells of its config or data, which are the
     others' too; one that has begun, of its own folder.
     """
-    if code == Exit.REFUSED and trial.has_begun:
-        return trial._replace(state="failed", step=step)
+    if code == Exit.REFUSED and standing.has_begun:
+        return standing._replace(state="failed", step=step)
     final = _FINAL.get(code)
     if final:
-        return trial._replace(state=final, step=step)
+        return standing._replace(state=final, step=step)
     if code == Exit.STOPPED:
-        stalled = 0 if step > trial.step else trial.stalled + 1
+        stalled = 0 if step > standing.step else standing.stalled + 1
         if stalled < _PATIENCE:
-            return trial._replace(state="waiting", step=step, stalled=stalled)
-    failures = trial.failures + 1
+            return standing._replace(state="waiting", step=step, stalled=stalled)
+    failures = standing.failures + 1
     state = "waiting" if failures <= retries else "failed"
-    return Trial(state, step, failures)
+    return Standing(state, step, failures)
 
 
 def run_all(
-    tasks: Sequence[Task],
+    commands: Sequence[Command],
     backend: Backend,
     *,
     limit: int,
     retries: int,
     step_of: Callable[[int], int],
     has_begun: Callable[[int], bool],
-    tick: Callable[[Sequence[Trial]], int],
-) -> list[Trial]:
-    """Runs all tasks, at most `limit` at a time; returns how each ended.
+    tick: Callable[[Sequence[Standing]], int],
+) -> list[Standing]:
+    """Runs all commands, at most `limit` at a time; returns how each ended.
 
-    A trial that is still waiting at the end was stopped before its own end.
+    One that is still waiting at the end was stopped before its own end.
 
     Args:
-      step_of: the step that the run of a task has saved.
-      has_begun: whether the run of a task has a folder already.
-      tick: called between two rounds of asking the jobs, with how the trials stand;
+      step_of: the step that a run has saved, by its index.
+      has_begun: whether a run has a folder already.
+      tick: called between two rounds of asking the back end, with where the runs stand;
         waits a little, and returns how often the user has asked to stop. The first time
-        cancels the jobs and submits no more, the second cancels them again.
+        cancels the runs and submits no more, the second cancels them again.
     """
-    trials = [Trial(step=step_of(index)) for index in range(len(tasks))]
-    queue = deque(range(len(tasks)))
-    jobs: dict[int, Any] = {}
+    standings = [Standing(step=step_of(index)) for index in range(len(commands))]
+    queue = deque(range(len(commands)))
+    running: dict[int, Any] = {}
     cancelled = 0
     while True:
-        # Before the jobs are asked, so that `tick` sees one that waits to try again.
-        while queue and len(jobs) < limit and not cancelled:
+        # Before the back end is asked, so that `tick` sees one that waits to try again.
+        while queue and len(running) < limit and not cancelled:
             index = queue.popleft()
             begun = has_begun(index)
-            jobs[index] = backend.submit(tasks[index])
-            trials[index] = trials[index]._replace(state="running", has_begun=begun)
-        for index, job in list(jobs.items()):
-            code = backend.poll(job)
+            running[index] = backend.submit(commands[index])
+            standings[index] = standings[index]._replace(
+                state="running", has_begun=begun
+            )
+        for index, handle in list(running.items()):
+            code = backend.poll(handle)
             if code is None:
                 continue
-            del jobs[index]
+            del running[index]
             allowed = inf if cancelled else retries  # what we ended did not fail
-            trials[index] = after(trials[index], code, step_of(index), allowed)
-            if trials[index].state == "waiting":
+            standings[index] = after(standings[index], code, step_of(index), allowed)
+            if standings[index].state == "waiting":
                 queue.append(index)
-        refused = any(trial.state == "refused" for trial in trials)
-        asked = max(tick(trials), int(refused))
+        refused = any(standing.state == "refused" for standing in standings)
+        asked = max(tick(standings), int(refused))
         for _ in range(cancelled, asked):
-            for job in jobs.values():
-                backend.cancel(job)
+            for handle in running.values():
+                backend.cancel(handle)
         cancelled = max(cancelled, asked)
-        if not jobs and (cancelled or not queue):
-            return trials
+        if not running and (cancelled or not queue):
+            return standings

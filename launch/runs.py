@@ -1,4 +1,4 @@
-"""What run folders say: the only truth about how far the points of a sweep are."""
+"""What run folders say: the only truth about how far a sweep is."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -21,7 +21,7 @@ _ORDER = (
     *("done", "running", "waiting", "preempted", "stopped"),
     *("diverged", "failed", "refused", "unreadable"),
 )
-_NARROWEST, _OTHERS = 12, 54  # columns of a point's name at least, of the rest
+_NARROWEST, _OTHERS = 12, 54  # columns of a run's name at least, of the rest
 _STYLES = {
     "running": "cyan",
     "done": "green",
@@ -30,13 +30,13 @@ _STYLES = {
     "refused": "red",
 }
 
-TITLES = ("point", "state", "step", "steps/s", "measure", "")
+TITLES = ("run", "state", "step", "steps/s", "measure", "")
 
 Views = Mapping[str, View]  # by folder, in the order of the sweep
 
 
 class Screen:
-    """Shows how the points of a sweep stand, on standard error; a context manager."""
+    """Shows how the runs of a sweep stand, on standard error; a context manager."""
 
     def __init__(self, title: str, views: Views) -> None:
         self._title = title
@@ -63,12 +63,12 @@ class Screen:
             self._live.stop()
 
     def is_due(self) -> bool:
-        """Whether it is time to look at the running points again."""
+        """Whether it is time to look at the running ones again."""
         interval = _SUMMARY_INTERVAL if self._live is None else _INTERVAL
         return time.monotonic() >= self._shown + interval
 
     def update(self, views: Views) -> None:
-        """Tells how the points stand now."""
+        """Tells how the runs stand now."""
         self._views = views
         for folder, view in views.items():
             if view.state != self._known[folder]:
@@ -130,7 +130,7 @@ def table(
     width: int,
     height: int,
 ) -> Group:
-    """At most `height` lines: header, running points, then ended ones, newest first.
+    """At most `height` lines: header, runs under way, then ended ones, newest first.
 
     `ended` are the folders that ended in this launch, newest first; those that ended
     before follow.
@@ -157,19 +157,19 @@ def table(
 
 
 def summary(title: str, views: Views, left: float | None) -> tuple[str, str]:
-    """Points per state; overall progress and time left."""
+    """Runs per state; overall progress and time left."""
     counts = Counter(view.state for view in views.values())
     states = [f"{counts[state]} {state}" for state in _ORDER if counts[state]]
     total = sum(view.steps for view in views.values())
     progress = f"steps {_short(_steps_done(views))}/{_short(total)}"
     return (
-        f"{title}: {_points(len(views))}, {', '.join(states)}",
+        f"{title}: {_runs(len(views))}, {', '.join(states)}",
         progress if left is None else f"{progress}, left {_clock(left)}",
     )
 
 
 def describe(view: View) -> str:
-    """How a point stands, in words."""
+    """How a run stands, in words."""
     state, step, rate, measure, message = cells_of(view)
     words = [f"{state} at {step}", f"{rate} steps/s" if rate else "", measure, message]
     return ", ".join(filter(None, words))
@@ -199,8 +199,8 @@ def _steps_done(views: Views) -> int:
     return sum(view.step for view in views.values())
 
 
-def _points(count: int) -> str:
-    return f"{count} point{'s' * (count != 1)}"
+def _runs(count: int) -> str:
+    return f"{count} run{'s' * (count != 1)}"
 
 
 def _short(count: int) -> str:

@@ -17,16 +17,16 @@ from ganjax.config.experiment import ConfigError
 from ganjax.record.files import remove_temporary
 from launch import lock, pool
 from launch import sweep as sweeps
-from launch.backend import Backend, Task
-from launch.pool import Trial
+from launch.backend import Backend, Command
+from launch.pool import Standing
 from launch.runs import FINISHED, View, look, mark_failed, saved_step
 from launch.screen import TITLES, Screen, align, cells_of
-from launch.sweep import Entry, Sweep, override
+from launch.sweep import Run, Sweep, override
 
-_POLL = 0.1  # seconds between two rounds of asking the jobs
+_POLL = 0.1  # seconds between two rounds of asking the back end
 
-# Makes a back end for a number of points at a time, whose runs inherit an open file;
-# returns how many run at a time too.
+# Makes a back end for a number of runs that inherit an open file; returns how many of
+# them run at a time too.
 MakeBackend = Callable[[int, int], tuple[Backend, int]]
 
 
@@ -57,7 +57,7 @@ class Stop:
 
 
 def preview(folder: Path, new: Sweep) -> str:
-    """A table of all points of a sweep, and the command of the first.
+    """A table of all runs of a sweep, and the command of the first.
 
     Raises:
       ConfigError: the folder holds something else.
@@ -65,10 +65,10 @@ def preview(folder: Path, new: Sweep) -> str:
     old = sweeps.find(folder)
     sweep = new if old is None else sweeps.extend(folder, old, new)
     rows = [("", "folder", "arg", "overrides")]
-    for entry in sweep.points:
-        own = " ".join(map(override, entry.overrides.items()))
-        rows.append((str(entry.index), entry.folder, entry.arg, own))
-    first = shlex.join(["python", *sweeps.command(folder, sweep, sweep.points[0])])
+    for run in sweep.runs:
+        own = " ".join(map(override, run.overrides.items()))
+        rows.append((str(run.index), run.folder, run.arg, own))
+    first = shlex.join(["python", *sweeps.command(folder, sweep, sweep.runs[0])])
     return f"{align(rows)}\n\n{first}"
 
 
@@ -112,14 +112,14 @@ def open_sweep(folder: Path) -> Sweep:
 
 
 def status(folder: Path) -> str:
-    """A table of all points, from the run folders alone."""
+    """A table of all runs, from the run folders alone."""
     sweep, is_held = open_sweep(folder), lock.is_held(folder)
     rows = [TITLES]
-    for entry in sweep.points:
-        view = _view(folder, sweep, entry)
+    for run in sweep.runs:
+        view = _view(folder, sweep, run)
         if view.state == "running" and not is_held:
             view = view._replace(state="stopped")
-        rows.append((entry.folder, *cells_of(view)))
+        rows.append((run.folder, *cells_of(view)))
     return align(rows)
 
 
@@ -130,17 +130,17 @@ def write_report(folder: Path, *, run_study: bool = False) -> int:
     return subprocess.run(command, stdin=subprocess.DEVNULL).returncode
 
 
-def _view(folder: Path, sweep: Sweep, entry: Entry) -> View:
-    steps = (sweep.common | entry.config).get("steps", 0)
-    return look(folder / entry.folder, steps)
+def _view(folder: Path, sweep: Sweep, run: Run) -> View:
+    steps = (sweep.common | run.config).get("steps", 0)
+    return look(folder / run.folder, steps)
 
 
 def _views(folder: Path, sweep: Sweep) -> dict[str, View]:
-    return {entry.folder: _view(folder, sweep, entry) for entry in sweep.points}
+    return {run.folder: _view(folder, sweep, run) for run in sweep.runs}
 
 
-def _missing(sweep: Sweep, views: Mapping[str, View]) -> list[Entry]:
-    return [x for x in sweep.points if views[x.folder].state not in FINISHED]
+def _missing(sweep: Sweep, views: Mapping[str, View]) -> list[Run]:
+    return [x for x in sweep.runs if views[x.folder].state not in FINISHED]
 
 
 def _work(
@@ -151,14 +151,14 @@ def _work(
 ) -> int:
     views = _views(folder, sweep)
     missing = _missing(sweep, views)
-    for entry in missing:  # whatever an earlier launch left them as
-        views[entry.folder] = views[entry.folder]._replace(state="waiting")
+    for run in missing:  # whatever an earlier launch left them as
+        views[run.folder] = views[run.folder]._replace(state="waiting")
     if missing:
         backend, limit = make_backend(len(missing))
         with Stop() as stop, Screen(str(folder), views) as screen:
-            trials = pool.run_all(
+            standings = pool.run_all(
                 [
-                    Task(sweeps.command(folder, sweep, x), _log(folder, x))
+                    Command(sweeps.command(folder, sweep, x), _log(folder, x))
                     for x in missing
                 ],
                 backend,
@@ -168,56 +168,56 @@ def _work(
                 has_begun=lambda index: (folder / missing[index].folder).exists(),
                 tick=partial(_tick, folder, sweep, missing, views, screen, stop),
             )
-        for entry, trial in zip(missing, trials, strict=True):
-            message = views[entry.folder].message
-            if trial.state == "refused":
-                raise ConfigError(f"{entry}: {message}")
-            if trial.state == "failed":
-                mark_failed(folder / entry.folder, message)
+        for run, standing in zip(missing, standings, strict=True):
+            message = views[run.folder].message
+            if standing.state == "refused":
+                raise ConfigError(f"{run}: {message}")
+            if standing.state == "failed":
+                mark_failed(folder / run.folder, message)
     return _conclude(folder, views)
 
 
 def _tick(
     folder: Path,
     sweep: Sweep,
-    missing: Sequence[Entry],
+    missing: Sequence[Run],
     views: dict[str, View],
     screen: Screen,
     stop: Stop,
-    trials: Sequence[Trial],
+    standings: Sequence[Standing],
 ) -> int:
     """Brings views and screen up to date, waits; returns how often a stop was asked."""
     is_due = screen.is_due()
-    for entry, trial in zip(missing, trials, strict=True):
-        changed = trial.state != views[entry.folder].state
-        if changed or (trial.state == "running" and is_due):
-            fresh = _view(folder, sweep, entry)
-            views[entry.folder] = _judge(fresh, trial, _log(folder, entry))
+    for run, standing in zip(missing, standings, strict=True):
+        changed = standing.state != views[run.folder].state
+        if changed or (standing.state == "running" and is_due):
+            fresh = _view(folder, sweep, run)
+            views[run.folder] = _judge(fresh, standing, _log(folder, run))
     screen.update(views)
     time.sleep(_POLL)
     return stop.asked
 
 
-def _log(folder: Path, entry: Entry) -> Path:
-    return folder / "logs" / f"{entry.folder}.log"
+def _log(folder: Path, run: Run) -> Path:
+    return folder / "logs" / f"{run.folder}.log"
 
 
-def _judge(view: View, trial: Trial, log: Path) -> View:
+def _judge(view: View, standing: Standing, log: Path) -> View:
     """What the folder of a run says, but in the state that its exit code told."""
-    if trial.state == "done" and view.state != "done":
+    if standing.state == "done" and view.state != "done":
         said = view.message or f"its status is {view.state}"
         return view._replace(state="failed", message=f"it ended with 0, but {said}")
-    message = view.message if trial.state in FINISHED else ""
-    again = trial.state == "waiting" and trial.failures > 0
-    if again or trial.state in ("failed", "refused"):
+    message = view.message if standing.state in FINISHED else ""
+    again = standing.state == "waiting" and standing.failures > 0
+    if again or standing.state in ("failed", "refused"):
         lines = log.read_text("utf-8", "replace").split("\n")
         message = next((line for line in reversed(lines) if line.strip()), "")
     message = message.removeprefix("ganjax: error: ")
     if again:
         message = f"to be tried again: {message}"
-    elif trial.state == "waiting" and view.state == "preempted":
+    elif standing.state == "waiting" and view.state == "preempted":
         message = "was preempted, goes on"
-    return view._replace(state=trial.state, message=message)
+    return view._replace(state=standing.state, message=message)
 
 
 def _conclude(folder: Path, views: Mapping[str, View]) -> int:

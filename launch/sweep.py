@@ -30,11 +30,11 @@ _CHANGES = 6  # keys named of those that differ
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One point of a sweep as `sweep.json` has it.
+class Run:
+    """One run of a sweep as `sweep.json` has it: a point, and the folder of its run.
 
     `hash` is the SHA-256 of the flat resolved config, as JSON with sorted keys;
-    `config` are the keys of it that differ between the points.
+    `config` are the keys of it that differ between the runs.
     """
 
     index: int
@@ -45,12 +45,12 @@ class Entry:
     config: dict[str, Any]
 
     def __str__(self) -> str:
-        """As messages name it."""
+        """As messages name it, by its point."""
         return f"point {self.index} ({describe(Point(self.arg, self.overrides))})"
 
 
 class Sweep(NamedTuple):
-    """`sweep.json`: the experiment as given, overrides of all points, common config.
+    """`sweep.json`: the experiment as given, overrides of all runs, common config.
 
     `experiment_hash` is that of the experiment file as it was launched, "" if unknown.
     """
@@ -59,7 +59,7 @@ class Sweep(NamedTuple):
     experiment_hash: str
     overrides: list[str]
     common: dict[str, Any]
-    points: list[Entry]
+    runs: list[Run]
 
 
 def override(item: tuple[str, Value]) -> str:
@@ -83,11 +83,11 @@ def plan(location: str, overrides: Sequence[str]) -> Sweep:
             raise ConfigError(
                 f"--config.{key}: the sweep sets it itself, as in {describe(own[0])}"
             )
-    configs = _resolve([_run(location, overrides, *point) for point in points])
+    configs = _resolve([_with_point(location, overrides, *point) for point in points])
     hashes = [_hash(config) for config in configs]
     common = _common(configs)
-    entries = [
-        Entry(
+    runs = [
+        Run(
             index=index,
             folder=_folder(index, len(points), points[index]),
             arg=points[index].arg,
@@ -97,25 +97,26 @@ def plan(location: str, overrides: Sequence[str]) -> Sweep:
         )
         for index in range(len(points))
     ]
-    for entry in entries:
-        first = entries[hashes.index(entry.hash)]
-        if first is not entry:
-            raise ConfigError(f"{location}: {first} and {entry} have the same config")
-    return Sweep(location, file_hash(location), list(overrides), common, entries)
+    for run in runs:
+        first = runs[hashes.index(run.hash)]
+        if first is not run:
+            raise ConfigError(f"{location}: {first} and {run} have the same config")
+    return Sweep(location, file_hash(location), list(overrides), common, runs)
 
 
-def command(folder: Path, sweep: Sweep, entry: Entry) -> list[str]:
-    """What comes after `python` to run a point: built here, never read."""
-    run, given = _run(sweep.experiment, sweep.overrides, entry.arg, entry.overrides)
+def command(folder: Path, sweep: Sweep, run: Run) -> list[str]:
+    """What comes after `python` to start a run: built here, never read."""
+    given = (sweep.experiment, sweep.overrides)
+    location, overrides = _with_point(*given, run.arg, run.overrides)
     return [
-        *("-m", "ganjax.main", f"--config={run}"),
-        *(f"--config.{words}" for words in given),
-        f"--workdir={folder / entry.folder}",
+        *("-m", "ganjax.main", f"--config={location}"),
+        *(f"--config.{words}" for words in overrides),
+        f"--workdir={folder / run.folder}",
     ]
 
 
-def check_unchanged(folder: Path, sweep: Sweep, entries: Sequence[Entry]) -> None:
-    """Makes sure that points would be run as they were launched.
+def check_unchanged(folder: Path, sweep: Sweep, runs: Sequence[Run]) -> None:
+    """Makes sure that runs would start as they were launched.
 
     Raises:
       ConfigError: the experiment file is another one, or a config has changed.
@@ -132,11 +133,11 @@ def check_unchanged(folder: Path, sweep: Sweep, entries: Sequence[Entry]) -> Non
     if found != sweep.experiment_hash:
         raise ConfigError(f"{path} is not the file that was launched; {again}")
     given = (sweep.experiment, sweep.overrides)
-    configs = _resolve([_run(*given, x.arg, x.overrides) for x in entries])
-    for entry, config in zip(entries, configs, strict=True):
-        if _hash(config) != entry.hash:
-            changes = _changes(sweep.common | entry.config, config)
-            raise ConfigError(f"{entry} is not what was launched: {changes}")
+    configs = _resolve([_with_point(*given, x.arg, x.overrides) for x in runs])
+    for run, config in zip(runs, configs, strict=True):
+        if _hash(config) != run.hash:
+            changes = _changes(sweep.common | run.config, config)
+            raise ConfigError(f"{run} is not what was launched: {changes}")
 
 
 def extend(folder: Path, old: Sweep, new: Sweep) -> Sweep:
@@ -145,24 +146,24 @@ def extend(folder: Path, old: Sweep, new: Sweep) -> Sweep:
     Raises:
       ConfigError: names the first point that differs, and its keys.
     """
-    for was, now in zip(old.points, new.points, strict=False):
+    for was, now in zip(old.runs, new.runs, strict=False):
         if was.hash != now.hash:
             changes = _changes(old.common | was.config, new.common | now.config)
             raise ConfigError(
                 f"--workdir: {folder} holds another sweep: {now}: {changes}; choose "
                 "another folder, or add new points behind the old ones"
             )
-    if len(new.points) < len(old.points):
+    if len(new.runs) < len(old.runs):
         raise ConfigError(
-            f"--workdir: {folder} holds more points, {len(old.points)}, than the "
-            f"sweep, {len(new.points)}; choose another folder"
+            f"--workdir: {folder} holds more points, {len(old.runs)}, than the "
+            f"sweep, {len(new.runs)}; choose another folder"
         )
     # Names may change, with the number of digits for one; folders stay.
     kept = [
         replace(now, folder=was.folder)
-        for was, now in zip(old.points, new.points, strict=False)
+        for was, now in zip(old.runs, new.runs, strict=False)
     ]
-    return new._replace(points=[*kept, *new.points[len(kept) :]])
+    return new._replace(runs=[*kept, *new.runs[len(kept) :]])
 
 
 def find(folder: Path) -> Sweep | None:
@@ -193,15 +194,15 @@ def find(folder: Path) -> Sweep | None:
         experiment_hash=found.get("experiment_hash", ""),
         overrides=found["overrides"],
         common=found["common"],
-        points=[_entry(point) for point in found["points"]],
+        runs=[_read(point) for point in found["points"]],
     )
 
 
-def _entry(point: Mapping[str, Any]) -> Entry:
-    """A point as `write` wrote it; older files have keys that are not read any more."""
-    found = {field.name: point[field.name] for field in fields(Entry)}
+def _read(point: Mapping[str, Any]) -> Run:
+    """A run as `write` wrote it; older files have keys that are not read any more."""
+    found = {field.name: point[field.name] for field in fields(Run)}
     own = {key: _tuples(value) for key, value in found["overrides"].items()}
-    return Entry(**found | {"overrides": own})
+    return Run(**found | {"overrides": own})
 
 
 def _tuples(value: Any) -> Any:
@@ -210,23 +211,24 @@ def _tuples(value: Any) -> Any:
 
 def write(folder: Path, sweep: Sweep) -> None:
     """Writes `sweep.json`, whole."""
-    points = [asdict(point) for point in sweep.points]
-    files.write_json(folder / FILE, sweep._asdict() | {"points": points})
+    written = sweep._asdict()
+    written["points"] = [asdict(run) for run in written.pop("runs")]
+    files.write_json(folder / FILE, written)
 
 
-def _run(
+def _with_point(
     location: str, overrides: Sequence[str], arg: str, own: Mapping[str, Value]
 ) -> tuple[str, list[str]]:
-    """The experiment of one point with its argument, and all its overrides."""
+    """The experiment with the argument of one point, and all its overrides."""
     return join_args(location, arg), [*overrides, *map(override, own.items())]
 
 
-def _resolve(runs: Sequence[tuple[str, list[str]]]) -> list[dict[str, Any]]:
-    """The flat config of each run, all checked by one child process."""
-    points = [{"config": run, "overrides": overrides} for run, overrides in runs]
+def _resolve(points: Sequence[tuple[str, list[str]]]) -> list[dict[str, Any]]:
+    """The flat config of each point, all checked by one child process."""
+    given = [{"config": location, "overrides": words} for location, words in points]
     done = subprocess.run(
         [sys.executable, "-m", "ganjax.main", "--mode=check", "--points=-"],
-        input=json.dumps(points),
+        input=json.dumps(given),
         capture_output=True,
         encoding="utf-8",
         errors="backslashreplace",  # the child writes as its locale has it

@@ -23,7 +23,7 @@ from ganjax.config.experiment import file_hash
 from ganjax.config.validation import validate
 from ganjax.record.files import read_json, write_json
 from launch import sweep as sweeps
-from launch.sweep import Entry, Sweep
+from launch.sweep import Run, Sweep
 
 ROOT = Path(__file__).parents[1]
 
@@ -138,14 +138,14 @@ def assert_refused(done, words):
 def stand_ins(home, name, **words):
     """A sweep of stand-ins, by folder what each does; ends what is left of them."""
     path = str(home / "stand_in.py")
-    points = []
+    runs = []
     for index, (folder, does) in enumerate(words.items()):
         arg, own = ".".join(does), {"seed": index}
         config = flatten(validate(load(f"{path}:{arg}", [f"seed={index}"])))
         digest = sweeps._hash(json.loads(json.dumps(config)))
-        points.append(Entry(index, folder, arg, own, digest, {"seed": index}))
+        runs.append(Run(index, folder, arg, own, digest, {"seed": index}))
     common = {"steps": 3}
-    sweeps.write(home / name, Sweep(path, file_hash(path), [], common, points))
+    sweeps.write(home / name, Sweep(path, file_hash(path), [], common, runs))
     yield home / name
     for status in (home / name).glob("*/status.json"):
         assert not is_alive(read_json(status)["process"])

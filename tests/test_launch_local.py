@@ -6,7 +6,7 @@ import pytest
 from processes import wait_for
 
 from launch import local
-from launch.backend import Task
+from launch.backend import Command
 from launch.local import LocalBackend, Slot, find_gpus, make_slots
 
 
@@ -82,11 +82,11 @@ def test_there_is_no_gpu_without_its_tool(monkeypatch, tmp_path):
     assert find_gpus() == []
 
 
-def wait(backend, job):
+def wait(backend, started):
     codes = []
 
     def ended():
-        codes.append(backend.poll(job))
+        codes.append(backend.poll(started))
         return codes[-1] is not None
 
     wait_for(ended)
@@ -97,10 +97,10 @@ def test_process_gets_its_share_and_its_log_grows(tmp_path):
     core = min(os.sched_getaffinity(0))
     backend = LocalBackend([Slot((core,), {"SHARE": "mine"})], kept=[])
     script = "import os; print(os.environ['SHARE'], *os.sched_getaffinity(0))"
-    task = Task(["-c", f"{script}; raise SystemExit(7)"], tmp_path / "logs/a.log")
+    command = Command(["-c", f"{script}; raise SystemExit(7)"], tmp_path / "logs/a.log")
     for _ in range(2):
-        assert wait(backend, backend.submit(task)) == 7
-    assert task.log.read_text() == f"mine {core}\n" * 2
+        assert wait(backend, backend.submit(command)) == 7
+    assert command.log.read_text() == f"mine {core}\n" * 2
 
 
 DEAF = """
@@ -117,22 +117,24 @@ def read_until(log, text):
 
 def test_first_cancel_asks_and_the_second_kills(tmp_path):
     backend = LocalBackend([Slot((), {})], kept=[])
-    task = Task(["-c", DEAF], tmp_path / "a.log")
-    job = backend.submit(task)
-    read_until(task.log, "ready")
-    backend.cancel(job)
-    read_until(task.log, "asked")
-    assert backend.poll(job) is None
-    backend.cancel(job)
-    assert wait(backend, job) == -9
-    assert task.log.read_text() == "ready\nasked\nended by signal 9 (Killed)\n"
+    command = Command(["-c", DEAF], tmp_path / "a.log")
+    started = backend.submit(command)
+    read_until(command.log, "ready")
+    backend.cancel(started)
+    read_until(command.log, "asked")
+    assert backend.poll(started) is None
+    backend.cancel(started)
+    assert wait(backend, started) == -9
+    assert command.log.read_text() == "ready\nasked\nended by signal 9 (Killed)\n"
 
 
 def test_process_has_a_session_of_its_own_and_the_kept_files(tmp_path):
     read, write = os.pipe()
     backend = LocalBackend([Slot((), {})], kept=[write])
     script = f"import os; os.write({write}, str(os.getsid(0) == os.getpid()).encode())"
-    assert wait(backend, backend.submit(Task(["-c", script], tmp_path / "a.log"))) == 0
+    assert (
+        wait(backend, backend.submit(Command(["-c", script], tmp_path / "a.log"))) == 0
+    )
     assert os.read(read, 9) == b"True"
     os.close(read)
     os.close(write)

@@ -4,24 +4,24 @@ from pathlib import Path
 
 import pytest
 
-from launch.backend import Task
-from launch.pool import Trial, after, run_all
+from launch.backend import Command
+from launch.pool import Standing, after, run_all
 
-RUNNING = Trial("running", step=10)
+RUNNING = Standing("running", step=10)
 
 
 @pytest.mark.parametrize(
     ("code", "step", "expected"),
     [
-        (0, 20, Trial("done", 20)),
-        (3, 15, Trial("diverged", 15)),
-        (2, 0, Trial("refused", 0)),
-        (75, 15, Trial("waiting", 15)),
-        (75, 10, Trial("waiting", 10, stalled=1)),
-        (1, 12, Trial("waiting", 12, failures=1)),
-        (-9, 12, Trial("waiting", 12, failures=1)),
-        (-11, 10, Trial("waiting", 10, failures=1)),
-        (130, 10, Trial("waiting", 10, failures=1)),
+        (0, 20, Standing("done", 20)),
+        (3, 15, Standing("diverged", 15)),
+        (2, 0, Standing("refused", 0)),
+        (75, 15, Standing("waiting", 15)),
+        (75, 10, Standing("waiting", 10, stalled=1)),
+        (1, 12, Standing("waiting", 12, failures=1)),
+        (-9, 12, Standing("waiting", 12, failures=1)),
+        (-11, 10, Standing("waiting", 10, failures=1)),
+        (130, 10, Standing("waiting", 10, failures=1)),
     ],
 )
 def test_exit_code_decides(code, step, expected):
@@ -34,35 +34,35 @@ def test_run_that_had_begun_is_refused_for_its_own_folder():
 
 
 def fold(codes_and_steps, retries):
-    trial = RUNNING
+    standing = RUNNING
     for code, step in codes_and_steps:
-        trial = after(trial._replace(state="running"), code, step, retries)
-    return trial
+        standing = after(standing._replace(state="running"), code, step, retries)
+    return standing
 
 
 def test_failures_beyond_the_budget_are_final():
     assert fold([(1, 10)] * 2, retries=2).state == "waiting"
-    assert fold([(1, 10)] * 3, retries=2) == Trial("failed", 10, failures=3)
+    assert fold([(1, 10)] * 3, retries=2) == Standing("failed", 10, failures=3)
     assert fold([(1, 10)], retries=0).state == "failed"
 
 
 def test_preemptions_with_progress_are_free():
     steps = range(11, 60)
-    trial = fold([(75, step) for step in steps], retries=0)
-    assert trial == Trial("waiting", 59)
+    standing = fold([(75, step) for step in steps], retries=0)
+    assert standing == Standing("waiting", 59)
 
 
 def test_every_second_preemption_in_a_row_without_progress_is_charged():
-    assert fold([(75, 10)] * 2, retries=1) == Trial("waiting", 10, failures=1)
+    assert fold([(75, 10)] * 2, retries=1) == Standing("waiting", 10, failures=1)
     assert fold([(75, 10)] * 3, retries=1).failures == 1
-    assert fold([(75, 10)] * 4, retries=1) == Trial("failed", 10, failures=2)
+    assert fold([(75, 10)] * 4, retries=1) == Standing("failed", 10, failures=2)
     # A step in between makes the next one the first again.
-    trial = fold([(75, 10), (75, 11), (75, 11)], retries=0)
-    assert trial == Trial("waiting", 11, stalled=1)
+    standing = fold([(75, 10), (75, 11), (75, 11)], retries=0)
+    assert standing == Standing("waiting", 11, stalled=1)
 
 
 class Fake:
-    """Jobs end after one round each, with the codes that the test wrote down."""
+    """Runs end after one round each, with the codes that the test wrote down."""
 
     def __init__(self, codes, *, rounds=1):
         self.codes = {name: list(of_one) for name, of_one in codes.items()}
@@ -70,8 +70,8 @@ class Fake:
         self.running = {}
         self.submitted, self.cancelled, self.most = [], [], 0
 
-    def submit(self, task):
-        (name,) = task.command
+    def submit(self, command):
+        (name,) = command.words
         assert name not in self.running
         self.running[name] = self.rounds
         self.submitted.append(name)
@@ -97,14 +97,14 @@ def run(fake, *, limit=2, retries=1, asked=(), steps=None, begun=()):
     asked = list(asked) or [0]
     seen = []
 
-    def tick(trials):
-        seen.append([trial.state for trial in trials])
+    def tick(standings):
+        seen.append([standing.state for standing in standings])
         assert len(seen) < 1_000
         return asked[min(len(seen) - 1, len(asked) - 1)]
 
     steps = steps or dict.fromkeys(names, 0)
-    trials = run_all(
-        [Task([name], Path(name)) for name in names],
+    standings = run_all(
+        [Command([name], Path(name)) for name in names],
         fake,
         limit=limit,
         retries=retries,
@@ -112,10 +112,10 @@ def run(fake, *, limit=2, retries=1, asked=(), steps=None, begun=()):
         has_begun=lambda index: names[index] in begun,
         tick=tick,
     )
-    return dict(zip(names, (t.state for t in trials), strict=True)), seen
+    return dict(zip(names, (t.state for t in standings), strict=True)), seen
 
 
-def test_all_points_run_in_order_and_no_more_than_the_limit_at_a_time():
+def test_all_run_in_order_and_no_more_than_the_limit_at_a_time():
     fake = Fake({name: [0] for name in "abcde"}, rounds=3)
     states, seen = run(fake, limit=2)
     assert states == dict.fromkeys("abcde", "done")
@@ -124,24 +124,24 @@ def test_all_points_run_in_order_and_no_more_than_the_limit_at_a_time():
     assert seen[0] == ["running"] * 2 + ["waiting"] * 3
 
 
-def test_failed_point_is_retried_behind_the_others_and_does_not_stop_them():
+def test_failed_run_is_retried_behind_the_others_and_does_not_stop_them():
     fake = Fake({"a": [1, 1], "b": [-9, 0], "c": [3], "d": [0]})
     states, _ = run(fake, limit=1)
     assert states == {"a": "failed", "b": "done", "c": "diverged", "d": "done"}
     assert fake.submitted == ["a", "b", "c", "d", "a", "b"]
 
 
-def test_preempted_point_comes_back_without_charge():
+def test_preempted_run_comes_back_without_charge():
     states, _ = run(Fake({"a": [75, 1, 0]}), retries=1)
     assert states == {"a": "done"}
 
 
-def test_refused_point_stops_the_sweep_and_the_running_ones_save():
+def test_refused_run_stops_the_sweep_and_the_running_ones_save():
     fake = Fake({"a": [2], "b": [0], "c": [0]}, rounds=1)
     submit = fake.submit
 
-    def slow_b(task):
-        name = submit(task)
+    def slow_b(command):
+        name = submit(command)
         if name == "b":
             fake.running["b"] = 1_000
         return name
@@ -186,5 +186,5 @@ def test_what_ended_before_the_stop_stays_done():
     assert states == {"a": "done", "b": "waiting"}
 
 
-def test_no_task_is_no_work():
+def test_no_command_is_no_work():
     assert run(Fake({})) == ({}, [[]])

@@ -9,7 +9,7 @@ from rich.console import Console
 from ganjax.record.files import write_json
 from ganjax.record.status import write_status
 from launch import session
-from launch.pool import Trial
+from launch.pool import Standing
 from launch.runs import View, look, saved_step
 from launch.screen import Screen, align, describe, summary, table
 
@@ -46,14 +46,14 @@ def test_table_never_exceeds_the_screen(width, height):
 def test_table_fills_the_screen_with_running_points_first():
     lines = render(many(), ["002_relativistic_average_seed=2_learning_rate=0.0002"])
     assert len(lines) == 23  # a terminal of 24 lines, one of them the cursor's
-    assert lines[0].startswith("sweeps/a_long_name_of_a_sweep: 200 points, 20 done, 20")
+    assert lines[0].startswith("sweeps/a_long_name_of_a_sweep: 200 runs, 20 done, 20")
     assert lines[1].endswith("left 3:25:45")
-    assert lines[2].split() == ["point", "state", "step", "steps/s", "measure"]
+    assert lines[2].split() == ["run", "state", "step", "steps/s", "measure"]
     assert all(" running " in line for line in lines[3:])
     more = render(many(40), ["002_relativistic_average_seed=2_learning_rate=0.0002"])
     assert [line.split()[1] for line in more[3:9]] == [
         *["running"] * 4,
-        *("failed", "diverged"),  # point 2, then backwards from point 33
+        *("failed", "diverged"),  # run 2, then backwards from run 33
     ]
 
 
@@ -65,7 +65,7 @@ def test_small_sweep_shows_all_but_waiting_points():
     }
     lines = [line.split() for line in render(views)[2:]]
     assert lines == [
-        ["point", "state", "step", "steps/s", "measure"],
+        ["run", "state", "step", "steps/s", "measure"],
         ["c", "running", "5/10", "12.3"],
         ["b", "done", "10/10", "high_quality", "0.5"],
     ]
@@ -75,14 +75,14 @@ def test_summary_counts_states_and_steps():
     views = many(10)
     # 100 * (0 + ... + 9) steps of 10 * 50,000; 3,725 s are 1 h 2 min 5 s
     assert summary("s", views, 3_725.0) == (
-        "s: 10 points, 1 done, 1 running, 6 waiting, 1 diverged, 1 failed",
+        "s: 10 runs, 1 done, 1 running, 6 waiting, 1 diverged, 1 failed",
         "steps 4500/500.0k, left 1:02:05",
     )
 
 
 def test_one_point_is_no_points():
     views = {"a": View("done", 5, 5)}
-    assert summary("s", views, None)[0] == "s: 1 point, 1 done"
+    assert summary("s", views, None)[0] == "s: 1 run, 1 done"
 
 
 def test_plain_lines_are_one_per_change(capsys, monkeypatch):
@@ -96,7 +96,7 @@ def test_plain_lines_are_one_per_change(capsys, monkeypatch):
         views["a"] = View("failed", 4, 10, "OSError: no disk")
         screen.update(views)
     assert capsys.readouterr().err.splitlines() == [
-        "s: 2 points, 1 done, 1 waiting; steps 10/20",
+        "s: 2 runs, 1 done, 1 waiting; steps 10/20",
         "a: running at 0/10",
         "a: failed at 4/10, OSError: no disk",
     ]
@@ -171,13 +171,13 @@ def test_view_of_other_folders(tmp_path):
 
 def test_run_that_ended_well_must_say_so_itself(tmp_path):
     log = tmp_path / "log"
-    judged = session._judge(look(tmp_path / "run", 7), Trial("done"), log)
+    judged = session._judge(look(tmp_path / "run", 7), Standing("done"), log)
     assert judged.state == "failed"
     assert judged.message == "it ended with 0, but its status is waiting"
     write_status(tmp_path, state="done", step=3, steps=3)
-    judged = session._judge(look(tmp_path, 7), Trial("done"), log)
+    judged = session._judge(look(tmp_path, 7), Standing("done"), log)
     words = "it ended with 0, but status.json says done at 3 of 3 steps"
     assert (judged.state, judged.message) == ("failed", words)
     write_json(tmp_path / "evaluation.json", {"metrics": {}})
     write_status(tmp_path, state="done", step=7, steps=7)
-    assert session._judge(look(tmp_path, 7), Trial("done"), log).state == "done"
+    assert session._judge(look(tmp_path, 7), Standing("done"), log).state == "done"

@@ -14,7 +14,7 @@ from ganjax.config.validation import validate
 from ganjax.record.files import read_json, write_json
 from launch import sweep as sweeps
 from launch.sweep import (
-    Entry,
+    Run,
     Sweep,
     check_unchanged,
     command,
@@ -95,7 +95,7 @@ def test_plan_and_what_is_written(experiment, tmp_path):
     }
     assert found["common"] | resolved == json.loads(json.dumps(config))
     assert find(tmp_path / "sweep") == sweep
-    assert command(Path("s"), sweep, sweep.points[3]) == [
+    assert command(Path("s"), sweep, sweep.runs[3]) == [
         *("-m", "ganjax.main", f"--config={path}:small,wasserstein"),
         "--config.batch_size=16",
         "--config.seed=1",
@@ -145,8 +145,8 @@ def test_plan_refuses(experiment, sweep, overrides, words):
     refuses(words.format(path=path), plan, path, overrides)
 
 
-def entry(index, seed, *, digest=None):
-    return Entry(
+def run_of(index, seed, *, digest=None):
+    return Run(
         index=index,
         folder=f"00{index}_seed={seed}",
         arg="",
@@ -157,25 +157,25 @@ def entry(index, seed, *, digest=None):
 
 
 def sweep_of(*seeds, common=None):
-    points = [entry(index, seed) for index, seed in enumerate(seeds)]
-    return Sweep("x.py", "", [], common or {"steps": 5}, points)
+    runs = [run_of(index, seed) for index, seed in enumerate(seeds)]
+    return Sweep("x.py", "", [], common or {"steps": 5}, runs)
 
 
 def test_new_points_join_at_the_end_and_old_ones_keep_their_folders(tmp_path):
     old = sweep_of(4, 5)
-    points = [replace(point, folder=f"0{point.folder}") for point in old.points]
+    runs = [replace(run, folder=f"0{run.folder}") for run in old.runs]
     new = sweep_of(4, 5, 6)
-    merged = extend(tmp_path, old._replace(points=points), new)
-    folders = [point.folder for point in merged.points]
+    merged = extend(tmp_path, old._replace(runs=runs), new)
+    folders = [run.folder for run in merged.runs]
     assert folders == ["0000_seed=4", "0001_seed=5", "002_seed=6"]
-    assert [point.hash for point in merged.points] == [p.hash for p in new.points]
+    assert [run.hash for run in merged.runs] == [run.hash for run in new.runs]
 
 
 def test_changed_point_is_refused_with_its_keys(tmp_path):
     words = "point 1 (seed=7): seed was 5, is 7; choose another folder"
     refuses(words, extend, tmp_path, sweep_of(4, 5), sweep_of(4, 7))
     new = sweep_of(4, common={"steps": 9, "width": 3})
-    new = new._replace(points=[entry(0, 4, digest="other")])
+    new = new._replace(runs=[run_of(0, 4, digest="other")])
     words = "point 0 (seed=4): steps was 5, is 9; width was missing, is 3; choose"
     refuses(words, extend, tmp_path, sweep_of(4, 5), new)
 
@@ -261,7 +261,7 @@ def test_commands_are_built_and_not_read(tmp_path):
     found["points"][0]["command"] = ["-c", "pass"]
     write_json(tmp_path / "sweep.json", found)
     sweep = find(tmp_path)
-    assert command(tmp_path, sweep, sweep.points[0]) == [
+    assert command(tmp_path, sweep, sweep.runs[0]) == [
         *("-m", "ganjax.main", "--config=x.py", "--config.seed=4"),
         f"--workdir={tmp_path}/000_seed=4",
     ]
@@ -270,7 +270,7 @@ def test_commands_are_built_and_not_read(tmp_path):
 def test_tuples_are_written_and_read_alike(tmp_path):
     sweep = sweep_of(4)
     own = {"networks.generator.widths": (64, 64)}
-    sweep = sweep._replace(points=[replace(sweep.points[0], overrides=own)])
+    sweep = sweep._replace(runs=[replace(sweep.runs[0], overrides=own)])
     write(tmp_path, sweep)
     assert find(tmp_path) == sweep
 
@@ -278,19 +278,19 @@ def test_tuples_are_written_and_read_alike(tmp_path):
 def test_only_what_was_launched_is_resumed(experiment, tmp_path):
     path = experiment()
     sweep = plan(path, ["steps=9"])
-    check_unchanged(tmp_path, sweep, sweep.points)
+    check_unchanged(tmp_path, sweep, sweep.runs)
     again = f"python -m launch --config={path} --config.steps=9 --workdir={tmp_path}"
     old = sweep._replace(experiment_hash="")
     refuses(
         f"of before files were hashed; to run it as it is now: {again}",
-        *((check_unchanged, tmp_path, old, sweep.points)),
+        *((check_unchanged, tmp_path, old, sweep.runs)),
     )
     # The same file may come to another config, by what it builds on.
-    other = replace(sweep.points[1], hash="other", config={"seed": 7})
+    other = replace(sweep.runs[1], hash="other", config={"seed": 7})
     words = "point 1 (hinge seed=1 penalties.r1.weight=0.1) is not what was"
-    refuses(words, check_unchanged, tmp_path, sweep, [sweep.points[0], other])
+    refuses(words, check_unchanged, tmp_path, sweep, [sweep.runs[0], other])
     Path(path).write_text(Path(path).read_text() + "\n")
     words = f"{path} is not the file that was launched; to run it as it is now: {again}"
-    refuses(words, check_unchanged, tmp_path, sweep, sweep.points)
+    refuses(words, check_unchanged, tmp_path, sweep, sweep.runs)
     Path(path).unlink()
-    refuses(f"no file {path}", check_unchanged, tmp_path, sweep, sweep.points)
+    refuses(f"no file {path}", check_unchanged, tmp_path, sweep, sweep.runs)

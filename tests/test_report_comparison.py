@@ -19,7 +19,7 @@ from test_report import Page
 from ganjax import report
 from ganjax.report import __main__ as command
 from ganjax.report import comparison, curves, differences, overlays, sweeps, text
-from ganjax.report.sweeps import Entry
+from ganjax.report.sweeps import SweepRun
 from ganjax.study import Run
 
 FAKE = Run(Path("run"), {}, {}, {}, {}, {}, {})
@@ -49,19 +49,19 @@ def study(runs):
 """
 
 
-def entry(config, state="running", metrics=None, run=None):
+def run_of(config, state="running", metrics=None, run=None):
     """A run by its config; one with metrics is done."""
     run = run or FAKE
     if metrics is not None:
         state, run = "done", run._replace(evaluation={"metrics": metrics})
-    return Entry(FAKE.workdir, COMMON | config, state, 0, "", run)
+    return SweepRun(FAKE.workdir, COMMON | config, state, 0, "", run)
 
 
 def groups_of(table):
     """One finished run per value: {objective: values by seed}."""
     return comparison.compare(
         [
-            entry({"objective.name": name, "seed": seed}, metrics={"high_quality": x})
+            run_of({"objective.name": name, "seed": seed}, metrics={"high_quality": x})
             for name, values in table.items()
             for seed, x in values.items()
         ]
@@ -74,7 +74,7 @@ def test_columns_are_few():
         for objective in ({}, WASSERSTEIN)
         for seed, every in ((0, 100), (1, 200))
     ]
-    found = comparison.compare([entry(config) for config in configs])
+    found = comparison.compare([run_of(config) for config in configs])
     # The optimizer and the penalty follow from the objective; seeds and what a resumed
     # run may change tell nothing apart.
     assert found.columns == ("objective.name",)
@@ -84,7 +84,7 @@ def test_columns_are_few():
         "penalties.wgan_gp.weight",
     )
     assert [group.label for group in found.groups] == ["hinge", "wasserstein"]
-    assert [len(group.entries) for group in found.groups] == [2, 2]
+    assert [len(group.runs) for group in found.groups] == [2, 2]
 
 
 def test_charts_are_in_reading_order():
@@ -95,7 +95,7 @@ def test_charts_are_in_reading_order():
     )
     points = (np.array([1.0]), np.array([0.5]))
     run = FAKE._replace(metrics=dict.fromkeys(names, points))
-    found = comparison.compare([entry({}, run=run)])
+    found = comparison.compare([run_of({}, run=run)])
     charts = overlays.make_overlays(found.groups, found.ranking)
     assert [chart.title for chart in charts] == [
         *("High quality", "Other", "Real accuracy"),
@@ -128,7 +128,7 @@ def test_losses_of_different_objectives_are_said_not_to_compare(other, apart):
     run = FAKE._replace(metrics=dict.fromkeys(names, points))
     averaged = {"ema.generator.decay": 0.9}
     configs = ({} | averaged, other | averaged)
-    found = comparison.compare([entry(config, run=run) for config in configs])
+    found = comparison.compare([run_of(config, run=run) for config in configs])
     charts = overlays.make_overlays(found.groups, found.ranking)
     words = f"not comparable: the {apart} differ"
     assert [chart.subtitle for chart in charts] == [
@@ -140,7 +140,7 @@ def test_losses_of_different_objectives_are_said_not_to_compare(other, apart):
 
 def test_two_folders_of_images_are_two_groups():
     folders = [{"data.directory": name, "seed": 0} for name in ("cats", "dogs")]
-    found = comparison.compare([entry(config) for config in folders])
+    found = comparison.compare([run_of(config) for config in folders])
     assert [group.label for group in found.groups] == [
         "directory cats",
         "directory dogs",
@@ -153,7 +153,7 @@ def test_divergence_is_a_name():
         {"objective.divergence": "neyman", "penalties.score_drift.weight": 0.01},
         {"objective.divergence": "alpha_above_one", "objective.alpha": 2.0},
     ]
-    found = comparison.compare([entry(config) for config in configs])
+    found = comparison.compare([run_of(config) for config in configs])
     assert found.columns == ("objective.divergence",)
     assert [group.label for group in found.groups] == [
         "kl",
@@ -165,7 +165,7 @@ def test_divergence_is_a_name():
 def test_columns_split_what_names_leave_together():
     rate = "optimizers.generator.learning_rate"
     configs = [{**WASSERSTEIN, rate: x} for x in (0.1 + 0.2, 0.002)] + [{}]
-    found = comparison.compare([entry(config) for config in configs])
+    found = comparison.compare([run_of(config) for config in configs])
     assert found.columns == ("objective.name", rate)
     assert [group.label for group in found.groups] == [
         "wasserstein · learning rate 0.3",
@@ -176,7 +176,9 @@ def test_columns_split_what_names_leave_together():
 
 def test_penalties_are_named():
     weight = "penalties.r1.weight"
-    found = comparison.compare([entry({}), entry({weight: 1.0}), entry({weight: 2.0})])
+    found = comparison.compare(
+        [run_of({}), run_of({weight: 1.0}), run_of({weight: 2.0})]
+    )
     assert found.columns == ("penalties", weight)
     assert [group.settings for group in found.groups] == [
         ("none", text.ABSENT),
@@ -192,7 +194,7 @@ def test_penalties_are_named():
 
 
 def test_seeds_alone_make_one_group():
-    found = comparison.compare([entry({"seed": seed}) for seed in range(3)])
+    found = comparison.compare([run_of({"seed": seed}) for seed in range(3)])
     assert (found.columns, found.others, found.names) == ((), (), [])
     assert [group.label for group in found.groups] == ["hinge"]
 
@@ -201,15 +203,15 @@ def test_seeds_say_what_is_missing():
     done = {"metrics": {"high_quality": 1.0}}
     found = comparison.compare(
         [
-            entry({"seed": 0}, **done),
-            entry({"seed": 1}, "diverged"),
-            entry({"seed": 2}, "missing"),
-            entry({"seed": 3}, "missing"),
+            run_of({"seed": 0}, **done),
+            run_of({"seed": 1}, "diverged"),
+            run_of({"seed": 2}, "missing"),
+            run_of({"seed": 3}, "missing"),
         ]
     )
     seeds = comparison.seeds(found.groups[0])
     assert seeds.replace("\u00a0", " ") == "1 of 4, 1 diverged, 2 missing"
-    whole = found.groups[0]._replace(entries=found.groups[0].entries[:1])
+    whole = found.groups[0]._replace(runs=found.groups[0].runs[:1])
     assert comparison.seeds(whole) == "1"
 
 
@@ -231,9 +233,9 @@ def test_only_the_best_are_drawn():
 def test_measures_are_those_of_all():
     found = comparison.compare(
         [
-            entry({}, metrics={"fid": 1, "high_quality": None, "variance_ratio": 1.5}),
-            entry({}, metrics={"variance_ratio": 1.0, "fid": 2, "other": 3}),
-            entry({}, "running"),
+            run_of({}, metrics={"fid": 1, "high_quality": None, "variance_ratio": 1.5}),
+            run_of({}, metrics={"variance_ratio": 1.0, "fid": 2, "other": 3}),
+            run_of({}, "running"),
         ]
     )
     assert found.names == ["variance_ratio", "fid"]
@@ -256,7 +258,7 @@ def test_ratio_is_compared_by_its_distance_from_one():
     names = ("a", "b")
     found = comparison.compare(
         [
-            entry({"objective.name": name, "seed": seed}, metrics=ratio)
+            run_of({"objective.name": name, "seed": seed}, metrics=ratio)
             for name, ratio in zip(names, ratios, strict=True)
             for seed in range(3)
         ]
@@ -303,8 +305,8 @@ def test_overlays_of_two_groups():
         )
         for values in ([1.0, 2.0], [3.0, 2.0])
     ]
-    done = [entry({}, metrics={"high_quality": 1.0}, run=run) for run in runs]
-    unfinished = entry({"objective.name": "b"}, run=runs[0])
+    done = [run_of({}, metrics={"high_quality": 1.0}, run=run) for run in runs]
+    unfinished = run_of({"objective.name": "b"}, run=runs[0])
     found = comparison.compare([*done, unfinished])
     (chart,) = overlays.make_overlays(found.groups, found.ranking)
     assert chart.title == "Generator loss"
@@ -451,7 +453,7 @@ def test_a_sweep_of_older_names_is_compared_by_names_of_today(tmp_path):
     ]
     runs = [(str(index), config, None) for index, config in enumerate(settings)]
     old = sweeps.read_sweep(write_sweep(tmp_path / "old", runs))
-    found = comparison.compare(old.entries)
+    found = comparison.compare(old.runs)
     assert found.columns == ("penalties",)
     assert found.others == ("play.name", "penalties.r1.weight")
     assert [group.label for group in found.groups] == ["r1", "no penalty"]

@@ -34,7 +34,7 @@ _REPR.maxstring = _REPR.maxother = _REPR.maxlong = 80
 
 
 class Point(NamedTuple):
-    """One run of a sweep: the argument, and dotted keys of the config with values."""
+    """What `add` was given: the argument, and dotted keys of the config with values."""
 
     arg: str
     overrides: dict[str, Value]

@@ -12,7 +12,7 @@ import numpy as np
 from ganjax.config import ranks
 from ganjax.config.schema import RESUMABLE
 from ganjax.report import text
-from ganjax.report.sweeps import FINISHED, Entry
+from ganjax.report.sweeps import FINISHED, SweepRun
 from ganjax.study import Floats
 
 MAX_DRAWN = 12  # groups that six colours in two dashes tell apart
@@ -33,7 +33,7 @@ class Group(NamedTuple):
 
     label: str
     settings: tuple[str, ...]
-    entries: Sequence[Entry]
+    runs: Sequence[SweepRun]
     place: int | None
 
 
@@ -54,24 +54,24 @@ class Comparison(NamedTuple):
     disputed: Sequence[str]
 
 
-def compare(entries: Sequence[Entry]) -> Comparison:
+def compare(runs: Sequence[SweepRun]) -> Comparison:
     """Groups runs by what differs between them besides the seed."""
-    entries = [e._replace(config=_with_penalties(e.config)) for e in entries]
-    configs = [entry.config for entry in entries]
+    runs = [run._replace(config=_with_penalties(run.config)) for run in runs]
+    configs = [run.config for run in runs]
     keys = sorted(_differing(configs), key=_preference)
     columns = _columns(configs, keys)
-    grouped: dict[tuple[str, ...], list[Entry]] = {}
-    for entry in entries:
-        settings = tuple(setting(entry.config, key) for key in columns)
-        grouped.setdefault(settings, []).append(entry)
+    grouped: dict[tuple[str, ...], list[SweepRun]] = {}
+    for run in runs:
+        settings = tuple(setting(run.config, key) for key in columns)
+        grouped.setdefault(settings, []).append(run)
     groups = [
-        Group(_label(columns, settings, members[0].config), settings, members, None)
-        for settings, members in grouped.items()
+        Group(_label(columns, settings, same[0].config), settings, same, None)
+        for settings, same in grouped.items()
     ]
     others = tuple(key for key in keys if key not in columns)
-    said = [entry.run.better for entry in entries if entry.run is not None]
+    said = [run.content.better for run in runs if run.content is not None]
     ranking, disputed = ranks.ranking_of(said)
-    names = _common_measures(entries, ranking)
+    names = _common_measures(runs, ranking)
     return Comparison(
         columns,
         others,
@@ -88,15 +88,15 @@ def setting(config: Mapping[str, Any], key: str) -> str:
     return f"{value:.12g}" if isinstance(value, float) else text.value(value)
 
 
-def finished(group: Group) -> list[Entry]:
+def finished(group: Group) -> list[SweepRun]:
     """The runs of a group that are done and evaluated."""
-    return [entry for entry in group.entries if entry.state == FINISHED]
+    return [run for run in group.runs if run.state == FINISHED]
 
 
-def measured(entry: Entry) -> dict[str, float]:
+def measured(run: SweepRun) -> dict[str, float]:
     """The evaluation of a finished run; a measure that was not finite is NaN."""
-    assert entry.run is not None
-    found = text.flatten(entry.run.evaluation["metrics"])
+    assert run.content is not None
+    found = text.flatten(run.content.evaluation["metrics"])
     return {
         name: math.nan if value is None else float(value)
         for name, value in found
@@ -106,15 +106,15 @@ def measured(entry: Entry) -> dict[str, float]:
 
 def values(group: Group, name: str) -> Floats:
     """A measure of the finished runs of a group."""
-    return np.array([measured(entry)[name] for entry in finished(group)])
+    return np.array([measured(run)[name] for run in finished(group)])
 
 
 def seeds(group: Group) -> str:
     """How many seeds are done: "4", or "2 of 4, 1 diverged, 1 missing"."""
-    count, done = len(group.entries), len(finished(group))
+    count, done = len(group.runs), len(finished(group))
     if count == done:
         return str(count)
-    states = Counter(entry.state for entry in group.entries)
+    states = Counter(run.state for run in group.runs)
     states.pop(FINISHED, None)
     rest = ", ".join(f"{number}\u00a0{state}" for state, number in states.items())
     return f"{done}\u00a0of\u00a0{count}, {rest}"
@@ -204,8 +204,8 @@ def _label(
     return " · ".join(parts)
 
 
-def _common_measures(entries: Sequence[Entry], ranking: ranks.Ranking) -> list[str]:
-    sets = [measured(entry) for entry in entries if entry.state == FINISHED]
+def _common_measures(runs: Sequence[SweepRun], ranking: ranks.Ranking) -> list[str]:
+    sets = [measured(run) for run in runs if run.state == FINISHED]
     common = [name for name in sets[0] if all(name in s for s in sets)] if sets else []
     ranked = [name for name in ranking if name in common]
     return ranked + [name for name in common if name not in ranked]

@@ -58,7 +58,7 @@ def bootstrap(pairs: Floats) -> tuple[float, float] | None:
 def _by_seed(group: Group, name: str, ranking: ranks.Ranking) -> dict[Any, float]:
     """The measure on the scale of its differences; runs of one seed give their mean."""
     found: dict[Any, list[float]] = {}
-    for entry in finished(group):
-        value = ranks.scale(name, measured(entry)[name], ranking)
-        found.setdefault(entry.config.get("seed"), []).append(value)
+    for run in finished(group):
+        value = ranks.scale(name, measured(run)[name], ranking)
+        found.setdefault(run.config.get("seed"), []).append(value)
     return {seed: math.fsum(numbers) / len(numbers) for seed, numbers in found.items()}

@@ -28,21 +28,21 @@ def make_overlays(groups: Sequence[Group], ranking: Ranking) -> list[Chart]:
     rank come first.
     """
     runs = [compared(group) for group in groups]
-    names = {name for members in runs for run in members for name in run.metrics}
+    names = {name for group_runs in runs for run in group_runs for name in run.metrics}
     ranked = tuple(ranking)
     drawn = sorted(
         (name for name in names if _kind(name) is not None),
         key=lambda name: _order(name, ranked),
     )
-    subtitles = _subtitles([group.entries[0].config for group in groups])
+    subtitles = _subtitles([group.runs[0].config for group in groups])
     charts = (_chart(name, _overlay(name, groups, runs), subtitles) for name in drawn)
     return [chart for chart in charts if chart.series]
 
 
 def compared(group: Group) -> list[Run]:
     """The finished runs of a group; where there is none yet, those that have begun."""
-    entries = finished(group) or group.entries
-    return [entry.run for entry in entries if entry.run is not None]
+    runs = finished(group) or group.runs
+    return [run.content for run in runs if run.content is not None]
 
 
 def style(place: int) -> tuple[str, int]:
@@ -54,8 +54,8 @@ def _overlay(
     name: str, groups: Sequence[Group], runs: Sequence[Sequence[Run]]
 ) -> list[Series]:
     series = []
-    for place, (group, members) in enumerate(zip(groups, runs, strict=True)):
-        having = [run.metrics[name] for run in members if name in run.metrics]
+    for place, (group, group_runs) in enumerate(zip(groups, runs, strict=True)):
+        having = [run.metrics[name] for run in group_runs if name in run.metrics]
         if not having:
             continue
         steps, values = stack(having)

@@ -18,7 +18,7 @@ from ganjax.report.film import ENLARGED_BELOW
 from ganjax.report.markup import Markup, element, join
 from ganjax.report.overlays import POINTS, compared, make_overlays
 from ganjax.report.studies import draw_study
-from ganjax.report.sweeps import FINISHED, UNREADABLE, Entry, Sweep
+from ganjax.report.sweeps import FINISHED, UNREADABLE, Sweep, SweepRun
 from ganjax.report.tables import draw_groups, draw_runs, name_group
 from ganjax.report.versus import draw_differences, summarise
 from ganjax.study import last_step
@@ -34,11 +34,15 @@ class Page(NamedTuple):
 def render(sweep: Sweep, path: Path, *, run_study: bool = False) -> Page:
     """The comparison page that will lie at `path`; writes the files beside it."""
     files = Files(path)
-    comparison = compare(sweep.entries)
-    runs = [e.run for e in sweep.entries if e.state == FINISHED and e.run is not None]
+    comparison = compare(sweep.runs)
+    done = [
+        run.content
+        for run in sweep.runs
+        if run.state == FINISHED and run.content is not None
+    ]
     study = None
     if sweep.experiment:
-        study = draw_study(sweep, runs, files, run_study=run_study)
+        study = draw_study(sweep, done, files, run_study=run_study)
     drawn = [group for group in comparison.groups if group.place is not None]
     html = document(
         sweep.title,
@@ -52,25 +56,25 @@ def render(sweep: Sweep, path: Path, *, run_study: bool = False) -> Page:
             section(
                 "Runs and settings",
                 draw_runs(comparison, files, path),
-                settings_table("Configuration in common", _common(sweep.entries)),
+                settings_table("Configuration in common", _common(sweep.runs)),
             ),
         ),
         footer=str(sweep.folder.resolve()),
     )
-    damaged = [problem for entry in sweep.entries for problem in _damage(entry)]
+    damaged = [problem for run in sweep.runs for problem in _damage(run)]
     problems = [study.problem] if study and study.problem else []
     return Page(html, [*problems, *damaged])
 
 
-def _damage(entry: Entry) -> Sequence[str]:
+def _damage(run: SweepRun) -> Sequence[str]:
     """What a run's files have that is wrong, a line for each."""
-    named = entry.run.problems if entry.run else ()
-    return named or ((entry.message,) if entry.state == UNREADABLE else ())
+    named = run.content.problems if run.content else ()
+    return named or ((run.message,) if run.state == UNREADABLE else ())
 
 
 def _header(sweep: Sweep, comparison: Comparison) -> Markup:
-    states = Counter(entry.state for entry in sweep.entries)
-    total = len(sweep.entries)
+    states = Counter(run.state for run in sweep.runs)
+    total = len(sweep.runs)
     badges = [badge(FINISHED, f"{states.pop(FINISHED, 0)} of {total} done")]
     badges += [badge(state, f"{count} {state}") for state, count in states.items()]
     about = [element("strong", sweep.experiment or "Runs side by side")]
@@ -78,7 +82,7 @@ def _header(sweep: Sweep, comparison: Comparison) -> Markup:
     facts = {
         "Runs": total,
         "Groups": len(comparison.groups),
-        "Seeds": len({entry.config.get("seed") for entry in sweep.entries}),
+        "Seeds": len({run.config.get("seed") for run in sweep.runs}),
     }
     listed = (
         element("div", element("dt", name), element("dd", text.count(number)))
@@ -158,12 +162,12 @@ def _selection(drawn: Sequence[Group], comparison: Comparison) -> str:
 
 
 def _samples(drawn: Sequence[Group], comparison: Comparison) -> Iterator[Markup]:
-    chosen = [(group, _best_entry(group, comparison)) for group in drawn]
+    chosen = [(group, _best_run(group, comparison)) for group in drawn]
     budget = pictures.BUDGET // max(1, len(drawn))
     films = [
         film
-        for group, entry in chosen
-        if entry is not None and (film := _film(group, entry, comparison, budget))
+        for group, run in chosen
+        if run is not None and (film := _film(group, run, comparison, budget))
     ]
     if films:
         yield element(
@@ -177,35 +181,35 @@ def _samples(drawn: Sequence[Group], comparison: Comparison) -> Iterator[Markup]
         yield missing("No pictures yet.")
 
 
-def _best_entry(group: Group, comparison: Comparison) -> Entry | None:
+def _best_run(group: Group, comparison: Comparison) -> SweepRun | None:
     """The run with the best key measure; without one the first that has begun."""
-    begun = [entry for entry in group.entries if entry.run and entry.run.samples]
+    begun = [run for run in group.runs if run.content and run.content.samples]
     if not comparison.names:
         return begun[0] if begun else None
     name, ranking = comparison.names[0], comparison.ranking
-    return min(begun, key=lambda entry: _cost(entry, name, ranking), default=None)
+    return min(begun, key=lambda run: _cost(run, name, ranking), default=None)
 
 
-def _cost(entry: Entry, name: str, ranking: ranks.Ranking) -> float:
+def _cost(run: SweepRun, name: str, ranking: ranks.Ranking) -> float:
     return (
-        ranks.cost(name, measured(entry)[name], ranking)
-        if entry.state == FINISHED
+        ranks.cost(name, measured(run)[name], ranking)
+        if run.state == FINISHED
         else math.inf
     )
 
 
 def _film(
-    group: Group, entry: Entry, comparison: Comparison, budget: int
+    group: Group, run: SweepRun, comparison: Comparison, budget: int
 ) -> Markup | None:
-    assert entry.run is not None
-    name, found = next(iter(entry.run.samples.items()))
+    assert run.content is not None
+    name, found = next(iter(run.content.samples.items()))
     picture = pictures.load_newest(found, budget)
     if picture is None:
         return None
-    caption = f"seed {entry.config.get('seed')}, step {text.count(picture.step)}"
-    if comparison.names and entry.state == FINISHED:
+    caption = f"seed {run.config.get('seed')}, step {text.count(picture.step)}"
+    if comparison.names and run.state == FINISHED:
         key = comparison.names[0]
-        caption += f", {text.words(key)} {text.number(measured(entry)[key])}"
+        caption += f", {text.words(key)} {text.number(measured(run)[key])}"
     small = picture.width < ENLARGED_BELOW
     return element(
         "figure",
@@ -226,9 +230,9 @@ def _film(
     )
 
 
-def _common(entries: Sequence[Entry]) -> Mapping[str, Any]:
+def _common(runs: Sequence[SweepRun]) -> Mapping[str, Any]:
     """The settings that all runs share."""
-    first, *rest = (entry.config for entry in entries)
+    first, *rest = (run.config for run in runs)
     return {
         key: value
         for key, value in first.items()

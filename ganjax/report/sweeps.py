@@ -16,11 +16,11 @@ FINISHED = "done"
 UNREADABLE = "unreadable"
 
 
-class Entry(NamedTuple):
+class SweepRun(NamedTuple):
     """One run of a comparison, perhaps only a planned one.
 
     `state` is that of its `status.json`, "missing" where it has not begun,
-    "unreadable" where its folder is broken. `run` is None where there is none to read.
+    "unreadable" where its folder is broken. `content` is None where there is none yet.
     """
 
     folder: Path
@@ -28,7 +28,7 @@ class Entry(NamedTuple):
     state: str
     step: int
     message: str
-    run: Run | None
+    content: Run | None
 
 
 class Sweep(NamedTuple):
@@ -42,7 +42,7 @@ class Sweep(NamedTuple):
     experiment: str
     experiment_hash: str
     overrides: Sequence[str]
-    entries: Sequence[Entry]
+    runs: Sequence[SweepRun]
 
 
 def is_sweep(folder: str | Path) -> bool:
@@ -51,13 +51,13 @@ def is_sweep(folder: str | Path) -> bool:
 
 
 def read_sweep(folder: Path) -> Sweep:
-    """Reads a sweep folder; runs that have not begun are entries too.
+    """Reads a sweep folder; runs that have not begun are in it too.
 
     Raises `RunError` where `sweep.json` is not what the launcher writes.
     """
     plan = reading.read_sweep(folder)
-    entries = [
-        _read_entry(folder, point["folder"], plan["common"] | point["config"])
+    runs = [
+        _read(folder, point["folder"], plan["common"] | point["config"])
         for point in plan["points"]
     ]
     return Sweep(
@@ -66,40 +66,41 @@ def read_sweep(folder: Path) -> Sweep:
         plan["experiment"],
         plan.get("experiment_hash", ""),
         plan["overrides"],
-        entries,
+        runs,
     )
 
 
 def read_runs(folders: Sequence[Path]) -> Sweep:
     """Reads run folders; raises `RunError` where one is none."""
-    entries = []
+    runs = []
     for folder in folders:
-        run = read_run(folder)
-        flat = {key: value for key, value in text.flatten(run.config) if value != {}}
-        entries.append(_entry(folder, flat, run))
-    return Sweep(text.counted(len(folders), "run"), Path(), "", "", (), entries)
+        content = read_run(folder)
+        leaves = text.flatten(content.config)
+        flat = {key: value for key, value in leaves if value != {}}
+        runs.append(_judged(folder, flat, content))
+    return Sweep(text.counted(len(folders), "run"), Path(), "", "", (), runs)
 
 
-def _read_entry(sweep: Path, name: str, written: Mapping[str, Any]) -> Entry:
+def _read(sweep: Path, name: str, written: Mapping[str, Any]) -> SweepRun:
     folder = sweep / name
     config = {renamed_key(key): value for key, value in written.items()}
     try:
         reading.inside(sweep, name)
         if not any((folder / x).exists() for x in ("config.json", "status.json")):
-            return Entry(folder, config, "missing", 0, "", None)
-        return _entry(folder, config, read_run(folder))
+            return SweepRun(folder, config, "missing", 0, "", None)
+        return _judged(folder, config, read_run(folder))
     except (RunError, OSError) as error:
-        return Entry(folder, config, UNREADABLE, 0, str(error), None)
+        return SweepRun(folder, config, UNREADABLE, 0, str(error), None)
 
 
-def _entry(folder: Path, config: Mapping[str, Any], run: Run) -> Entry:
+def _judged(folder: Path, config: Mapping[str, Any], content: Run) -> SweepRun:
     """A run that says it is done counts only with metrics and an evaluation."""
-    state, step = run.status.get("state", "unknown"), run.status.get("step", 0)
-    problems = list(run.problems)
-    if state == FINISHED and not (run.metrics and run.evaluation):
+    state, step = content.status.get("state", "unknown"), content.status.get("step", 0)
+    problems = list(content.problems)
+    if state == FINISHED and not (content.metrics and content.evaluation):
         state = UNREADABLE
         problems = problems or [f"{folder}: done, but without an evaluation"]
-    if not run.status and (folder / "status.json").exists():
+    if not content.status and (folder / "status.json").exists():
         state = UNREADABLE
-    message = "; ".join(filter(None, (run.status.get("message"), *problems)))
-    return Entry(folder, config, state, step, message, run)
+    message = "; ".join(filter(None, (content.status.get("message"), *problems)))
+    return SweepRun(folder, config, state, step, message, content)

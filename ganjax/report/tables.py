@@ -92,24 +92,24 @@ def draw_runs(comparison: Comparison, files: Files, page: Path) -> Markup:
     names = comparison.names
     rows, records = [], []
     for group in comparison.groups:
-        for entry in group.entries:
-            found = measured(entry) if entry in finished(group) else {}
-            seed = text.value(entry.config.get("seed", text.ABSENT))
+        for run in group.runs:
+            found = measured(run) if run in finished(group) else {}
+            seed = text.value(run.config.get("seed", text.ABSENT))
             shown = text.number(found[names[0]]) if names and found else text.ABSENT
             rows.append(
                 [
-                    _link(entry.folder, page),
-                    badge(entry.state),
+                    _link(run.folder, page),
+                    badge(run.state),
                     seed,
                     group.label,
                     shown,
-                    text.count(entry.step),
-                    entry.message,
+                    text.count(run.step),
+                    run.message,
                 ]
             )
             numbers = [found.get(name) for name in names]
-            facts = (entry.folder.name, entry.state, seed, group.label, entry.step)
-            records.append([*facts, *numbers, entry.message])
+            facts = (run.folder.name, run.state, seed, group.label, run.step)
+            records.append([*facts, *numbers, run.message])
     over = title(names[0], comparison.ranking) if names else "Measure"
     heads = ("run", "state", "seed", "group", over, "step", "message")
     columns = ("run", "state", "seed", "group", "step", *names, "message")
@@ -136,7 +136,7 @@ def _groups_file(comparison: Comparison, files: Files) -> Markup:
     rows: list[list[Cell]] = []
     for group in comparison.groups:
         settings = group.settings or (group.label,)
-        row: list[Cell] = [*settings, len(group.entries), len(finished(group))]
+        row: list[Cell] = [*settings, len(group.runs), len(finished(group))]
         for name in comparison.names:
             found = values(group, name)
             mean, sd = study.mean_and_sd(found) if len(found) else (None, None)
@@ -158,7 +158,7 @@ def _link(folder: Path, page: Path) -> str:
 def _others(comparison: Comparison) -> Markup:
     """What else differs: one column per group, so that few groups read at a glance."""
     rows = [
-        [key, *(setting(group.entries[0].config, key) for group in comparison.groups)]
+        [key, *(setting(group.runs[0].config, key) for group in comparison.groups)]
         for key in comparison.others
     ]
     labels = (group.label for group in comparison.groups)
