@@ -50,7 +50,7 @@ _MODE = flags.DEFINE_enum(
     ["train", "evaluate", "sample", "check"],
     "train: train or resume; evaluate: write evaluation.json; sample: write "
     "samples/final.npz and pictures, or with flags such as --number and --label "
-    "samples/drawn-*.npz; check: check the config, and that its data is there, and "
+    "samples/sample-*.npz; check: check the config, and that its data is there, and "
     "stop. To evaluate and to sample need --workdir alone.",
 )
 _NUMBER = flags.DEFINE_integer(
@@ -204,7 +204,7 @@ def _lasting() -> Iterator[None]:
 
 
 def _choice() -> dict[str, Any]:
-    """What was said of the samples to draw."""
+    """What was said of the samples to make."""
     given = {flag.name: flag.value for flag in _CHOICES if flag.value is not None}
     return {key: tuple(x) if isinstance(x, list) else x for key, x in given.items()}
 

@@ -17,14 +17,14 @@ from jax import Array
 from ganjax.axis import device_count, example_index, mean_over
 from ganjax.keys import Purpose, example_keys, fold_name, purpose_key
 from ganjax.state import TrainState, average_decay
-from ganjax.types import Batch, Draw, Outcome, Parts, Rounds, ScoreFn, Terms, Tree
+from ganjax.types import Batch, Outcome, Parts, Rounds, ScoreFn, TakeBatch, Terms, Tree
 
 Step = Callable[[TrainState, Tree, Tree], tuple[TrainState, Terms]]
 
 
 def make_train_step(
     build: Callable[[Tree, Array], Parts],
-    draw: Draw,
+    take_batch: TakeBatch,
     rounds: Rounds,
     *,
     batch_size: int,
@@ -35,7 +35,7 @@ def make_train_step(
     Args:
       build: `(numbers, step) -> Parts`, called inside the trace, so that a changed
         number recompiles nothing.
-      draw: a source's `batch`; `data` is that source's arrays.
+      take_batch: a source's `batch`; `data` is that source's arrays.
       rounds: `(players, repeats)` in playing order. The players of one entry move
         from the same forward pass; an entry with repeats plays that many rounds, each
         with a fresh batch. A player in no entry is frozen.
@@ -57,7 +57,7 @@ def make_train_step(
                 # Global indices, as layouts must agree on every key.
                 local = batch_size // device_count(axis_name)
                 index = example_index(local, axis_name)
-                batch = draw(
+                batch = take_batch(
                     data,
                     purpose_key(state.seed, Purpose.DATA),
                     state.step,

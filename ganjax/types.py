@@ -155,7 +155,7 @@ class Examples(NamedTuple):
 
 
 # (arrays, key, step, round, index [B]) -> a batch of the source that has the arrays.
-Draw = Callable[[Tree, "Array", "Array | int", "Array | int", "Array"], Batch]
+TakeBatch = Callable[[Tree, "Array", "Array | int", "Array | int", "Array"], Batch]
 
 
 class Source(NamedTuple):
@@ -166,7 +166,7 @@ class Source(NamedTuple):
     """
 
     arrays: Tree
-    batch: Draw
+    batch: TakeBatch
     classes: int = 0  # of the labels, where there are any
     class_names: tuple[str, ...] = ()  # by label, where they have any
 

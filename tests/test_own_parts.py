@@ -110,7 +110,7 @@ def test_all_that_is_done_with_an_experiment(home):
 
     (home / "stripes.py").unlink()
     run(home, "ganjax.main", "--mode=sample", "--workdir=killed", "--number=7")
-    drawn = np.load(home / "killed/samples/drawn-number7.npz")["samples"]
+    drawn = np.load(home / "killed/samples/sample-number7.npz")["samples"]
     assert drawn.shape == (7, 8, 8, 1)
     evaluation = json.loads((home / "killed/evaluation.json").read_text())
     run(home, "ganjax.main", "--mode=evaluate", "--workdir=killed")

@@ -28,15 +28,15 @@ def tiny(data, conditioning="none", **game):
 @pytest.fixture(scope="module")
 def told():
     """A generator of digits that is told a class."""
-    return Drawer(tiny("digits", "embedding"))
+    return Sampler(tiny("digits", "embedding"))
 
 
 @pytest.fixture(scope="module")
 def ring():
-    return Drawer(tiny("ring"))
+    return Sampler(tiny("ring"))
 
 
-class Drawer:
+class Sampler:
     """Draws of an untrained run."""
 
     def __init__(self, config):
@@ -63,7 +63,7 @@ def test_number_and_seed(ring, tmp_path):
     assert other["samples"].shape == (12, 2)
     assert (other["samples"] != same["samples"]).any(axis=1).all()
     names = {path.name for path in (tmp_path / "samples").iterdir()}
-    assert names == {f"drawn-{x}.npz" for x in ("number1", "seed0", "seed1")}
+    assert names == {f"sample-{x}.npz" for x in ("number1", "seed0", "seed1")}
 
 
 def test_classes_take_turns_by_number_or_name(told, tmp_path):
@@ -73,7 +73,7 @@ def test_classes_take_turns_by_number_or_name(told, tmp_path):
     expected = told.evaluator.probe("sample", told.state, 5, **given)
     np.testing.assert_array_equal(drawn["samples"], expected)
     expected = image_grid(drawn["samples"], columns=2, titles=("3", "9"))
-    shown = Image.open(tmp_path / "samples/drawn-number5-label3+9.png")
+    shown = Image.open(tmp_path / "samples/sample-number5-label3+9.png")
     np.testing.assert_array_equal(np.asarray(shown), expected)
     names = ["zero", *"abcdefgh", "9/nine"]
     write_json(tmp_path / "data.json", {"classes": names})
@@ -83,7 +83,7 @@ def test_classes_take_turns_by_number_or_name(told, tmp_path):
 
 
 def test_truncated_latents_stay_the_same_and_within(ring, tmp_path):
-    assert Choice(truncation=0.5).name == "drawn-truncation0.5"
+    assert Choice(truncation=0.5).name == "sample-truncation0.5"
     wide = ring(tmp_path, truncation=10.0)["samples"]
     np.testing.assert_allclose(wide, ring.usual(), atol=1e-5)
     narrow = ring(tmp_path, truncation=0.001)["samples"]
@@ -117,7 +117,7 @@ def test_class_that_there_is_not(ring, told, tmp_path, choice, words):
 
 
 def test_truncation_needs_a_normal_prior(tmp_path):
-    draw = Drawer(tiny("ring", prior="uniform"))
+    draw = Sampler(tiny("ring", prior="uniform"))
     with pytest.raises(ConfigError, match="--truncation: the game adversarial of this"):
         draw(tmp_path, truncation=0.5)
 

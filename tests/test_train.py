@@ -293,8 +293,8 @@ def test_looking_needs_the_folder_alone(home, whole):
     flags = ("--mode=sample", "--number=1", "--seed=5")
     code, output, errors = run(home, whole, *flags, experiment=None)
     assert code == 0, errors
-    assert "drawn-number1-seed5.npz: samples [1, 2] of step 600" in output
-    drawn = np.load(home / whole / "samples/drawn-number1-seed5.npz")
+    assert "sample-number1-seed5.npz: samples [1, 2] of step 600" in output
+    drawn = np.load(home / whole / "samples/sample-number1-seed5.npz")
     assert drawn["samples"].shape == (1, 2)
     assert (home / whole / "config.json").read_bytes() == config
 

@@ -40,10 +40,10 @@ class Evaluator:
         self.probes = self._parts.game.probes
         self.not_finite: set[str] = set()
         self._arrays = jax.device_put(setup.source.arrays)
-        self._real = jax.jit(self._draw)
+        self._real = jax.jit(self._take)
         self._probe = jax.jit(self._run, static_argnums=0)
 
-    def _draw(self, arrays: Tree, index: Array) -> Batch:
+    def _take(self, arrays: Tree, index: Array) -> Batch:
         key = purpose_key(self.setup.seed, Purpose.PROBE)
         return self.setup.source.batch(arrays, key, 0, 1, index)
 
@@ -55,14 +55,14 @@ class Evaluator:
         index: Array,
         given: dict[str, Array],
     ) -> Array:
-        batch = self._draw(arrays, index)._replace(**given)
+        batch = self._take(arrays, index)._replace(**given)
         key = purpose_key(self.setup.seed, Purpose.PROBE)
         return self.probes[name](variables, batch, example_keys(key, 0, 0, index))
 
     @property
     def example_shape(self) -> tuple[int, ...]:
         """The shape of one example."""
-        return jax.eval_shape(self._draw, self._arrays, np.arange(1)).real.shape[1:]
+        return jax.eval_shape(self._take, self._arrays, np.arange(1)).real.shape[1:]
 
     def real(self, count: int) -> np.ndarray:
         """Real examples `[count, ...]`."""

@@ -39,7 +39,7 @@ class Choice(NamedTuple):
             for key, value in self._asdict().items()
             if value is not None
         ]
-        name = "-".join(["drawn", *words]).replace("/", "_")
+        name = "-".join(["sample", *words]).replace("/", "_")
         if len(name.encode()) <= _LONGEST:
             return name
         return f"{name[: _LONGEST // 4]}-{zlib.crc32(name.encode()):08x}"
@@ -54,7 +54,7 @@ def write_choice(
     *,
     choice: Choice,
 ) -> None:
-    """Writes `samples/drawn-CHOICE.npz`, and of images a picture beside it.
+    """Writes `samples/sample-CHOICE.npz`, and of images a picture beside it.
 
     The file holds `samples [N, ...]`, `step`, and `label [N]` where classes were
     chosen: these take turns, a column of the picture each.

@@ -29,7 +29,7 @@ class Chart(NamedTuple):
     limits: tuple[float, float] | None = None
 
 
-def draw(chart: Chart, last_step: float, *, has_legend: bool = True) -> Markup:
+def chart_markup(chart: Chart, last_step: float, *, has_legend: bool = True) -> Markup:
     """A chart as a figure: title, legend with the newest values, plot, remarks.
 
     Charts without a legend of their own share the page's, the list `.groups`.

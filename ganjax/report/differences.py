@@ -41,17 +41,17 @@ def difference(
 def bootstrap(pairs: Floats) -> tuple[float, float] | None:
     """A 95 % percentile interval of the mean `[N]`; None for less than `MIN_PAIRS`.
 
-    It goes through all N^N resamples where they are few, else it draws `RESAMPLES` of
-    them, always the same.
+    It goes through all N^N resamples where they are few, else through `RESAMPLES`
+    of them, always the same.
     """
     count = len(pairs)
     if count < MIN_PAIRS:
         return None
     if count**count <= _EXACT:
-        drawn = np.indices((count,) * count).reshape(count, -1)
+        chosen = np.indices((count,) * count).reshape(count, -1)
     else:
-        drawn = np.random.default_rng(0).integers(0, count, (count, RESAMPLES))
-    low, high = np.quantile(pairs[drawn].mean(axis=0), (0.025, 0.975)).tolist()
+        chosen = np.random.default_rng(0).integers(0, count, (count, RESAMPLES))
+    low, high = np.quantile(pairs[chosen].mean(axis=0), (0.025, 0.975)).tolist()
     return low, high
 
 

@@ -20,7 +20,7 @@ _NOTES = {
 }
 
 
-def draw_films(run: Run) -> list[Markup]:
+def make_films(run: Run) -> list[Markup]:
     """A figure per name of sample pictures; they share the page's budget evenly."""
     share = pictures.BUDGET // max(1, len(run.samples))
     loaded = {name: pictures.load(run.samples[name], share) for name in run.samples}

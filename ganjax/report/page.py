@@ -9,7 +9,7 @@ import numpy as np
 
 from ganjax.config import ranks
 from ganjax.report import text
-from ganjax.report.charts import draw
+from ganjax.report.charts import chart_markup
 from ganjax.report.curves import MAX_HALF_WINDOW, RECORDS_PER_HALF_WINDOW
 from ganjax.report.document import (
     badge,
@@ -19,7 +19,7 @@ from ganjax.report.document import (
     section,
     settings_table,
 )
-from ganjax.report.film import draw_films
+from ganjax.report.film import make_films
 from ganjax.report.groups import AVERAGED, make_charts
 from ganjax.report.markup import Markup, element, join
 from ganjax.study import Run, last_step
@@ -130,7 +130,7 @@ def _evaluation(run: Run) -> Iterator[Markup]:
 
 
 def _samples(run: Run) -> Iterator[Markup]:
-    films = draw_films(run)
+    films = make_films(run)
     if films:
         if run.classes:
             names = f"Classes, in the order of their labels: {', '.join(run.classes)}."
@@ -156,7 +156,8 @@ def _training(run: Run) -> Iterator[Markup]:
     )
     step, is_averaged = last_step(run), bool(run.config.get("ema"))
     charts = (
-        draw(chart, step) for chart in make_charts(run.metrics, is_averaged=is_averaged)
+        chart_markup(chart, step)
+        for chart in make_charts(run.metrics, is_averaged=is_averaged)
     )
     yield element("div", *charts, class_="charts")
 

@@ -36,7 +36,7 @@ class Study(NamedTuple):
     problem: str
 
 
-def draw_study(
+def make_study(
     sweep: Sweep, runs: Sequence[Run], files: Files, *, run_study: bool
 ) -> Study | None:
     """Runs the study of an experiment file; None where the file defines none.
@@ -61,7 +61,7 @@ def draw_study(
             if not runs:
                 return Study([missing("No run is done and evaluated yet.")], "")
             for number, item in enumerate(items):
-                parts.append(_draw(item, f"study-{number}-", files))
+                parts.append(_shown(item, f"study-{number}-", files))
     except experiment.ConfigError as error:
         return Study([*parts, _problem(str(error))], str(error))
     except OSError:
@@ -88,7 +88,7 @@ def _problem(reason: str) -> Markup:
     return element("p", reason, class_="message failed")
 
 
-def _draw(item: Any, prefix: str, files: Files) -> Markup:
+def _shown(item: Any, prefix: str, files: Files) -> Markup:
     item = study.check(item)
     if isinstance(item, Table):
         columns, rows = item.columns, item.rows
@@ -173,7 +173,7 @@ def _inline(svg: str, title: str, prefix: str, width: int) -> Markup:
     )
     for colour, name in _page_colours():
         body = body.replace(colour, name)
-    drawing = element(
+    svg_element = element(
         "svg",
         Markup(body),
         viewBox=box[1],
@@ -183,7 +183,7 @@ def _inline(svg: str, title: str, prefix: str, width: int) -> Markup:
         style=f"width: {width}px; min-width: {width * 7 // 10}px",
     )
     # On a phone a figure shrinks as far as its lettering can be read, then scrolls.
-    return element("div", drawing, class_="plot")
+    return element("div", svg_element, class_="plot")
 
 
 def _page_colours() -> Iterator[tuple[str, str]]:

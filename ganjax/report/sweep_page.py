@@ -10,17 +10,17 @@ from typing import Any, NamedTuple
 
 from ganjax.config import ranks
 from ganjax.report import pictures, text
-from ganjax.report.charts import draw
+from ganjax.report.charts import chart_markup
 from ganjax.report.comparison import Comparison, Group, compare, finished, measured
 from ganjax.report.document import badge, document, missing, section, settings_table
 from ganjax.report.files import Files
 from ganjax.report.film import ENLARGED_BELOW
 from ganjax.report.markup import Markup, element, join
 from ganjax.report.overlays import POINTS, compared, make_overlays
-from ganjax.report.studies import draw_study
+from ganjax.report.studies import make_study
 from ganjax.report.sweeps import FINISHED, UNREADABLE, Sweep, SweepRun
-from ganjax.report.tables import draw_groups, draw_runs, name_group
-from ganjax.report.versus import draw_differences, summarise
+from ganjax.report.tables import groups_table, name_group, runs_table
+from ganjax.report.versus import differences_tables, summarise
 from ganjax.study import last_step
 
 
@@ -42,8 +42,8 @@ def render(sweep: Sweep, path: Path, *, run_study: bool = False) -> Page:
     ]
     study = None
     if sweep.experiment:
-        study = draw_study(sweep, done, files, run_study=run_study)
-    drawn = [group for group in comparison.groups if group.place is not None]
+        study = make_study(sweep, done, files, run_study=run_study)
+    charted = [group for group in comparison.groups if group.place is not None]
     html = document(
         sweep.title,
         _header(sweep, comparison),
@@ -51,11 +51,11 @@ def render(sweep: Sweep, path: Path, *, run_study: bool = False) -> Page:
             "main",
             section("Study", *study.parts) if study else "",
             section("Comparison", *_comparison(comparison, files)),
-            section("Curves", *_curves(drawn, comparison)),
-            section("Samples", *_samples(drawn, comparison)),
+            section("Curves", *_curves(charted, comparison)),
+            section("Samples", *_samples(charted, comparison)),
             section(
                 "Runs and settings",
-                draw_runs(comparison, files, path),
+                runs_table(comparison, files, path),
                 settings_table("Configuration in common", _common(sweep.runs)),
             ),
         ),
@@ -102,7 +102,7 @@ def _header(sweep: Sweep, comparison: Comparison) -> Markup:
 def _comparison(comparison: Comparison, files: Files) -> Iterator[Markup]:
     if comparison.names and len(comparison.groups) > 1:
         yield summarise(comparison)
-    yield from draw_groups(comparison, files)
+    yield from groups_table(comparison, files)
     if not comparison.names:
         done = any(map(finished, comparison.groups))
         yield missing(
@@ -112,11 +112,11 @@ def _comparison(comparison: Comparison, files: Files) -> Iterator[Markup]:
         )
     elif len(comparison.groups) > 1:
         yield element("h3", "Differences, seed by seed")
-        yield from draw_differences(comparison, files)
+        yield from differences_tables(comparison, files)
 
 
-def _curves(drawn: Sequence[Group], comparison: Comparison) -> Iterator[Markup]:
-    charts = make_overlays(drawn, comparison.ranking)
+def _curves(charted: Sequence[Group], comparison: Comparison) -> Iterator[Markup]:
+    charts = make_overlays(charted, comparison.ranking)
     if not charts:
         yield missing("No metrics yet.")
         return
@@ -125,16 +125,16 @@ def _curves(drawn: Sequence[Group], comparison: Comparison) -> Iterator[Markup]:
         "Lines are means over seeds, bands reach from the lowest to the highest seed. "
         f"Points of curves of more than {POINTS} records are means of neighbouring "
         "records. ",
-        _selection(drawn, comparison),
+        _selection(charted, comparison),
         class_="note",
     )
-    yield _legend(drawn)
-    last = max(last_step(run) for group in drawn for run in compared(group))
-    drawings = (draw(chart, last, has_legend=False) for chart in charts)
-    yield element("div", *drawings, class_="charts")
+    yield _legend(charted)
+    last = max(last_step(run) for group in charted for run in compared(group))
+    shown = (chart_markup(chart, last, has_legend=False) for chart in charts)
+    yield element("div", *shown, class_="charts")
 
 
-def _legend(drawn: Sequence[Group]) -> Markup:
+def _legend(charted: Sequence[Group]) -> Markup:
     """One legend for all charts; page.js hides and shows a group at a click."""
     items = (
         element(
@@ -148,22 +148,22 @@ def _legend(drawn: Sequence[Group]) -> Markup:
             ),
             element("output"),
         )
-        for group in drawn
+        for group in charted
     )
     return element("ul", *items, class_="groups")
 
 
-def _selection(drawn: Sequence[Group], comparison: Comparison) -> str:
+def _selection(charted: Sequence[Group], comparison: Comparison) -> str:
     count = len(comparison.groups)
-    if len(drawn) == count:
+    if len(charted) == count:
         return ""
     by = f" by {text.words(comparison.names[0])}" if comparison.names else ""
-    return f"Of {count} groups these are the best {len(drawn)}{by}."
+    return f"Of {count} groups these are the best {len(charted)}{by}."
 
 
-def _samples(drawn: Sequence[Group], comparison: Comparison) -> Iterator[Markup]:
-    chosen = [(group, _best_run(group, comparison)) for group in drawn]
-    budget = pictures.BUDGET // max(1, len(drawn))
+def _samples(charted: Sequence[Group], comparison: Comparison) -> Iterator[Markup]:
+    chosen = [(group, _best_run(group, comparison)) for group in charted]
+    budget = pictures.BUDGET // max(1, len(charted))
     films = [
         film
         for group, run in chosen
@@ -173,7 +173,7 @@ def _samples(drawn: Sequence[Group], comparison: Comparison) -> Iterator[Markup]
         yield element(
             "p",
             "The newest picture of each group's best seed. ",
-            _selection(drawn, comparison),
+            _selection(charted, comparison),
             class_="note",
         )
         yield element("div", *films, class_="side-by-side")

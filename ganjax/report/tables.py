@@ -57,7 +57,7 @@ def name_group(group: Group, words: str) -> Markup:
     return element("span", swatch(), words, class_=f"named {kind} dash-{dash}")
 
 
-def draw_groups(comparison: Comparison, files: Files) -> Iterator[Markup]:
+def groups_table(comparison: Comparison, files: Files) -> Iterator[Markup]:
     """A row per group: its settings, seeds, and mean and deviation of each measure."""
     groups, names = comparison.groups, comparison.names
     ranking = comparison.ranking
@@ -87,7 +87,7 @@ def draw_groups(comparison: Comparison, files: Files) -> Iterator[Markup]:
         yield _others(comparison)
 
 
-def draw_runs(comparison: Comparison, files: Files, page: Path) -> Markup:
+def runs_table(comparison: Comparison, files: Files, page: Path) -> Markup:
     """A row per run, with a link to its own page; `page` is where this one will be."""
     names = comparison.names
     rows, records = [], []

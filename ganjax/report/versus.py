@@ -22,7 +22,7 @@ _CAUTION = (
 )
 
 
-def draw_differences(comparison: Comparison, files: Files) -> Iterator[Markup]:
+def differences_tables(comparison: Comparison, files: Files) -> Iterator[Markup]:
     """A table per measure; page.js shows the one that is chosen."""
     names, ranking = comparison.names, comparison.ranking
     options = (element("option", title(name, ranking), value=name) for name in names)
