@@ -1,8 +1,8 @@
 """The training step: the one place where gradients of parameters are taken.
 
-A step plays the rounds of its play in order. A round draws a batch, plays the game
-once, pulls each moving player's loss back through that player's own parameters, and
-writes the movers' slices of the state and nothing else.
+A step goes through its rounds in order. A round takes a batch, plays the game once,
+pulls each moving player's loss back through that player's own parameters, and writes
+the movers' slices of the state and nothing else.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The numbers behind a chart's curve: its trend, fewer points, a range worth showing."""
+"""The numbers behind a chart's curve: its trend, fewer points, a useful range."""
 
 from __future__ import annotations
 

@@ -155,11 +155,9 @@ def _training(run: Run) -> Iterator[Markup]:
         class_="note",
     )
     step, is_averaged = last_step(run), bool(run.config.get("ema"))
-    charts = (
-        chart_markup(chart, step)
-        for chart in make_charts(run.metrics, is_averaged=is_averaged)
-    )
-    yield element("div", *charts, class_="charts")
+    charts = make_charts(run.metrics, is_averaged=is_averaged)
+    shown = (chart_markup(chart, step) for chart in charts)
+    yield element("div", *shown, class_="charts")
 
 
 def _settings(run: Run) -> Iterator[Markup]:
