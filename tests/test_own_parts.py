@@ -32,15 +32,17 @@ FAST = [
 ]
 
 
-def python_of(document):
-    (code,) = re.findall(
-        r"^```python\n(.*?^def get_config.*?)^```", document, re.DOTALL | re.MULTILINE
-    )
+def python_of(document, holds):
+    """The block of Python in a document that holds some words."""
+    text = (ROOT / document).read_text("utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    (code,) = (block for block in blocks if holds in block)
     return code
 
 
-STRIPES = python_of((ROOT / "docs/extending.md").read_text("utf-8"))
-SQUARED = python_of((ROOT / "README.md").read_text("utf-8"))
+STRIPES = python_of("docs/extending.md", "def get_config")
+PROOF = python_of("docs/extending.md", "def test_own_parts")
+SQUARED = python_of("README.md", "def get_config")
 
 
 @pytest.fixture(scope="module")
@@ -165,3 +167,13 @@ def test_a_stored_file_is_run_only_where_it_is_needed(home, tmp_path):
         with pytest.raises(ConfigError):
             stored_catalogue(tmp_path, other)
     assert not Path("trodden").exists()
+
+
+def test_own_parts_are_proven_by_five_lines(home):
+    (home / "proven").mkdir()
+    (home / "proven/stripes.py").write_text(STRIPES)
+    (home / "proven/test_stripes.py").write_text(PROOF)
+    output = run(home, "pytest", "-q", "-p", "no:cacheprovider", "proven")
+    passed = int(re.search(r"(\d+) passed", output)[1])
+    assert passed > 20
+    assert "failed" not in output
