@@ -20,7 +20,7 @@ a line: the score's curve, the data under it, and where chains end.
 Arguments, as in experiments/energy.py:ring or energy.py:mnist:
 
   data    digits (default), mnist or fashion_mnist; ring; or line, two Gaussians
-  begin   buffer (default): chains go on from earlier ones; or noise: each begins anew
+  begin   buffer (default): chains continue earlier ones; or noise: each begins anew
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -75,7 +75,7 @@ def get_config(arg: str = "") -> ConfigDict:
     config.objective.update(divergence=chosen.divergence, generator=chosen.generator)
     config.objective.update(NUMBERS.get(chosen.divergence, {}))
     if chosen.divergence == "total_variation":
-        # Else the scores run into the flat arms of its tanh, and stay there.
+        # Otherwise the scores run into the flat arms of its tanh, and stay there.
         config.penalties.score_drift = penalty("score_drift", weight=0.01)
     (_toward_optimum if is_mixture else _toward_images)(config)
     return config

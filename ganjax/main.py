@@ -169,7 +169,7 @@ def _check_flags() -> None:
 
 
 def _read_program() -> Program:
-    """Of the experiment file; to look at a run, its folder knows it too."""
+    """The program of --config or, to look at a run, that of its folder."""
     given = [f"{x.name}={x.value}" for x in (_INIT_FROM, _INIT_PLAYERS) if x.value]
     if _CONFIG.value:
         return read_program(_CONFIG.value, [*_overrides, *given])
@@ -181,7 +181,7 @@ def _read_program() -> Program:
 
 
 def _check_start(program: Program, folder: Path) -> None:
-    """Refuses before jax is imported, which takes a while, what can be by then."""
+    """Refuses what it can before jax is imported, which takes a while."""
     if _is_one_of_several():  # which look at the folder once they have met
         peers.checked(_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)
         return

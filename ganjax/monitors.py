@@ -19,8 +19,8 @@ def score_statistics(outcome: Outcome, threshold: Array | float | None) -> Terms
 
     Returns:
       `real_score` and `fake_score`, the means, and with a threshold `real_accuracy`
-      P(r > threshold) and `fake_accuracy` P(s <= threshold), else `pair_accuracy`
-      P(r_i > s_i).
+      P(r > threshold) and `fake_accuracy` P(s <= threshold), without one
+      `pair_accuracy` P(r_i > s_i).
     """
     real, fake = widen(made(outcome.real_score)), widen(made(outcome.fake_score))
     means = {"real_score": mean(real), "fake_score": mean(fake)}

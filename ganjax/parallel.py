@@ -142,7 +142,7 @@ def shard_map_layout(devices: Sequence[jax.Device]) -> Layout:
 
 
 class LayoutError(ValueError):
-    """A layout that the devices there are do not allow; begins with the key."""
+    """A layout that these devices do not allow; the message begins with the key."""
 
 
 def choose_layout(mode: str, batch_size: int) -> Layout:

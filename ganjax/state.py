@@ -10,7 +10,7 @@ from ganjax.types import Parts, Tree
 
 
 class TrainState(NamedTuple):
-    """All that a run needs to go on, and all that a checkpoint holds.
+    """All that a run needs to resume, and all that a checkpoint holds.
 
     Dictionaries are keyed by player. `step` belongs to a whole population of runs,
     every other field to one member.

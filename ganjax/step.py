@@ -144,8 +144,8 @@ def make_field(
             )
             for player in players
         }
-        # The loss is meaned here and the gradient below: with only one of the two,
-        # pmap or shard_map is wrong by a factor of the number of devices.
+        # The mean of the loss is taken here and that of the gradient below: with only
+        # one of them, pmap or shard_map is wrong by a factor of the number of devices.
         terms = mean_over(terms, axis_name)
         losses = {player: sum(terms[player].values()) for player in players}
         return losses, Played(losses, terms, mutable, outcome)
@@ -177,7 +177,8 @@ def _play_round(
     params = {player: state.params[player] for player in players}
     gradients, played = field(params)
     corrections = {
-        # Of the same rule as the gradients: it is built of meaned ones, and meaned.
+        # As with gradients, means are taken twice: a correction is built of gradients
+        # that are means already, and is itself averaged.
         name: mean_over(correct(lambda params: field(params)[0], params), axis_name)
         for name, correct in parts.corrections.items()
     }
@@ -238,7 +239,8 @@ def _lazily(
         return value()
 
     def weighted() -> Array:
-        # Meaned already here, as both branches must be the same on all devices.
+        # The mean is taken already here, as both branches must be the same on all
+        # devices.
         return mean_over(every * value(), axis_name)
 
     nothing = jnp.zeros((), jax.eval_shape(weighted).dtype)

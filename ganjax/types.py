@@ -90,7 +90,7 @@ class Penalty(NamedTuple):
     """A term of the discriminator's loss that needs it as a function.
 
     `value(score_fn, outcome, keys) -> scalar`; taken every `every` steps only, and then
-    multiplied by `every`. Its keys are folded with `stream`, or else with its name.
+    multiplied by `every`. Its keys are folded with `stream`, or its name.
     """
 
     value: Callable[[ScoreFn, Outcome, Array], Array]

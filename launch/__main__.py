@@ -117,7 +117,7 @@ def _run(command: str, folder: Path) -> int:
     if command == "cancel":
         lock.cancel(folder)
         print(
-            f"{folder}: stopped; to go on: python -m launch resume --workdir={folder}"
+            f"{folder}: stopped; to resume: python -m launch resume --workdir={folder}"
         )
         return Exit.DONE
     if command == "report":

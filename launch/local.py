@@ -57,7 +57,7 @@ class LocalBackend:
                 stderr=log,
                 env=os.environ | slot.environment,
                 pass_fds=self._kept,
-                # Else Ctrl-C would reach it too, and our SIGTERM be its second signal.
+                # Otherwise Ctrl-C would reach it too; our SIGTERM would come second.
                 start_new_session=True,
             )
         return Started(process, slot, command.log)

@@ -216,7 +216,7 @@ def _judge(view: View, standing: Standing, log: Path) -> View:
     if again:
         message = f"to be tried again: {message}"
     elif standing.state == "waiting" and view.state == "preempted":
-        message = "was preempted, goes on"
+        message = "was preempted, resumes"
     return view._replace(state=standing.state, message=message)
 
 
@@ -226,10 +226,12 @@ def _conclude(folder: Path, views: Mapping[str, View]) -> int:
     words = ", ".join(f"{count} {state}" for state, count in counts.items())
     if counts["waiting"]:
         again = f"python -m launch resume --workdir={folder}"
-        print(f"{folder}: stopped, {words}; to go on: {again}")
+        print(f"{folder}: stopped, {words}; to resume: {again}")
         return Exit.STOPPED
     print(f"{folder}: {words}", flush=True)
     if write_report(folder):  # it has said what is wrong
         again = f"python -m launch report --workdir={folder}"
-        print(f"launch: the report is not whole; once mended: {again}", file=sys.stderr)
+        print(
+            f"launch: the report is not whole; once repaired: {again}", file=sys.stderr
+        )
     return Exit.FAILED if counts["failed"] else Exit.DONE

@@ -126,7 +126,9 @@ def check_unchanged(folder: Path, sweep: Sweep, runs: Sequence[Run]) -> None:
     flags = (f"--config={sweep.experiment}", *own, f"--workdir={folder}")
     again = f"to run it as it is now: {shlex.join(['python', '-m', 'launch', *flags])}"
     if not sweep.experiment_hash:
-        raise ConfigError(f"{folder / FILE} is of before files were hashed; {again}")
+        raise ConfigError(
+            f"{folder / FILE} was written before files were hashed; {again}"
+        )
     found = file_hash(path)
     if not found:
         raise ConfigError(f"there is no file {path}, which {folder / FILE} names")

@@ -70,7 +70,7 @@ def _programs_end(request):
         sys.modules["jax"].clear_caches()
         gc.collect()
         if sys.platform == "linux":
-            # Else glibc keeps nearly all of it. Another libc lacks the function.
+            # Otherwise glibc keeps nearly all of it. Another libc lacks the function.
             getattr(ctypes.CDLL(None), "malloc_trim", lambda _: 0)(0)
 
 

@@ -398,7 +398,7 @@ def test_a_killed_run_resumes_its_chains_with_the_same_bits(tmp_path):
     samples.unlink()
     assert run(tmp_path, "cut", "--mode=sample", **alike)[0] == 0
     np.testing.assert_array_equal(np.load(samples)["samples"], before)
-    # Long since, every chain has gone on from an earlier one.
+    # By then every chain has long continued an earlier one.
     buffer = final_state(tmp_path, "cut")[1].mutable["discriminator"]["buffer"]
     assert buffer.shape == (64, 2)
 

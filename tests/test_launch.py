@@ -231,7 +231,7 @@ def test_exit_codes_of_runs_decide(home):
         assert "codes: 3 done, 1 failed, 1 diverged\n" in output
         assert "bad: failed at 3/3, ended with -1\n" in errors
         assert "to be tried again: ended with 1\n" in errors
-        assert "was preempted, goes on\n" in errors
+        assert "was preempted, resumes\n" in errors
         counts = {"good": 1, "again": 2, "bad": 2, "wild": 1, "moved": 3}
         assert tries(folder) == counts
         log = (folder / "logs/again.log").read_text()
@@ -303,7 +303,7 @@ def test_stop_lets_the_runs_save(home, how):
         code, output, _ = finish(process)
         assert code == 75
         resume = f"python -m launch resume --workdir={name}"
-        assert f"{name}: stopped, 3 waiting; to go on: {resume}\n" in output
+        assert f"{name}: stopped, 3 waiting; to resume: {resume}\n" in output
         assert tries(folder) == {"a": 1, "b": 1}
         assert launch(home, "resume", f"--workdir={name}")[0] == 0
     assert_refused(

@@ -148,7 +148,7 @@ def test_view_of_a_finished_run_needs_its_evaluation(tmp_path):
     [
         ({"precision": 0.9, "unevenness": 2.0}, "one", ("unevenness", 2.0)),
         ({"unevenness": 2.0, "coverage": 0.5}, "one", ("coverage", 0.5)),
-        ({"unevenness": 2.0}, None, None),  # as a folder of before has it
+        ({"unevenness": 2.0}, None, None),  # as an older folder has it
     ],
 )
 def test_view_of_a_run_with_a_measure_of_its_own(tmp_path, found, better, key):

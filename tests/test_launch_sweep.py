@@ -282,7 +282,7 @@ def test_only_what_was_launched_is_resumed(experiment, tmp_path):
     again = f"python -m launch --config={path} --config.steps=9 --workdir={tmp_path}"
     old = sweep._replace(experiment_hash="")
     refuses(
-        f"of before files were hashed; to run it as it is now: {again}",
+        f"was written before files were hashed; to run it as it is now: {again}",
         *((check_unchanged, tmp_path, old, sweep.runs)),
     )
     # The same file may come to another config, by what it builds on.

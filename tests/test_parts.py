@@ -163,7 +163,7 @@ def test_a_loss_says_what_it_reads():
         (lambda *, x={}: x, "x: the default {} is no number, string, bool, or tuple"),
         (lambda *, x=(): x, "x: the default () is no number"),
         (lambda *, x=(1, "a"): x, "x: the default (1, 'a') is no number"),
-        (lambda *, x=None: x, "x: None is off; say of what type it is else"),
+        (lambda *, x=None: x, "x: None is off; say of what type it is otherwise"),
         (lambda *words: words, "*args and **kwargs have no keys"),
         (lambda **words: words, "*args and **kwargs have no keys"),
         (3, "must be a function, not 3"),

@@ -23,7 +23,7 @@ def test_key_measure_is_the_first_that_a_run_has():
 def test_own_numbers_rank_behind_the_built_in_ones_in_the_order_of_the_runs():
     runs = [
         {"roughness": "lowest", "high_quality": "lowest"},
-        {},  # of before, or without a measure of its own
+        {},  # older, or without a measure of its own
         {"evenness": "one", "roughness": "lowest", "fid": "lowest"},
         {"fid": "highest"},
     ]

@@ -185,7 +185,7 @@ def test_penalties_are_named():
         ("r1", "1"),
         ("r1", "2"),
     ]
-    # A label leaves out what a group has not.
+    # A label leaves out what a group lacks.
     assert [group.label for group in found.groups] == [
         "no penalty",
         "r1 · weight 1",
@@ -664,7 +664,7 @@ def test_older_runs_rank_nothing_by_a_number_of_their_own(tmp_path):
 
 def test_number_about_which_runs_disagree_ranks_nothing(tmp_path):
     shown = compare_own(tmp_path, [{"unevenness": "one"}, {"unevenness": "lowest"}])
-    words = "do not agree where the best unevenness lies, so that it ranks nothing."
+    words = "do not agree where the best unevenness lies, so it ranks nothing."
     assert words in shown
     assert "No group is best by precision" in shown
     assert not {"↑", "↓", "→"} & set(shown)
@@ -700,7 +700,7 @@ def test_study_keeps_what_it_gave_before_it_failed(tmp_path):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ("edited", "quick.py is not the file that was launched, so that its study is"),
+        ("edited", "quick.py is not the file that was launched, so its study is"),
         ("older", "sweep.json does not say what {path} was when it was launched"),
         ("moved", "quick.py lies in the sweep folder, and may have come with it"),
     ],

@@ -58,7 +58,7 @@ def _first_line(paragraph: str) -> str:
 
 
 def _formulas(block: str) -> list[tuple[str, str]]:
-    # A formula that goes on in the next line is indented there.
+    # A formula that continues in the next line is indented there.
     lines = re.sub(r"\n +", " ", block).splitlines()
     matches = [match for line in lines if (match := _FORMULA.match(line))]
     return [(match[1], match[2]) for match in matches]

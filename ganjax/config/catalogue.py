@@ -77,7 +77,7 @@ class Part(NamedTuple):
     of_example: bool = False  # a penalty on gradients of single examples' scores
     constrained: bool = False  # an objective whose scores must have bounded slopes
     # Under which name a penalty's random numbers are drawn: the one that it had first,
-    # so that a run of before is the same run.
+    # so that an older run is the same run.
     stream: str = ""
     # Where the best value of each number of a measure lies, one of `BEST_AT`.
     better: Mapping[str, str] = _NOTHING

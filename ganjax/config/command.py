@@ -20,7 +20,7 @@ _PREFIXES = ("--config.", "-config.")
 class _Output:
     """Standard output, whose loss ends no work: it is said once, and the rest dropped.
 
-    A reader that has gone, as `head` goes, is nothing to speak of.
+    Nothing is said of a reader that has closed, as `head` does.
     """
 
     def __init__(self, stream: Any) -> None:
@@ -57,7 +57,7 @@ def start(main: Callable[..., Any], parser: Callable[..., list[str]]) -> None:
 
     Its exit code is that of its work, though standard output be closed or full.
     """
-    # Else the next files that are opened would be taken for standard streams.
+    # Otherwise the next files that are opened would be taken for standard streams.
     while (free := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(free, True)
     os.close(free)
@@ -98,13 +98,13 @@ def check_folder(path: str) -> None:
 
 
 def _hint(error: flags.Error) -> str:
-    """At the key of the config that a flag that does not exist was meant for."""
+    """A hint at the key of the config that an unknown flag was meant for."""
     name = getattr(error, "flagname", "")
     return f"; write --config.{name}=VALUE" if name in schema.RUN else ""
 
 
 def parse(program: str, argv: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Parses the flags; returns the words that are none, and the config's overrides.
+    """Parses the flags; returns all other words, and the config's overrides.
 
     Overrides are kept as they are, "KEY=VALUE": the config knows their types. Ends the
     process with `Exit.REFUSED` for a bad flag, and with 0 after --help.

@@ -50,10 +50,10 @@ def renamed_key(key: str) -> str:
 def completed(
     config: Mapping[str, Any], catalogue: Catalogue = BUILT_IN
 ) -> dict[str, Any]:
-    """A config with every key that there is since it was written, by today's names.
+    """A config by today's names, with the keys that are newer than it.
 
-    Each takes its default, which is what the program did before it had the key. What
-    is not known is left as it is.
+    Each takes its default, which is what the program did before it had the key. Unknown
+    keys are left as they are.
     """
     whole = _filled(renamed(config), schema.RUN)
 

@@ -43,8 +43,8 @@ class Point(NamedTuple):
 def split(location: str) -> tuple[str, str | None]:
     """The file and the argument of `file.py:argument`, None where no colon follows.
 
-    A path may hold colons itself: the file is the shortest beginning that is one, else
-    what ends with the first ".py".
+    A path may hold colons itself: the file is the shortest beginning that is a file or,
+    where none is, what ends with the first ".py".
     """
     ends = [i for i, letter in enumerate(f"{location}:") if letter == ":"]
     files = [end for end in ends if isfile(location[:end])]

@@ -52,7 +52,7 @@ def load(location: str, overrides: Sequence[str] = ()) -> ConfigDict:
 
 
 def override(config: ConfigDict, overrides: Sequence[str], location: str) -> None:
-    """Sets values of the config that `location` gave; else as `load`."""
+    """Sets values of the config that `location` gave; raises as `load` does."""
     values = flatten(config.to_dict())
     for words in overrides:
         key, equals, text = words.partition("=")

@@ -34,11 +34,11 @@ def remark(names: Iterable[str]) -> str:
 
 
 def ranking_of(said: Iterable[Ranking]) -> tuple[Ranking, tuple[str, ...]]:
-    """What ranks runs by what each says of its numbers, and what they disagree about.
+    """The ranking by what runs say of their numbers, and the numbers in dispute.
 
-    Built-in numbers come first and are ranked as ever, whatever a run says; behind them
-    those of the runs' own measures, in the order of the runs. A number about which two
-    runs disagree ranks nothing; a run that does not name it says nothing of it.
+    Built-in numbers come first, and no run changes how they rank. Those of the runs'
+    own measures follow, in the order of the runs. A number about which two runs
+    disagree ranks nothing; a run that does not name it takes no side.
     """
     own: dict[str, set[str]] = {}
     for better in said:

@@ -7,7 +7,7 @@ RUN = {
     "steps": Key(10_000, "[1, 2147483647]"),
     "batch_size": Key(256, "[1, 2147483647]"),
     # What to do when a loss, gradient or update is not finite: stop the run, or leave
-    # that player as it was for the step and go on.
+    # that player as it was for the step and continue.
     "non_finite": Key("stop", choices=("stop", "skip")),
     # Another run to begin from, FOLDER or FOLDER@STEP, and which players, separated by
     # commas; all that both have where it is "".

@@ -107,7 +107,7 @@ def _key(where: str, default: Any, hint: Any) -> Key:
         kind = args[0] if union and args else None
         if kind not in (int, float, str):
             raise ConfigError(
-                f"{where}: None is off; say of what type it is else, such as "
+                f"{where}: None is off; say of what type it is otherwise, such as "
                 "float | None"
             )
     if kind is None and hint is float and type(default) is int:

@@ -72,7 +72,7 @@ class StopRequest:
 
     def _leave(self) -> NoReturn:
         # An exception could be raised in a callback that Python or JAX makes, which
-        # prints it and goes on.
+        # prints it and continues.
         with suppress(Exception):
             self.last_words()
             sys.stdout.flush()

@@ -245,7 +245,7 @@ def numbers(config: Mapping[str, Any]) -> dict[str, Any]:
 def check_resumable(
     old: Mapping[str, Any], new: Mapping[str, Any], catalogue: Catalogue = BUILT_IN
 ) -> None:
-    """Checks that a run begun with config `old` may go on with `new`.
+    """Checks that a run begun with config `old` may resume with `new`.
 
     A key that the schema has gained since `old` was written had its default there.
 

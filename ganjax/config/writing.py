@@ -160,9 +160,9 @@ def defaults(
 
     The discriminator gets the head that the objective reads, and no batch norm where it
     needs a gradient penalty; the generator of logits gets no tanh. `play` is
-    alternating where a generator meets a discriminator alone, else simultaneous. Every
-    measure is taken that the game and the data allow. `parts` are the rows of the
-    experiment's file, whose names may be given too.
+    alternating where a generator meets a discriminator alone, and otherwise
+    simultaneous. Every measure is taken that the game and the data allow. `parts` are
+    the rows of the experiment's file, whose names may be given too.
     """
     parts = tuple(parts)
     catalogue = (*BUILT_IN, *parts)

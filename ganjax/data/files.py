@@ -1,4 +1,4 @@
-"""Files of published data sets: in a folder of the user's, else downloaded once."""
+"""Files of published data sets: in a folder of the user's, or downloaded once."""
 
 import os
 import sys
@@ -18,8 +18,8 @@ def find_files(
 ) -> dict[str, Path]:
     """Where the files of a data set are, by their published names.
 
-    Looks in `directory` and nowhere else if one is given; else in `$GANJAX_DATA/name`;
-    else in the user's cache, into which it downloads what is not there. In a folder of
+    Looks in `directory` alone if one is given; otherwise in `$GANJAX_DATA/name`, and
+    then in the user's cache, into which it downloads what is missing. In a folder of
     the user's a file may be unpacked, without its `.gz`, and may be a subset: only what
     is downloaded must have the published sum.
 

@@ -115,9 +115,10 @@ def own_images(*, directory: str, height: int, width: int, max_pixels: int) -> S
     """The images in a folder, read as they are: in colour or grey, labelled or not.
 
     Where each image lies in a sub-folder of the folder, and they are several, these
-    are the classes, as of `class_folders`; else there are no labels. The examples are
-    grey, of one channel, where no pixel of any has a colour; else grey images among
-    them have three equal channels. See `image_folder` for the rest, with "convert".
+    are the classes, as of `class_folders`; otherwise there are no labels. The examples
+    are grey, of one channel, where no pixel of any has a colour; otherwise grey images
+    among them have three equal channels. See `image_folder` for the rest, with
+    "convert".
 
     Raises:
       DataError: as `image_folder`, or a class folder holds no image.

@@ -57,9 +57,10 @@ def resident(
 def few_labels(source: Source, *, labelled: int, labelled_share: float) -> Source:
     """A resident source of which only some images keep their label.
 
-    A row of a batch is labelled with probability `labelled_share`. It is then drawn
-    from the labelled images, else from all. The label of an unlabelled row says nothing
-    of its image: it is drawn uniformly, so that a generator always has a class to make.
+    A row of a batch is labelled with probability `labelled_share`: such a row is drawn
+    from the labelled images, another from all. The label of an unlabelled row says
+    nothing of its image: it is drawn uniformly, so that a generator always has a class
+    to make.
 
     Args:
       source: of labelled images.
@@ -103,7 +104,7 @@ def few_labels(source: Source, *, labelled: int, labelled_share: float) -> Sourc
 
 
 def as_seen(examples: Array | np.ndarray) -> Array:
-    """Examples as networks see them: uint8 as float32 in [-1, 1], else as they are."""
+    """Examples as networks see them: uint8 as float32 in [-1, 1], others unchanged."""
     if examples.dtype != np.uint8:
         return jnp.asarray(examples)
     # Compiled, pixels / 127.5 - 1 would make white 1.0000001.

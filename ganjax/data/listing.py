@@ -101,7 +101,7 @@ def class_of_each(folder: Path, paths: Sequence[Path]) -> list[str]:
 
 
 def class_of_each_if_any(folder: Path, paths: Sequence[Path]) -> list[str]:
-    """The same where all images lie in sub-folders, and these are several; else [].
+    """The same where all images lie in sub-folders, and are several, or [].
 
     Raises:
       DataError: a class folder holds no image.

@@ -22,7 +22,7 @@ def mnist(
     to Document Recognition".
 
     Args:
-      directory: that holds the files; "" for `$GANJAX_DATA/mnist`, else a download.
+      directory: that holds the files; "" for `$GANJAX_DATA/mnist`, or a download.
       split: "train" or "test".
       labelled: see `few_labels`.
       labelled_share: see `few_labels`.
@@ -43,7 +43,7 @@ def fashion_mnist(
     Benchmarking Machine Learning Algorithms".
 
     Args:
-      directory: that holds the files; "" for `$GANJAX_DATA/fashion_mnist`, else a
+      directory: that holds the files; "" for `$GANJAX_DATA/fashion_mnist`, or a
         download.
       split: "train" or "test".
       labelled: see `few_labels`.

@@ -72,7 +72,7 @@ def vae(
       likelihood: p(x|z).
       latent_size: dimension Z of the latents.
       pixels: what is modelled of an example, itself, "grey", or "binary": each pixel x
-        is 1 with probability (x + 1) / 2, else -1, drawn anew each time.
+        is 1 with probability (x + 1) / 2, and -1 otherwise, drawn anew each time.
       importance_samples: latents of q for each example in `log_weights`.
 
     `real` of the outcome is what is modelled. Probes: `encode`, `reconstruction`,

@@ -159,7 +159,7 @@ class Evaluator:
         return arrays
 
     def examples_to_judge(self, count: int) -> Batch:
-        """The whole test split of the run, else `count` of its real examples."""
+        """The test split of the run or, without one, `count` of its real examples."""
         return self.setup.test or self._batch(count)
 
     def probe_batch(self, name: str, state: TrainState, batch: Batch) -> np.ndarray:

@@ -29,7 +29,7 @@ def restore(
       config: of the run, validated or as its config.json has it.
       folder: of the run.
       made: the setup, where it is built and its data checked already.
-      catalogue: the parts that the config names; else those that the folder has.
+      catalogue: the parts that the config names; by default those that the folder has.
 
     Raises:
       ConfigError: the config is not valid, its data is missing or not what it was, or

@@ -84,7 +84,7 @@ def write_choice(
     if samples.ndim == 4:
         shown = samples[: config["record"]["examples"]]
         titles = choice.label or ()
-        columns = len(titles) if len(titles) > 1 else None  # else nearly square
+        columns = len(titles) if len(titles) > 1 else None  # otherwise nearly square
         pixels = draw.image_grid(shown, columns=columns, titles=titles)
         write_bytes(path.with_suffix(".png"), png_bytes(pixels))
     print(f"{path}: samples {list(samples.shape)} of step {step}")

@@ -9,7 +9,7 @@ _FLUSH_SECONDS = 5.0  # a flush is an fsync: too slow to do at every record
 
 
 class EventFiles:
-    """Writes the curves and images of a run that starts, or goes on, at `step`.
+    """Writes the curves and images of a run that starts or resumes at `step`.
 
     All is written on the caller's thread, and a failure is the caller's `OSError`.
     tensorboardX's own `SummaryWriter` has a thread for it, which a full disk kills;

@@ -59,8 +59,8 @@ def is_temporary(path: Path) -> bool:
 def remove_temporary(folder: Path) -> None:
     """Removes what killed processes left behind of files that they were writing.
 
-    For who alone trains, or launches, in the folder. Others may still write pages and
-    samples there: what a process that is alive writes is left.
+    For the one process that trains, or launches, in the folder. Others may still write
+    pages and samples there: what a process that is alive writes is left.
     """
     for path in folder.iterdir() if folder.is_dir() else ():
         found = _TEMPORARY.fullmatch(path.name)

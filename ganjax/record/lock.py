@@ -52,9 +52,9 @@ def hold(path: Path, holder: str) -> Iterator[int]:
     """Takes the lock at `path`, whose folder is there; yields its open file.
 
     It is held until this process and all that inherited the file have ended. `holder`
-    is what messages call who holds it, such as "a training". Where that one is gone but
-    what it started is not, waits; where it is of another host, until it has not touched
-    the file for 60 seconds.
+    is what messages call the holder, such as "a training". Waits while the holder is
+    gone but what it started still runs and, where it is of another host, until it has
+    left the file untouched for 60 seconds.
 
     Raises:
       ConfigError: another holds the lock. Nothing is changed then.

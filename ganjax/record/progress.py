@@ -80,7 +80,7 @@ class Progress:
             console=console,
             get_renderable=lambda: self._bar(console.width),
             auto_refresh=False,
-            # What goes into a file must go on doing so.
+            # Output that goes into a file must still go there.
             redirect_stdout=sys.stdout.isatty(),
         )
         live.start(refresh=True)

@@ -1,4 +1,4 @@
-"""Writes the metrics and pictures of one run as it goes on. No jax."""
+"""Writes the metrics and pictures of one run while it trains. No jax."""
 
 import os
 import re
@@ -19,9 +19,9 @@ _STEP_OF_IMAGE = re.compile(r"_(\d{8,})\.png$")
 class Recorder:
     """Writes metrics and images of one run, as files and for TensorBoard.
 
-    It opens `metrics.jsonl`, `events/` and `samples/` of a run that starts, or goes on,
+    It opens `metrics.jsonl`, `events/` and `samples/` of a run that starts or resumes
     at `step`. What an earlier process recorded beyond `step` is dropped, because the
-    run comes by there again.
+    run takes those steps again.
 
     Attributes:
       seconds: training time up to `step`, as the last kept record has it, or 0.0.

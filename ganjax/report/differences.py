@@ -41,8 +41,8 @@ def difference(
 def bootstrap(pairs: Floats) -> tuple[float, float] | None:
     """A 95 % percentile interval of the mean `[N]`; None for less than `MIN_PAIRS`.
 
-    It goes through all N^N resamples where they are few, else through `RESAMPLES`
-    of them, always the same.
+    It goes through all N^N resamples where they are few, and otherwise through
+    `RESAMPLES` of them, always the same.
     """
     count = len(pairs)
     if count < MIN_PAIRS:

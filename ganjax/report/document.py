@@ -42,7 +42,7 @@ def section(title: str, *children: Markup) -> Markup:
 
 
 def missing(sentence: str) -> Markup:
-    """What stands in the place of something that is not there."""
+    """What stands in place of something missing."""
     return element("p", sentence, class_="missing")
 
 

@@ -46,11 +46,11 @@ def make_study(
     location = sweep.experiment
     path = experiment.split(location)[0]
     if not isfile(path):
-        sentence = f"There is no file {path} here, so that its study is not shown."
+        sentence = f"There is no file {path} here, so its study is not shown."
         return Study([missing(sentence)], "")
     if not run_study and (doubt := _doubt(path, sweep)):
         again = shlex.join(["python", "-m", "ganjax.report", str(sweep.folder)])
-        reason = f"{doubt}, so that its study is left out; to run it: {again}"
+        reason = f"{doubt}, so its study is left out; to run it: {again}"
         return Study([_problem(f"{reason} --run_study")], f"{reason} --run_study")
     parts: list[Markup] = []
     try:
@@ -153,8 +153,8 @@ def _pixels(figure: Figure, png: bytes, width: int, height: int) -> Markup:
 def _inline(svg: str, title: str, prefix: str, width: int) -> Markup:
     """An SVG of matplotlib as a part of the page, in the page's own colours.
 
-    Ids get a prefix, for those of two figures are alike. Black is written as the lack
-    of a colour in some places, so that the whole is filled with ink.
+    Ids get a prefix, as those of two figures are alike. In some places black is
+    written as the lack of a colour, so the whole is filled with ink.
     """
     body = svg[svg.index("<svg") :]
     box = re.search(r'viewBox="([^"]+)"', body)

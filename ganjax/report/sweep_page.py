@@ -67,7 +67,7 @@ def render(sweep: Sweep, path: Path, *, run_study: bool = False) -> Page:
 
 
 def _damage(run: SweepRun) -> Sequence[str]:
-    """What a run's files have that is wrong, a line for each."""
+    """What is wrong with a run's files, a line for each."""
     named = run.content.problems if run.content else ()
     return named or ((run.message,) if run.state == UNREADABLE else ())
 

@@ -79,7 +79,7 @@ def groups_table(comparison: Comparison, files: Files) -> Iterator[Markup]:
     for name in comparison.disputed:
         yield element(
             "p",
-            f"The runs do not agree where the best {text.words(name)} lies, so that it "
+            f"The runs do not agree where the best {text.words(name)} lies, so it "
             "ranks nothing.",
             class_="remark",
         )

@@ -11,7 +11,7 @@ from typing import Any
 
 _THIN_SPACE = "\u202f"
 _MINUS = "\N{MINUS SIGN}"
-ABSENT = "\N{EN DASH}"  # in the place of a value that there is not
+ABSENT = "\N{EN DASH}"  # in place of a missing value
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 

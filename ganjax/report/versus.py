@@ -86,7 +86,7 @@ def summarise(comparison: Comparison) -> Markup:
 
 
 def _reference(comparison: Comparison, name: str) -> Group:
-    """The group that the others are compared with: the best, or else the first."""
+    """The group that the others are compared with: the best if any, or the first."""
     winners = best(comparison.groups, name, comparison.ranking)
     return (winners or comparison.groups)[0]
 

@@ -14,7 +14,7 @@ from ganjax.record.status import write_status
 
 
 def check_run(program: Program, folder: Path, mode: str) -> None:
-    """Checks that `folder` is, or to train may become, the run of this program.
+    """Checks that `folder` is this program's run or, to train, may become it.
 
     Raises:
       ConfigError: it is another's, or no run's; or it cannot be read.

@@ -38,7 +38,7 @@ def describe_data(source: Source) -> dict[str, Any]:
 def check_data(folder: Path, source: Source) -> dict[str, Any]:
     """Describes the data, and checks that the run in `folder` began with the same.
 
-    A run of before, whose folder has no `data.json`, goes on with what there is.
+    An older run, whose folder has no `data.json`, resumes with the data there is.
 
     Raises:
       ConfigError: says what changed since.

@@ -2,9 +2,9 @@
 
 A player brings its parameters, its statistics (every collection that no gradient
 moves), its moving average, and the state of its optimizer where the new one keeps the
-same, so that a lower learning rate goes on smoothly. The step is 0 again, by which
-schedules and lazy penalties go, and the decay of averages, so that the first steps
-renew these; and the seed is the new run's.
+same, so that a lower learning rate continues smoothly. The step is 0 again, so that
+schedules, lazy penalties and the decay of averages begin anew, and the first steps
+renew the averages. The seed is the new run's.
 """
 
 from collections.abc import Mapping

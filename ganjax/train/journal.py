@@ -1,4 +1,4 @@
-"""Writes a run folder as its run goes on: metrics, pictures, evaluation, status."""
+"""Writes a run folder while its run trains: metrics, pictures, evaluation, status."""
 
 import io
 import math
@@ -51,8 +51,8 @@ def opening(
 class Journal:
     """The record of one run from `step` on; a context manager.
 
-    Training time counts the steps alone, compilation of the first included, and goes on
-    where the last process left off.
+    Training time counts the steps alone, compilation of the first included, and
+    continues where the last process left off.
     """
 
     def __init__(

@@ -63,8 +63,8 @@ def run(
       program: the validated config, and the parts that it names.
       folder: of the run; training makes it, or resumes what it finds there.
       mode: "train", "evaluate" or "sample".
-      choice: of samples, fields of a `Choice`; else as at the end of a training.
-      stop: what tells this process to save and end; else nothing does.
+      choice: of samples, fields of a `Choice`; by default as at the end of a training.
+      stop: what tells this process to save and end; by default nothing does.
 
     Raises:
       ConfigError: the folder belongs to another run, has nothing to look at, or cannot

@@ -87,7 +87,7 @@ class Peers:
         return code
 
     def _leave(self, code: int, after: float = 0.0) -> None:
-        """Tells the others that this process ends, unless it does as another is gone.
+        """Tells the others that this process ends, unless it ends as another is gone.
 
         It stays on watch: at its end JAX waits for all others.
         """
