@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from tables import NETWORKS
+from tables import NETWORK_PARTS, NETWORKS
 
+from ganjax.testing import network_checks
 from ganjax.types import Examples
 
 EXAMPLES = Examples((2, 3, 1), classes=0)
@@ -70,11 +71,25 @@ def test_dropout_keeps_its_share_and_the_mean():
     assert_allclose((unit > 0).mean(), 0.8, atol=error)
 
 
-def test_dropout_follows_from_the_example_alone():
-    network, variables, inputs = discriminator(keep_input=0.8, keep_hidden=0.5)
-    whole, _ = network.apply(variables, inputs[:8], None, KEYS[:8], train=True)
-    part, _ = network.apply(variables, inputs[4:8], None, KEYS[4:8], train=True)
-    assert_allclose(whole[0][4:], part[0], atol=1e-6)
+SMALL = {
+    "generator": {"widths": (5,), "reach": 0.9},
+    "discriminator": {"units": (4, 3), "pieces": 2, "reach": 0.5},
+}
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        check
+        for player, part in NETWORK_PARTS["maxout"].items()
+        for check in network_checks(
+            part, EXAMPLES.shape, keys=SMALL[player], mixes=False, told=False
+        )
+    ],
+    ids=str,
+)
+def test_network(check):
+    check()
 
 
 @pytest.mark.parametrize("player", ["generator", "discriminator"])

@@ -1,11 +1,11 @@
 """Networks of any example shape, against the same layers written out in NumPy."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from tables import NETWORK_PARTS, NETWORKS
 
+from ganjax.testing import network_checks
 from ganjax.types import Examples
 
 BATCH, LATENT, CLASSES, WIDTHS, SLOPE = 6, 3, 4, (5, 4), 0.2
@@ -13,18 +13,52 @@ MOMENTUM, EPSILON = 0.9, 1e-5  # of the batch norm
 KEYS = jax.random.split(jax.random.key(9), BATCH)
 LABEL = np.array([3, 0, 1, 1, 2, 0])
 
-ALL = [(name, player) for name in ("mlp", "dense") for player in NETWORKS[name]]
-GENERATORS = [pair for pair in ALL if pair[1] == "generator"]
-DISCRIMINATORS = [pair for pair in ALL if pair[1] == "discriminator"]
+
+TOLD = {
+    "generator": {"conditioning": "embedding"},
+    "discriminator": {"conditioning": "projection", "head": "score_and_logits"},
+    "encoder": {},
+}
 
 
-def make(name, player, shape, normalization="none", **changes):
+def checks():
+    """Of each player's network, and of other shapes what needs no program."""
+    for player, part in NETWORK_PARTS["mlp"].items():
+        keys = {"widths": WIDTHS, "slope": SLOPE, "normalization": "none"}
+        plain = {"keys": keys, "mixes": False, "told": False}
+        batch = {
+            "keys": {**keys, **TOLD[player], "normalization": "batch"},
+            "mixes": True,
+            "told": bool(TOLD[player]),
+        }
+        for norm, asked in {"none": plain, "batch": batch}.items():
+            for check in network_checks(part, (5, 4, 3), classes=CLASSES, **asked):
+                yield pytest.param(check, id=f"{norm}-{check}")
+        for shape in [(1,), (7,), (1, 1, 1)]:
+            for check in network_checks(part, shape, classes=CLASSES, **plain):
+                if check.name in ("shapes", "float32"):
+                    yield pytest.param(check, id=f"{shape}-{check}")
+
+
+@pytest.mark.parametrize("check", list(checks()))
+def test_network(check):
+    check()
+
+
+def test_dense_is_mlp_of_other_defaults():
+    for player, part in NETWORK_PARTS["dense"].items():
+        other = NETWORK_PARTS["mlp"][player]
+        assert part._replace(name="mlp", keys=other.keys) == other
+        assert set(part.keys) == set(other.keys)
+
+
+def make(player, shape, normalization="none", **changes):
     """A network, its variables and inputs, all far from their initial values."""
-    keys = {key: row.default for key, row in NETWORK_PARTS[name][player].keys.items()}
+    keys = {key: row.default for key, row in NETWORK_PARTS["mlp"][player].keys.items()}
     keys |= {"widths": WIDTHS, "slope": SLOPE, "normalization": normalization}
     examples = Examples(shape, CLASSES)
     latents = (LATENT,) if player == "encoder" else ()
-    network = NETWORKS[name][player](
+    network = NETWORKS["mlp"][player](
         examples, *latents, axis_name=None, **keys | changes
     )
     inputs = 2 * jax.random.normal(
@@ -78,9 +112,8 @@ def assert_close(one, other):
 
 @pytest.mark.parametrize("train", [True, False])
 @pytest.mark.parametrize("normalization", ["none", "batch"])
-@pytest.mark.parametrize(("name", "player"), DISCRIMINATORS)
-def test_discriminator_is_its_layers(name, player, normalization, train):
-    network, variables, inputs = make(name, player, (5, 4, 3), normalization)
+def test_discriminator_is_its_layers(normalization, train):
+    network, variables, inputs = make("discriminator", (5, 4, 3), normalization)
     (score, logits, features), mutable = apply(network, variables, inputs, train=train)
     expected, layers, statistics = by_hand(variables, inputs, train=train)
     assert logits is None
@@ -96,10 +129,9 @@ def test_discriminator_is_its_layers(name, player, normalization, train):
 
 @pytest.mark.parametrize("train", [True, False])
 @pytest.mark.parametrize("normalization", ["none", "batch"])
-@pytest.mark.parametrize(("name", "player"), GENERATORS)
-def test_generator_is_its_layers(name, player, normalization, train):
+def test_generator_is_its_layers(normalization, train):
     network, variables, inputs = make(
-        name, player, (5, 4, 3), normalization, output="linear"
+        "generator", (5, 4, 3), normalization, output="linear"
     )
     examples, mutable = apply(network, variables, inputs, train=train)
     expected, _, statistics = by_hand(variables, inputs, train=train)
@@ -111,9 +143,8 @@ def test_generator_is_its_layers(name, player, normalization, train):
 
 
 @pytest.mark.parametrize("train", [True, False])
-@pytest.mark.parametrize("name", ["mlp", "dense"])
-def test_encoder_has_two_last_layers(name, train):
-    network, variables, inputs = make(name, "encoder", (5, 4, 3), "batch")
+def test_encoder_has_two_last_layers(train):
+    network, variables, inputs = make("encoder", (5, 4, 3), "batch")
     output, _ = apply(network, variables, inputs, train=train)
     for i, made in enumerate(output):
         last = variables["params"]["Posterior_0"][f"Dense_{i}"]
@@ -122,80 +153,19 @@ def test_encoder_has_two_last_layers(name, train):
         assert_close(made, expected)
 
 
-@pytest.mark.parametrize("shape", [(1,), (7,), (5, 4, 3), (1, 1, 1)])
-@pytest.mark.parametrize(("name", "player"), ALL)
-def test_any_example_shape(name, player, shape):
-    network, variables, inputs = make(name, player, shape)
-    output, _ = apply(network, variables, inputs, train=True)
-    main = output if player == "generator" else output[0]
-    made = {"generator": shape, "discriminator": (), "encoder": (LATENT,)}
-    assert main.shape == (BATCH, *made[player])
-    assert {leaf.dtype for leaf in jax.tree.leaves((variables, output))} == {
-        np.dtype(np.float32)
-    }
-
-
-@pytest.mark.parametrize(("name", "player"), GENERATORS)
-def test_tanh_of_the_linear_output(name, player):
+def test_tanh_of_the_linear_output():
     made = {
-        output: make(name, player, (7,), output=output) for output in ("linear", "tanh")
+        output: make("generator", (7,), output=output) for output in ("linear", "tanh")
     }
     linear, tanh = (apply(*made[output], train=True)[0] for output in made)
     assert np.abs(linear).max() > 1 > np.abs(tanh).max()
     assert_close(tanh, np.tanh(linear))
 
 
-def first_of(output):
-    return output[0] if isinstance(output, tuple) else output
-
-
-@pytest.mark.parametrize(("name", "player"), ALL)
-@pytest.mark.parametrize(
-    ("normalization", "train", "alone"),
-    [
-        ("none", True, True),
-        ("none", False, True),
-        ("batch", False, True),
-        ("batch", True, False),
-    ],
-)
-def test_examples_meet_only_in_batch_statistics(
-    name, player, normalization, train, alone
-):
-    network, variables, inputs = make(name, player, (7,), normalization)
-    together, _ = apply(network, variables, inputs, train=train)
-    apart, _ = apply(network, variables, inputs[:2], train=train)
-    difference = jnp.abs(first_of(together)[:2] - first_of(apart)).max()
-    assert (difference < 1e-5) == alone
-
-
-@pytest.mark.parametrize(("name", "player"), ALL)
-def test_label_is_ignored(name, player):
-    network, variables, inputs = make(name, player, (7,))
-    label = jnp.arange(BATCH)
-    with_label, _ = apply(network, variables, inputs, train=True, label=label)
-    without, _ = apply(network, variables, inputs, train=True)
-    jax.tree.map(np.testing.assert_array_equal, with_label, without)
-
-
-@pytest.mark.parametrize(("name", "player"), ALL)
-def test_init_is_a_function_of_its_key(name, player):
-    network, _, inputs = make(name, player, (7,))
-    one, same, other = (
-        jax.tree.leaves(network.init(jax.random.key(seed), inputs, None))
-        for seed in (0, 0, 1)
-    )
-    jax.tree.map(np.testing.assert_array_equal, one, same)
-    kernels = [(a, b) for a, b in zip(one, other, strict=True) if a.ndim == 2]
-    assert len(kernels) == len(WIDTHS) + (2 if player == "encoder" else 1)
-    assert all((a != b).all() for a, b in kernels)
-
-
-@pytest.mark.parametrize("name", ["mlp", "dense"])
 @pytest.mark.parametrize("normalization", ["none", "batch"])
-def test_logits_are_a_layer_beside_the_score(name, normalization):
+def test_logits_are_a_layer_beside_the_score(normalization):
     def made(head):
-        return make(name, "discriminator", (5, 4, 3), normalization, head=head)
+        return make("discriminator", (5, 4, 3), normalization, head=head)
 
     network, variables, inputs = made("score_and_logits")
     (score, logits, _), _ = apply(network, variables, inputs, train=True)
@@ -214,9 +184,8 @@ def test_logits_are_a_layer_beside_the_score(name, normalization):
         jax.tree.map(np.testing.assert_array_equal, alone[part], both[part])
 
 
-@pytest.mark.parametrize("name", ["mlp", "dense"])
-def test_score_of_logits_alone(name):
-    network, variables, inputs = make(name, "discriminator", (7,), head="logits")
+def test_score_of_logits_alone():
+    network, variables, inputs = make("discriminator", (7,), head="logits")
     (score, logits, _), _ = apply(network, variables, inputs, train=True)
     expected, _, _ = by_hand(variables, inputs, train=True)
     assert set(variables["params"]) == {"layers", "Dense_0"}  # no layer of a score
@@ -225,10 +194,9 @@ def test_score_of_logits_alone(name):
     assert_close(score, np.log(np.exp(expected).sum(axis=1)))
 
 
-@pytest.mark.parametrize("name", ["mlp", "dense"])
-def test_score_is_the_log_probability_of_the_label(name):
+def test_score_is_the_log_probability_of_the_label():
     head = "log_probability"
-    network, variables, inputs = make(name, "discriminator", (7,), head=head)
+    network, variables, inputs = make("discriminator", (7,), head=head)
     (score, logits, _), _ = apply(network, variables, inputs, train=True, label=LABEL)
     expected, _, _ = by_hand(variables, inputs, train=True)
     assert set(variables["params"]) == {"layers", "Dense_0"}  # no layer of a score
@@ -240,7 +208,7 @@ def test_score_is_the_log_probability_of_the_label(name):
 
 def test_log_probability_of_far_logits_is_finite():
     head = "log_probability"
-    network, variables, inputs = make("mlp", "discriminator", (7,), head=head)
+    network, variables, inputs = make("discriminator", (7,), head=head)
     # A bias of 1e4 for class 1: it has log 1 = 0, the others -1e4 at least, and the
     # logits themselves are below 100.
     bias = np.array([0.0, 1e4, 0.0, 0.0])
@@ -256,5 +224,5 @@ def test_log_probability_of_far_logits_is_finite():
     [("score", 0), ("score_and_logits", 4), ("logits", 4), ("log_probability", 4)],
 )
 def test_network_says_how_many_logits_it_makes(head, classes):
-    assert make("mlp", "discriminator", (7,), head=head)[0].classes == classes
-    assert make("mlp", "generator", (7,))[0].classes == 0
+    assert make("discriminator", (7,), head=head)[0].classes == classes
+    assert make("generator", (7,))[0].classes == 0

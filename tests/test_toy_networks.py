@@ -5,12 +5,28 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from tables import NETWORKS
+from tables import NETWORK_PARTS, NETWORKS
 
+from ganjax.testing import network_checks
 from ganjax.types import Examples
 
 KEYS = jax.random.split(jax.random.key(0), 6)
 SHAPES = [(1,), (2,), (3, 2, 1)]
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        pytest.param(check, id=f"{name}-{check}")
+        for name in ("dirac", "affine")
+        for part in NETWORK_PARTS[name].values()
+        for check in network_checks(
+            part, (2,), latent_size=2, mixes=False, told=False, classes=3
+        )
+    ],
+)
+def test_network(check):
+    check()
 
 
 def make(name, player, shape, **keys):

@@ -42,10 +42,11 @@ def network_checks(
     - collections: in training it returns exactly its collections but "params", each
       changed and of the same form; else none.
     - evaluation: what a discriminator or encoder makes does not depend on random keys.
-    - random_keys: with the same keys it makes the same in training.
+    - random_keys: in training f(x_i) is the same once more, with the same keys; and of
+      fewer examples, where they are alone.
     - gradients: derivatives in parameters and inputs are finite.
     - devices: over two devices it makes what it makes of the whole batch, statistics
-      too.
+      too; not asked with mixes=False, which says so.
     - label: an example is another with another label, and no other example is; if it is
       not told, none, nor without labels.
 
@@ -97,7 +98,7 @@ class _Network:
         """All that applies."""
         asked: list[Callable[[], None]] = [self.shapes, self.float32, self.initial]
         asked += [self.alone, self.collections, self.random_keys]
-        asked += [self.gradients, self.devices]
+        asked += [self.gradients, *([] if self.mixes is False else [self.devices])]
         if self.player != "generator":
             asked.append(self.evaluation)
         if self.told is not None:
@@ -130,20 +131,20 @@ class _Network:
         """Latents or examples, labels and keys."""
         latent = self.player == "generator"
         size = (self.latent_size,) if latent else self.examples.shape
-        inputs = 2 * jax.random.normal(jax.random.key(1), (_BATCH, *size))
+        drawn = np.random.default_rng(0).normal(scale=2.0, size=(_BATCH, *size))
+        inputs = jnp.asarray(drawn, jnp.float32)
         classes = self.examples.classes
         label = jnp.arange(_BATCH, dtype=jnp.int32) % classes if classes else None
         return inputs, label, jax.random.split(jax.random.key(2), _BATCH)
 
     @cached_property
-    def begun(self) -> tuple[Tree, Tree, Tree]:
+    def begun(self) -> tuple[Tree, ...]:
         """Initial variables of a key, of the same again, and of another."""
         inputs, label, _ = self.inputs
         init = self.network().init
         one, other = jax.random.split(jax.random.key(3))
-        # Each is traced on its own, so that it shows if one comes of the host.
-        program = jax.jit(lambda x, y: tuple(init(k, x, y) for k in (one, one, other)))
-        return program(inputs, label)
+        # Not compiled: the programs of single operations serve many networks.
+        return tuple(init(key, inputs, label) for key in (one, one, other))
 
     @cached_property
     def variables(self) -> Tree:
@@ -171,16 +172,12 @@ class _Network:
 
     @cached_property
     def evaluated(self) -> Any:
-        """A program: what it makes when evaluated, of few alone, and of no label."""
+        """A program: what it makes when evaluated, and what without labels."""
         apply = partial(self.network().apply, train=False)
 
         @jax.jit
         def program(variables: Tree, inputs: Any, label: Any, keys: Any) -> Any:
-            few = _rows((inputs, label, keys), slice(_FEW))
-            made = {
-                "whole": apply(variables, inputs, label, keys),
-                "few": apply(variables, *few)[0],
-            }
+            made = {"whole": apply(variables, inputs, label, keys)}
             if self.told is False:
                 made["untold"] = apply(variables, inputs, None, keys)[0]
             return made
@@ -189,7 +186,10 @@ class _Network:
 
     @cached_property
     def trained(self) -> Any:
-        """A program: what it makes in training, once more, of few alone; gradients."""
+        """A program: what it makes in training, twice, and the gradients.
+
+        The second time, which is traced on its own, of few examples where they are.
+        """
         apply = partial(self.network().apply, train=True)
 
         @jax.jit
@@ -202,15 +202,24 @@ class _Network:
 
             both = jax.value_and_grad(total, (0, 1), has_aux=True)
             (_, whole), gradients = both(variables["params"], inputs)
-            few = _rows((inputs, label, keys), slice(_FEW))
-            return {
-                "whole": whole,
-                "again": apply(variables, inputs, label, keys),
-                "few": apply(variables, *few)[0],
-                "gradients": gradients,
-            }
+            few = _rows((inputs, label, keys), slice(self.again))
+            again, _ = apply(variables, *few)
+            return {"whole": whole, "again": again, "gradients": gradients}
 
         return program
+
+    @property
+    def again(self) -> int:
+        """Of how many examples the second call is."""
+        return _FEW if self.is_alone else _BATCH
+
+    @property
+    def among_others(self) -> tuple[Array, Array | None, Array]:
+        """Inputs whose first two examples are the same, and all others are not."""
+        inputs, label, keys = self.inputs
+        order = jnp.array([*range(_FEW), *reversed(range(_FEW, _BATCH))])
+        moved = inputs.at[_FEW:].add(1)
+        return moved[order], None if label is None else label[order], keys[order]
 
     @cached_property
     def in_training(self) -> Any:
@@ -222,13 +231,27 @@ class _Network:
         """What the program of evaluation makes."""
         return self.evaluated(self.variables, *self.inputs)
 
+    @cached_property
+    def forms(self) -> dict[tuple[int, bool], tuple[Tree, Any]]:
+        """Forms of variables and outputs, by number of examples and train."""
+        inputs, label, keys = self.inputs
+        network = self.network()
+        variables = jax.eval_shape(network.init, keys[0], inputs, label)
+        return {
+            (count, train): (
+                variables,
+                jax.eval_shape(
+                    partial(network.apply, train=train),
+                    variables,
+                    *_rows(self.inputs, slice(count)),
+                )[0],
+            )
+            for count, train in ((_BATCH, True), (_BATCH, False), (1, True))
+        }
+
     def shapes(self) -> None:
-        for count in (_BATCH, 1):
-            for train in (True, False):
-                given = _rows(self.inputs, slice(count))
-                apply = partial(self.network().apply, train=train)
-                output, _ = jax.eval_shape(apply, self.variables, *given)
-                self._shapes(output, count)
+        for (count, _), (_, output) in self.forms.items():
+            self._shapes(output, count)
 
     def _shapes(self, output: Any, count: int) -> None:
         of = f"of {count} {'example' if count == 1 else 'examples'}"
@@ -263,7 +286,7 @@ class _Network:
             has("features", layer, (count, *layer.shape[1:]))
 
     def float32(self) -> None:
-        for name, leaf in _leaves((self.begun[0], self.in_training["whole"])).items():
+        for name, leaf in _leaves(self.forms).items():
             words = f"{name} is {leaf.dtype}, and must be float32"
             expect(leaf.dtype == jnp.float32 or not _is_float(leaf), words)
 
@@ -278,23 +301,24 @@ class _Network:
                 expect((leaf != other[name]).all(), words)
 
     def alone(self) -> None:
-        names = ["evaluation"] + ["training"] * self.is_alone
-        made = {"evaluation": self.in_evaluation, "training": self.in_training}
-        for name in names:
-            what = (
-                f"{_FEW} examples in {name} alone, and among {_BATCH}; they must not "
-                "meet" + " (else say mixes=True)" * (name == "training")
-            )
-            whole = _rows(made[name]["whole"][0], slice(_FEW))
-            close(made[name]["few"], whole, what, 1e-5, 1e-5)
-        if self.mixes:
-            few = _floats(self.in_training["few"])
-            whole = _floats(_rows(self.in_training["whole"][0], slice(_FEW)))
-            differ = [
-                not np.allclose(a, b, 1e-5, 1e-5)
-                for a, b in zip(few, whole, strict=True)
-            ]
-            expect(any(differ), "no example depends on others in training: mixes=False")
+        first = slice(_FEW)
+        words = f"the same {_FEW} examples among {_BATCH - _FEW} others"
+        one = _rows(self.in_evaluation["whole"][0], first)
+        made = self.evaluated(self.variables, *self.among_others)["whole"][0]
+        what = f"evaluated, {words}; they must not meet"
+        close(_rows(made, first), one, f"{what}: is train ignored?", 1e-5, 1e-5)
+        if self.mixes is None and not self.is_alone:
+            return
+        one = _rows(self.in_training["whole"][0], first)
+        made = self.trained(self.variables, *self.among_others)["whole"][0]
+        made = _rows(made, first)
+        if self.is_alone:
+            what = f"in training, {words}; say mixes=True if they are to meet"
+            close(made, one, what, 1e-5, 1e-5)
+            return
+        pairs = zip(_floats(made), _floats(one), strict=True)
+        same = all(np.allclose(*pair, 1e-5, 1e-5) for pair in pairs)
+        expect(not same, f"in training, the same of {words}; say mixes=False")
 
     def collections(self) -> None:
         kept, none = self.in_training["whole"][1], self.in_evaluation["whole"][1]
@@ -317,9 +341,12 @@ class _Network:
         close(other, self.in_evaluation["whole"][0], what, 0.0, 0.0)
 
     def random_keys(self) -> None:
-        again, whole = self.in_training["again"], self.in_training["whole"]
-        what = "trained twice with the same keys; draw from those given, not the host"
-        close(again, whole, what, 1e-6, 1e-6)
+        whole = _rows(self.in_training["whole"][0], slice(self.again))
+        what = (
+            f"in training once more, {self.again} examples; what is random must be "
+            "drawn from the keys, one for each example"
+        )
+        close(self.in_training["again"], whole, what, 1e-5, 1e-5)
 
     def gradients(self) -> None:
         for name, leaf in _leaves(self.in_training["gradients"]).items():

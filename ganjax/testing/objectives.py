@@ -1,7 +1,7 @@
 """What an objective must hold to, whoever wrote it."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -88,7 +88,7 @@ def outcome_of(reads: Iterable[str], real: Any, fake: Any) -> Declared:
     that is reconstructed is tanh r.
     """
     r, s = jnp.asarray(real), jnp.asarray(fake)
-    made = {field: _FIELDS[field](r, s) for field in reads}
+    made = {name: _FIELDS[name](r, s) for name in reads}
     if "real" in made and {"reconstruction", "reconstruction_logits"} & set(made):
         made["real"] = jnp.tanh(_column(r))
     return Declared(**made)
@@ -178,6 +178,7 @@ class _Objective:
     widens: bool
     catalogue: Catalogue
     values: Mapping[str, float]
+    compiled_for: dict[str, Any] = field(default_factory=dict)
 
     def checks(self) -> list[Check]:
         """All that applies."""
@@ -298,12 +299,26 @@ class _Objective:
         found = loss(REAL.reshape(patches), FAKE.reshape(patches))
         close(found, loss(REAL, FAKE), "of scores [2, 2], and of the same ones [4]")
 
+    def programs(self, player: str) -> tuple[Any, ...]:
+        """Compiled once: L of a batch, of three, and its mean over two devices."""
+        if player not in self.compiled_for:
+            loss, shard = self.loss(player), self.loss(player, "devices")
+
+            @jax.jit
+            def program(real: Any, fake: Any) -> Any:
+                shards = (x[0].reshape(2, -1) for x in (real, fake))
+                mean = jax.vmap(shard, axis_name="devices")(*shards).mean()
+                return loss(real[0], fake[0]), jax.vmap(loss)(real, fake), mean
+
+            self.compiled_for[player] = program(*random_scores(3, 4))
+        return self.compiled_for[player]
+
     def compiled(self, player: str) -> None:
         loss = self.loss(player)
         scores = random_scores(3, 4)
         eager = [loss(real, fake) for real, fake in zip(*scores, strict=True)]
-        close(jax.jit(loss)(scores[0][0], scores[1][0]), eager[0], "compiled")
-        mapped = jax.jit(jax.vmap(loss))(*scores)
+        found, mapped, _ = self.programs(player)
+        close(found, eager[0], "compiled")
         close(mapped, np.stack(eager), "mapped over three batches")
 
     def derivatives(self, player: str) -> None:
@@ -362,12 +377,10 @@ class _Objective:
         close(found, expected, "of 8 real and 4 fake scores, and of these twice")
 
     def devices(self, player: str) -> None:
-        real, fake = random_scores(8)
-        shards = real.reshape(2, 4), fake.reshape(2, 4)
-        mapped = jax.vmap(self.loss(player, "devices"), axis_name="devices")
+        real, fake = random_scores(3, 4)
+        _, _, found = self.programs(player)
         what = "mean over two devices; a mean of the whole batch is over axis_name"
-        found = jax.jit(lambda *shards: mapped(*shards).mean())(*shards)
-        close(found, self.loss(player)(real, fake), what)
+        close(found, self.loss(player)(real[0], fake[0]), what)
 
     def fields(self) -> None:
         objective = self.make()
@@ -386,10 +399,10 @@ class _Objective:
 
         outcome = self.outcome(REAL, FAKE)
         before = losses(outcome)
-        for field in self.part.reads:
-            changed = jax.tree.map(other, getattr(outcome, field))
-            words = f"the row says that {field} is read, and it makes no difference"
-            expect(losses(outcome._replace(**{field: changed})) != before, words)
+        for name in self.part.reads:
+            changed = jax.tree.map(other, getattr(outcome, name))
+            words = f"the row says that {name} is read, and it makes no difference"
+            expect(losses(outcome._replace(**{name: changed})) != before, words)
 
     def traced(self) -> None:
         def values(numbers: Mapping[str, Any]) -> Any:
