@@ -13,9 +13,10 @@ In the third the generator stands still, far from the data, and only the discrim
 learns: does its optimum leave the generator a gradient? (Arjovsky and Bottou 2017,
 "Towards Principled Methods for Training Generative Adversarial Networks", section 2;
 Qi 2017, "Loss-Sensitive Generative Adversarial Networks on Lipschitz Densities".) A
-learning rate of 1e-12 holds it, and its gradient is recorded as in any run. Of LS-GAN
-the least of its objective is known exactly, by a linear program, for all loss functions
-that are as steep; so are the lowest and the highest of those through given values.
+learning rate of 1e-12 holds it, and its gradient is recorded as in any run. For LS-GAN
+the minimum of the objective over all loss functions that are as steep is known exactly,
+by a linear program; so are the lowest and the highest such function through given
+values.
 
 Each run takes a few seconds. Arguments, as in experiments/densities.py:apart,minimax:
 

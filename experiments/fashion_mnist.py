@@ -6,7 +6,7 @@ Does the convolutional GAN draw garments that one recognises? Arguments and netw
 those of mnist.py, as in experiments/fashion_mnist.py:wasserstein,dcgan.
 
 The data is looked for in --config.data.directory, then in $GANJAX_DATA/fashion_mnist,
-and else downloaded once.
+and downloaded once if it is in neither.
 """
 
 from ganjax.config import ConfigDict, sibling

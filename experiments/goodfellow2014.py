@@ -19,7 +19,7 @@ Arguments, as in experiments/goodfellow2014.py:minimax,fashion_mnist:
 The paper reports a Parzen-window log-likelihood of 225 +- 2 nats on MNIST. The small
 sweep (docs/results.md) is far too short for that, but shows the starvation: under
 minimax no run learns anything, whatever k; under the non-saturating loss some do. The
-full size was not run to its end yet.
+full size has not been run to its end yet.
 """
 
 from collections.abc import Callable, Iterator, Sequence

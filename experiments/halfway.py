@@ -8,8 +8,9 @@ left to chance. A VAE sees each code with noise around it, so that codes fill th
 a discriminator looks at samples of the whole of it. Is 0.5 a + 0.5 b a digit, for the
 codes a and b of two images of different classes?
 
-A judge says so, which is a classifier of real images: of how many of the images at the
-ends, and of how many halfway between them, is it sure, giving one class more than 0.9?
+The judge is a classifier of real images. It is sure of an image where it gives one
+class more than 0.9: of how many images at the ends is it, and of how many halfway
+between them?
 
 Expect the auto-encoder to fail: with 50 numbers the judge is sure of 97 % of its digits
 and of 67 % halfway, on MNIST of 96 and 42 %; of the VAE's 94 and 78 %, on MNIST 95 and

@@ -47,8 +47,8 @@ Arguments, as in experiments/loss_sensitive.py:wasserstein,batch:
                 neither
   data          usual (default): mnist with classes and digits without; digits; or mnist
 
-MNIST is looked for in $GANJAX_DATA/mnist, and else downloaded once; with `:digits`
-behind the file the whole sweep is without it.
+MNIST is looked for in $GANJAX_DATA/mnist, and downloaded once if it is not there; with
+`:digits` behind the file the whole sweep is without it.
 """
 
 import math

@@ -15,8 +15,8 @@ The discriminator of dcgan has spectral normalisation; with batch norm the sampl
 class look alike after three epochs. The wasserstein discriminator has a gradient
 penalty and five rounds a step in its place.
 
-The data is looked for in --config.data.directory, then in $GANJAX_DATA/mnist, and else
-downloaded once.
+The data is looked for in --config.data.directory, then in $GANJAX_DATA/mnist, and
+downloaded once if it is in neither.
 """
 
 from ganjax.config import ConfigDict, defaults, objectives, parse_arg, penalty

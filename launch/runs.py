@@ -24,7 +24,7 @@ class View(NamedTuple):
 
 
 def look(folder: Path, steps: int) -> View:
-    """Reads the folder of a run of `steps` steps; one that is not there is waiting."""
+    """Reads the folder of a run of `steps` steps; a run without one is waiting."""
     try:
         return _look(folder, steps)
     except (RunError, OSError) as error:
@@ -59,7 +59,7 @@ def saved_step(folder: Path) -> int:
 
 
 def mark_failed(folder: Path, message: str) -> None:
-    """Writes that a run failed which was killed, and so could not write it itself.
+    """Writes that a run failed, as one that was killed cannot write it itself.
 
     Without it the run would read "running" for ever.
     """

@@ -76,8 +76,8 @@ class Part(NamedTuple):
     labels: str = ""  # of data: "all" have one, or it is "seen" whether they have
     of_example: bool = False  # a penalty on gradients of single examples' scores
     constrained: bool = False  # an objective whose scores must have bounded slopes
-    # Under which name a penalty's random numbers are drawn: the one that it had first,
-    # so that an older run is the same run.
+    # The name under which a penalty draws its random numbers: its first one, so that an
+    # older run is the same run.
     stream: str = ""
     # Where the best value of each number of a measure lies, one of `BEST_AT`.
     better: Mapping[str, str] = _NOTHING

@@ -18,7 +18,7 @@ _PREFIXES = ("--config.", "-config.")
 
 
 class _Output:
-    """Standard output, whose loss ends no work: it is said once, and the rest dropped.
+    """Standard output, whose loss ends no work: it is said once, and all else dropped.
 
     Nothing is said of a reader that has closed, as `head` does.
     """

@@ -15,7 +15,7 @@ LOGIT_FIELDS = frozenset({"real_logits", "fake_logits"})
 SCORE_FIELDS = frozenset({"real_score", "fake_score"})
 
 # Choices of a discriminator's `head` whose score is made of the class logits, and of
-# its `normalization` by which a score depends on the other examples of a batch too.
+# its `normalization` under which a score depends on the other examples of a batch too.
 _LOGIT_SCORES = frozenset({"logits", "log_probability"})
 BATCH_NORMALIZATIONS = frozenset({"batch"})
 

@@ -152,7 +152,7 @@ def optimizer(function: Function, *, name: str = "") -> Part:
 def data(
     function: Function, *, name: str = "", labels: bool = False, examples: str = ""
 ) -> Part:
-    """Data that is held, of `(*, ...)` that returns NumPy arrays.
+    """Data held in memory: a function `(*, ...)` that returns NumPy arrays.
 
     Either examples `[N, ...]`, float32 or uint8 images `[N, H, W, C]`, or `(examples,
     label [N])`, or these and the names of the classes. A batch is drawn of them with

@@ -28,8 +28,8 @@ class Program(NamedTuple):
     """What a run is made of.
 
     `files` are what the experiment consists of, by their path in the run folder's
-    `source/`, the experiment's own file first; none where the config came from a folder
-    that has none.
+    `source/`, the experiment's own file first; empty where the config came from a
+    folder without any.
     """
 
     config: dict[str, Any]  # validated
@@ -44,9 +44,9 @@ class Program(NamedTuple):
         return any(part.is_own for part in parts_of(chosen))
 
     def describe(self, error: BaseException) -> str:
-        """An error in a file of the program in one line, "" if it is none.
+        """An error of the experiment's own in one line, "" for any other.
 
-        Or one of a part that does not keep its contract, wherever that was noticed.
+        That is one in a file of the program, or of a part that breaks its contract.
         """
         reason = " ".join(str(error).split())
         if isinstance(error, PartError):
@@ -64,7 +64,7 @@ def read_program(location: str, overrides: Sequence[str] = ()) -> Program:
     """The program of an experiment's file, `file.py` or `file.py:argument`.
 
     Raises:
-      ConfigError: as `load` and `validate` do, or a part of the file is none.
+      ConfigError: as of `load` and `validate`, or a row of `PARTS` is not a part.
     """
     config = load(location, overrides)
     catalogue = _catalogue(location)
@@ -130,7 +130,7 @@ def stored_catalogue(run: Path, config: Mapping[str, Any]) -> Catalogue:
 
 
 def store(program: Program, run: Path) -> None:
-    """Writes the files of a program into the folder of its run, which has none."""
+    """Writes the files of a program into the folder of its run, which lacks them."""
     from ganjax.record.files import write_bytes, write_json
 
     if (run / SOURCE / _MAIN).is_file():

@@ -26,7 +26,7 @@ def remark(names: Iterable[str]) -> str:
     if _OF_PIXELS.isdisjoint(names):
         return ""
     return (
-        "Coverage, precision, recall and density compare pixels, by which blur is near "
+        "Coverage, precision, recall and density compare pixels, where blur is near "
         "to everything: even noise can have a higher precision and density than the "
         "data. Look at the samples too, and judge nothing by precision or density "
         "alone."

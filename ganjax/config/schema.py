@@ -15,9 +15,9 @@ RUN = {
     "init_players": Key(""),
 }
 
-# Of the exponential moving average (EMA) of a player's parameters, by which it is
-# measured and drawn; in step t min(decay, (1 + t) / (10 + t)): the run's beginning
-# is soon forgotten.
+# The exponential moving average (EMA) of a player's parameters, of which measures and
+# pictures are made. Its decay in step t is min(decay, (1 + t) / (10 + t)), so that the
+# run's beginning is soon forgotten.
 EMA = {"decay": Key(0.999, "[0, 1)")}
 
 # How a number x may change over a run: x_schedule = {shape, final}, `final` being the

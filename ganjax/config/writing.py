@@ -67,7 +67,7 @@ def objectives(default: str) -> tuple[str, ...]:
 
 
 def divergences(default: str) -> tuple[str, ...]:
-    """The names of all f-divergences, likewise."""
+    """The names of all f-divergences, the same way."""
     names = rows(BUILT_IN, "divergence")
     return (default, *(name for name in names if name != default))
 

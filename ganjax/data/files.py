@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-FEWEST = 6  # images: each has five neighbours, by which samples are measured
+FEWEST = 6  # images: measures of samples take five neighbours of each
 
 
 class DataError(Exception):
@@ -90,7 +90,7 @@ def _look(folder: str, files: Iterable[str]) -> tuple[dict[str, Path], str]:
 def _cached(
     name: str, files: Mapping[str, str], url: str, advice: str
 ) -> dict[str, Path]:
-    """The files in the user's cache, where those are downloaded that are not there."""
+    """The files in the user's cache, into which missing ones are downloaded."""
     import pooch
 
     cache = pooch.os_cache("ganjax") / name

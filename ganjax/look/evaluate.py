@@ -173,7 +173,7 @@ class Evaluator:
 
 
 def _measure(value: Callable[..., Mapping[str, Any]], *read: Any) -> dict[str, float]:
-    """What is measured of arrays; NaN each where one of them is not finite.
+    """The numbers of a measure; all are NaN where an array is not finite.
 
     What NaN or infinity does to a measure is chance: an error, or a wrong number.
     """

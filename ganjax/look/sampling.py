@@ -1,4 +1,4 @@
-"""Samples as they are asked for: how many, from which seed, of which classes."""
+"""Samples on request: their number, seed and classes."""
 
 import io
 import zlib

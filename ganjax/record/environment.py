@@ -1,4 +1,4 @@
-"""What ran a run, by which versions, on what. No jax."""
+"""The program, the versions and the machine of a run. No jax."""
 
 import os
 import platform
@@ -26,7 +26,7 @@ _PACKAGES = (
 
 
 def environment(devices: Sequence[str]) -> dict[str, Any]:
-    """What `environment.json` holds: what ran, by which versions, on what.
+    """What `environment.json` holds: program, versions and machine.
 
     `devices` names the accelerators, which only the caller can know without jax here.
     `commit` and `dirty` are None unless ganjax is run from a git checkout; the version

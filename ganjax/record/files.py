@@ -22,7 +22,7 @@ _TEMPORARY = re.compile(r"\..+\.([1-9]\d*)\.tmp")  # of which file, by which pro
 _DEEPEST = 32  # levels of JSON that are read; no file of ours has ten
 _LARGEST = sys.float_info.max
 _TOO_DEEP = f"nested more than {_DEEPEST} deep"
-_STEPS = 1 << 63  # a step is less, for it is kept as int64
+_STEPS = 1 << 63  # steps are kept as int64
 
 
 def write_bytes(path: str | Path, data: bytes) -> None:

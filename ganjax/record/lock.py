@@ -1,9 +1,9 @@
 """One process at a time works on a folder. No jax.
 
 The lock is an open file, which the system frees when its last holder has ended, and
-which says whose it is. Some file systems lock for one host alone, or not at all: so who
-holds a lock touches it every few seconds, and one of another host counts as long as it
-is touched.
+which says whose it is. Some file systems lock for one host alone, or not at all: so the
+holder touches the lock every few seconds, and a lock of another host counts as long as
+it is touched.
 """
 
 import errno

@@ -4,7 +4,7 @@ python -m ganjax.report RUN [--output=FILE]
 python -m ganjax.report SWEEP [--output=FILE] [--run_study]
 python -m ganjax.report RUN RUN ... --output=FILE
 
-Exit codes: 0 done; 2 bad usage, or a folder or file of which not all can be read.
+Exit codes: 0 done; 2 bad usage, or a folder or file that cannot be read whole.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from ganjax.study import Cell
 
 
 def encode(text: str) -> bytes:
-    """As UTF-8; what is no letter, in the name of a file, is shown by its number."""
+    """As UTF-8; a byte of a file's name that is no letter is shown as a number."""
     return text.encode(errors="backslashreplace")
 
 

@@ -14,7 +14,7 @@ PLAYERS = ("discriminator", "generator", "encoder")
 EXAMPLES = ("real", "fake")
 DASHES = 4  # line styles in page.css
 
-# An accuracy may be measured of either, and then differs.
+# An accuracy may be of either, and the two differ.
 LIVE = "training batches, live weights"
 AVERAGED = "averaged weights"
 

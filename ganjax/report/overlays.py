@@ -16,7 +16,7 @@ from ganjax.study.runs import spread, stack
 
 _KINDS = ("evaluation", "loss", "accuracy", "gradient_norm")
 COLOURS = 6  # of groups in page.css
-# Of what a loss is the sum, and how one speaks of them.
+# The sections whose terms a loss adds up, as the page calls them.
 _OF_LOSS = {"objective": "objectives", "penalties": "penalties"}
 POINTS = 120  # of a curve, so that a dozen groups on a dozen charts fit into a page
 

@@ -19,7 +19,7 @@ class Table(NamedTuple):
 
     title: str
     columns: Sequence[str]
-    rows: Sequence[Sequence[Any]]  # cells; `check` refuses what is none
+    rows: Sequence[Sequence[Any]]  # cells; `check` refuses anything else
     note: str = ""
 
 
@@ -40,7 +40,7 @@ def check(item: object) -> Table | Figure:
 
     Raises:
       ValueError: neither a table nor a figure, a column's head that is no string, a row
-        of the wrong length, a cell that cannot be shown, or an image that is none.
+        of the wrong length, a cell that cannot be shown, or an image that is not one.
     """
     if isinstance(item, Table):
         # Columns and rows may be made by zip or a generator, to be read once.

@@ -87,7 +87,7 @@ def read_run(workdir: Path) -> Run:
 def _read_metrics(
     workdir: Path, status: Mapping[str, Any], problems: list[str]
 ) -> Metrics:
-    """The metrics; a run that is not done need not have any yet."""
+    """The metrics; only a run that is done must have some."""
     path = workdir / "metrics.jsonl"
     try:
         records, damaged = read_records(workdir)
@@ -105,7 +105,7 @@ def _read_metrics(
 
 
 def last_step(run: Run) -> int:
-    """The newest step of which the run has a metric, 0 before."""
+    """The newest step with a metric; 0 where there is none."""
     return max((int(steps[-1]) for steps, _ in run.metrics.values()), default=0)
 
 

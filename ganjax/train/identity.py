@@ -18,8 +18,8 @@ def describe_data(source: Source) -> dict[str, Any]:
     """The number and shape of the examples, the class names, and a fingerprint of all.
 
     The fingerprint is the SHA-256 of pixels and labels as they are held, in their
-    order, wherever the files lie. Which labels are kept of few follows from these and
-    the config. Empty for a mixture, which is nothing but its parameters.
+    order, wherever the files lie. Where few labels are kept, these and the config
+    decide which. Empty for a mixture, which is nothing but its parameters.
     """
     if "examples" not in source.arrays:
         return {}
