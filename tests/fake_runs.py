@@ -50,7 +50,7 @@ def write_run(
     """A run of `records` records, whose curves end near `level`.
 
     Without `better` its evaluation does not say where the best of a number lies, as
-    those of before do not.
+    older ones do not.
     """
     config = COMMON | (config or {})
     rng = np.random.default_rng([config["seed"], sum(map(ord, folder.name))])

@@ -287,7 +287,7 @@ def test_looking_needs_the_folder_alone(home, whole):
     evaluation = home / whole / "evaluation.json"
     before, config = read_json(evaluation), (home / whole / "config.json").read_bytes()
     evaluation.unlink()
-    with lock.hold(home / whole / lock.RUN, "a training"):  # goes on beside it
+    with lock.hold(home / whole / lock.RUN, "a training"):  # trains beside it
         assert run(home, whole, "--mode=evaluate", experiment=None)[0] == 0
     assert read_json(evaluation) == before
     flags = ("--mode=sample", "--number=1", "--seed=5")

@@ -1,1 +1,1 @@
-"""What an experiment's file has as parts, made what the rest of ganjax asks for."""
+"""Parts of an experiment's file, turned into what the rest of ganjax asks for."""

@@ -54,8 +54,8 @@ def check_data(folder: Path, source: Source) -> dict[str, Any]:
     raise ConfigError(
         f"config.data: not the data that the run in {folder} began with: "
         f"{_change(was, now)}; have that data back, or choose another "
-        f"folder, which may begin from this state by --init_from={folder}; if it is "
-        f"to go on all the same, remove {folder / 'data.json'}"
+        f"folder, which may begin from this state by --init_from={folder}; to resume "
+        f"all the same, remove {folder / 'data.json'}"
     )
 
 
