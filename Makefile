@@ -9,7 +9,7 @@ PIP = .venv/bin/python -m pip --disable-pip-version-check install -q -c constrai
 
 # Tests of arrays and configs, which train nothing and start no process.
 QUICK = $(patsubst %,tests/test_%.py, \
-	config experiment validation losses objectives penalties optim measures nonparametric ranks)
+	config experiment validation losses objectives penalties optim measures nonparametric ranks testing)
 
 PYTEST = .venv/bin/python -m pytest -n 2 --timeout=600
 

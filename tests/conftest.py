@@ -48,8 +48,8 @@ UNOPTIMIZED = (
     *("augment", "corrections", "data", "dcgan", "dirac", "energy", "f_divergence"),
     *("folder", "games", "halfway", "inherit", "labels", "loss_sensitive", "maxout"),
     *("memory", "networks", "objectives", "parallel", "parts", "parzen", "penalties"),
-    *("pictures", "reorder", "sampling", "supervised", "theory", "toy_networks"),
-    *("variational", "variational_games"),
+    *("pictures", "reorder", "sampling", "supervised", "testing", "theory"),
+    *("toy_networks", "variational", "variational_games"),
 )
 
 

@@ -81,7 +81,8 @@ CASES = [
 def checks_of(player, normalization):
     """Told classes where it is normalised, and elsewhere not."""
     is_plain = normalization == "none"
-    keys = {"channels": (6, 4), "normalization": normalization}
+    channels = (6, 4, 3) if normalization == "batch" else (6, 4)
+    keys = {"channels": channels, "normalization": normalization}
     return network_checks(
         NETWORK_PARTS["dcgan"][player],
         (8, 8, 1),

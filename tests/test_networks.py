@@ -52,6 +52,13 @@ def test_dense_is_mlp_of_other_defaults():
         assert set(part.keys) == set(other.keys)
 
 
+@pytest.mark.parametrize("player", NETWORK_PARTS["mlp"])
+def test_each_layer_has_a_kernel(player):
+    _, variables, _ = make(player, (7,))
+    kernels = [leaf for leaf in jax.tree.leaves(variables) if leaf.ndim == 2]
+    assert len(kernels) == len(WIDTHS) + (2 if player == "encoder" else 1)
+
+
 def make(player, shape, normalization="none", **changes):
     """A network, its variables and inputs, all far from their initial values."""
     keys = {key: row.default for key, row in NETWORK_PARTS["mlp"][player].keys.items()}

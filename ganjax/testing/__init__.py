@@ -4,7 +4,7 @@
     from ganjax.testing import objective_checks
     from my_experiment import PARTS
 
-    CHECKS = objective_checks(PARTS[0], keys={"slope": 0.5}, discriminator=1.5)
+    CHECKS = objective_checks(PARTS[0], keys={"margin": 0.5}, discriminator=0.875)
 
     @pytest.mark.parametrize("check", CHECKS, ids=str)
     def test_my_objective(check):

@@ -85,6 +85,14 @@ def _rows(tree: Tree, rows: Any) -> Tree:
     return jax.tree.map(lambda leaf: leaf[rows], tree)
 
 
+def _changed(before: Tree, after: Tree) -> list[int]:
+    """Which examples are not exactly the same."""
+    changed = np.zeros(_BATCH, bool)
+    for one, other in zip(*map(_floats, (before, after)), strict=True):
+        changed |= (np.asarray(one) != other).reshape(_BATCH, -1).any(axis=1)
+    return np.flatnonzero(changed).tolist()
+
+
 @dataclass
 class _Network:
     part: Part
@@ -202,16 +210,15 @@ class _Network:
 
             both = jax.value_and_grad(total, (0, 1), has_aux=True)
             (_, whole), gradients = both(variables["params"], inputs)
-            few = _rows((inputs, label, keys), slice(self.again))
-            again, _ = apply(variables, *few)
+            again, _ = apply(variables, *_rows((inputs, label, keys), self.again))
             return {"whole": whole, "again": again, "gradients": gradients}
 
         return program
 
     @property
-    def again(self) -> int:
-        """Of how many examples the second call is."""
-        return _FEW if self.is_alone else _BATCH
+    def again(self) -> slice:
+        """Of which examples the second call is: few and not the first, if it can be."""
+        return slice(-_FEW, None) if self.is_alone else slice(None)
 
     @property
     def among_others(self) -> tuple[Array, Array | None, Array]:
@@ -341,10 +348,10 @@ class _Network:
         close(other, self.in_evaluation["whole"][0], what, 0.0, 0.0)
 
     def random_keys(self) -> None:
-        whole = _rows(self.in_training["whole"][0], slice(self.again))
+        whole = _rows(self.in_training["whole"][0], self.again)
         what = (
-            f"in training once more, {self.again} examples; what is random must be "
-            "drawn from the keys, one for each example"
+            f"in training, and once more{' without others' * self.is_alone}; what is "
+            "random must be drawn from the keys, one for each example"
         )
         close(self.in_training["again"], whole, what, 1e-5, 1e-5)
 
@@ -373,12 +380,12 @@ class _Network:
         if label is None:
             return
         changed = label.at[1].set((label[1] + 1) % self.examples.classes)
-        made = self.evaluated(self.variables, inputs, changed, keys)["whole"][0]
-        moved = np.zeros(_BATCH, bool)
-        for one, other in zip(*map(_floats, (made, whole)), strict=True):
-            moved |= (np.asarray(one) != other).reshape(_BATCH, -1).any(axis=1)
+        programs = {"evaluated": (self.evaluated, whole)}
+        if self.is_alone:
+            programs["in training"] = (self.trained, self.in_training["whole"][0])
         expected = [1] if self.told else []
-        words = (
-            f"another label of example 1 changes the examples {np.flatnonzero(moved)}"
-        )
-        expect(np.flatnonzero(moved).tolist() == expected, f"{words}, not {expected}")
+        for when, (program, before) in programs.items():
+            after = program(self.variables, inputs, changed, keys)["whole"][0]
+            found = _changed(before, after)
+            words = f"{when}, another label of example 1 changes the examples {found}"
+            expect(found == expected, f"{words}, and must change {expected}")

@@ -278,6 +278,8 @@ class _Objective:
             what = f"of {jnp.dtype(dtype).name} scores, which are to be widened first"
             close(value, expected, what, 1e-6, 0.0)
             for gradient, slope in zip(gradients, slopes, strict=True):
+                words = f"the gradient {what} is {gradient.dtype}"
+                expect(gradient.dtype == dtype, words)
                 within = 2**-8 * float(jnp.abs(slope).max())
                 close(gradient, slope, f"gradient {what}", 1e-7, within)
 
@@ -285,9 +287,9 @@ class _Objective:
         nothing = np.zeros(0)
         try:
             found = self.loss(player)(nothing, nothing)
-        except ValueError as error:
+        except Exception as error:
             words = "a batch of 0 examples"
-            expect(words in str(error), f"{words} is refused by the words: {error}")
+            expect(words in str(error), f"{words} ends in {error!r}")
             return
         raise AssertionError(
             f"a batch of 0 examples has the loss {found}, and is to be refused; "
@@ -334,8 +336,9 @@ class _Objective:
             expected = self.exact(player, real, fake)
             expect(np.isfinite(expected), f"the loss is {expected} {at}")
             close(value, expected, f"the loss in float32 {at}", 1e-6, 0.0)
-            finite = np.isfinite(gradients).all()
-            expect(finite, f"the gradient is {np.asarray(gradients)} {at}")
+            for side, slope in zip(("real", "fake"), gradients, strict=True):
+                words = f"the gradient in {side} scores is {slope.tolist()} {at}"
+                expect(np.isfinite(slope).all(), words)
 
     def signs(self, player: str) -> None:
         zeros = np.zeros(4)
