@@ -54,7 +54,7 @@ def test_dense_is_mlp_of_other_defaults():
 
 @pytest.mark.parametrize("player", NETWORK_PARTS["mlp"])
 def test_each_layer_has_a_kernel(player):
-    _, variables, _ = make(player, (7,))
+    _, variables, _ = make(player, (5, 4, 3))
     kernels = [leaf for leaf in jax.tree.leaves(variables) if leaf.ndim == 2]
     assert len(kernels) == len(WIDTHS) + (2 if player == "encoder" else 1)
 
@@ -162,7 +162,8 @@ def test_encoder_has_two_last_layers(train):
 
 def test_tanh_of_the_linear_output():
     made = {
-        output: make("generator", (7,), output=output) for output in ("linear", "tanh")
+        output: make("generator", (5, 4, 3), output=output)
+        for output in ("linear", "tanh")
     }
     linear, tanh = (apply(*made[output], train=True)[0] for output in made)
     assert np.abs(linear).max() > 1 > np.abs(tanh).max()
@@ -192,7 +193,7 @@ def test_logits_are_a_layer_beside_the_score(normalization):
 
 
 def test_score_of_logits_alone():
-    network, variables, inputs = make("discriminator", (7,), head="logits")
+    network, variables, inputs = make("discriminator", (5, 4, 3), head="logits")
     (score, logits, _), _ = apply(network, variables, inputs, train=True)
     expected, _, _ = by_hand(variables, inputs, train=True)
     assert set(variables["params"]) == {"layers", "Dense_0"}  # no layer of a score
@@ -203,7 +204,7 @@ def test_score_of_logits_alone():
 
 def test_score_is_the_log_probability_of_the_label():
     head = "log_probability"
-    network, variables, inputs = make("discriminator", (7,), head=head)
+    network, variables, inputs = make("discriminator", (5, 4, 3), head=head)
     (score, logits, _), _ = apply(network, variables, inputs, train=True, label=LABEL)
     expected, _, _ = by_hand(variables, inputs, train=True)
     assert set(variables["params"]) == {"layers", "Dense_0"}  # no layer of a score
@@ -215,7 +216,7 @@ def test_score_is_the_log_probability_of_the_label():
 
 def test_log_probability_of_far_logits_is_finite():
     head = "log_probability"
-    network, variables, inputs = make("discriminator", (7,), head=head)
+    network, variables, inputs = make("discriminator", (5, 4, 3), head=head)
     # A bias of 1e4 for class 1: it has log 1 = 0, the others -1e4 at least, and the
     # logits themselves are below 100.
     bias = np.array([0.0, 1e4, 0.0, 0.0])
@@ -231,5 +232,5 @@ def test_log_probability_of_far_logits_is_finite():
     [("score", 0), ("score_and_logits", 4), ("logits", 4), ("log_probability", 4)],
 )
 def test_network_says_how_many_logits_it_makes(head, classes):
-    assert make("discriminator", (7,), head=head)[0].classes == classes
-    assert make("generator", (7,))[0].classes == 0
+    assert make("discriminator", (5, 4, 3), head=head)[0].classes == classes
+    assert make("generator", (5, 4, 3))[0].classes == 0

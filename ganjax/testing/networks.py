@@ -1,5 +1,6 @@
 """What a network must hold to, whoever wrote it."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -36,14 +37,15 @@ def network_checks(
       makes (score `[B]`, logits `[B, classes]` or None, features, each `[B, ...]`), an
       encoder (mean, log_var), each `[B, Z]`; of 6 examples, and of 1.
     - float32: so are its variables and all that it makes.
-    - initial: `init` is a function of its key, and what is random follows from it.
+    - initial: `init` is a function of its key, and what is random follows from it, not
+      from numbers of the host.
     - alone: f(x_i) does not depend on other examples when it is evaluated, nor in
       training if it keeps no statistics of batches.
     - collections: in training it returns exactly its collections but "params", each
       changed and of the same form; else none.
     - evaluation: what a discriminator or encoder makes does not depend on random keys.
-    - random_keys: in training f(x_i) is the same once more, with the same keys; and of
-      fewer examples, where they are alone.
+    - random_keys: in training it is a function of its random keys, and none of numbers
+      of the host; f(x_i) stays when examples and keys are moved together.
     - gradients: derivatives in parameters and inputs are finite.
     - devices: over two devices it makes what it makes of the whole batch, statistics
       too; not asked with mixes=False, which says so.
@@ -83,6 +85,20 @@ def _floats(tree: Tree) -> list[Array]:
 
 def _rows(tree: Tree, rows: Any) -> Tree:
     return jax.tree.map(lambda leaf: leaf[rows], tree)
+
+
+def _expect_pure(function: Callable[..., Any], words: str, *given: Any) -> None:
+    """Two traces of a function are the same, without what the host draws."""
+
+    def trace() -> tuple[str, list[Any]]:
+        # A function of its own, for which no trace is kept.
+        made = jax.make_jaxpr(lambda *given: function(*given))(*given)
+        return re.sub(r" at 0x\w+", "", str(made.jaxpr)), made.consts
+
+    (one, numbers), (other, others) = trace(), trace()
+    same = one == other and len(numbers) == len(others)
+    same = same and all(map(np.array_equal, numbers, others))
+    expect(same, f"{words}: traced twice, it is not the same")
 
 
 def _changed(before: Tree, after: Tree) -> list[int]:
@@ -147,12 +163,11 @@ class _Network:
 
     @cached_property
     def begun(self) -> tuple[Tree, ...]:
-        """Initial variables of a key, of the same again, and of another."""
+        """Initial variables of a key, and of another."""
         inputs, label, _ = self.inputs
-        init = self.network().init
-        one, other = jax.random.split(jax.random.key(3))
-        # Not compiled: the programs of single operations serve many networks.
-        return tuple(init(key, inputs, label) for key in (one, one, other))
+        init = jax.jit(self.network().init)
+        keys = jax.random.split(jax.random.key(3))
+        return tuple(init(key, inputs, label) for key in keys)
 
     @cached_property
     def variables(self) -> Tree:
@@ -180,12 +195,16 @@ class _Network:
 
     @cached_property
     def evaluated(self) -> Any:
-        """A program: what it makes when evaluated, and what without labels."""
+        """A program: what it makes when evaluated, of few alone, and without labels."""
         apply = partial(self.network().apply, train=False)
 
         @jax.jit
         def program(variables: Tree, inputs: Any, label: Any, keys: Any) -> Any:
-            made = {"whole": apply(variables, inputs, label, keys)}
+            few = _rows((inputs, label, keys), slice(_FEW))
+            made = {
+                "whole": apply(variables, inputs, label, keys),
+                "few": apply(variables, *few)[0],
+            }
             if self.told is False:
                 made["untold"] = apply(variables, inputs, None, keys)[0]
             return made
@@ -194,10 +213,7 @@ class _Network:
 
     @cached_property
     def trained(self) -> Any:
-        """A program: what it makes in training, twice, and the gradients.
-
-        The second time, which is traced on its own, of few examples where they are.
-        """
+        """A program: what it makes in training, and the gradients."""
         apply = partial(self.network().apply, train=True)
 
         @jax.jit
@@ -210,15 +226,9 @@ class _Network:
 
             both = jax.value_and_grad(total, (0, 1), has_aux=True)
             (_, whole), gradients = both(variables["params"], inputs)
-            again, _ = apply(variables, *_rows((inputs, label, keys), self.again))
-            return {"whole": whole, "again": again, "gradients": gradients}
+            return {"whole": whole, "gradients": gradients}
 
         return program
-
-    @property
-    def again(self) -> slice:
-        """Of which examples the second call is: few and not the first, if it can be."""
-        return slice(-_FEW, None) if self.is_alone else slice(None)
 
     @property
     def among_others(self) -> tuple[Array, Array | None, Array]:
@@ -298,10 +308,11 @@ class _Network:
             expect(leaf.dtype == jnp.float32 or not _is_float(leaf), words)
 
     def initial(self) -> None:
-        one, same, other = map(_leaves, self.begun)
+        inputs, label, keys = self.inputs
+        words = "init draws from something else than its key"
+        _expect_pure(self.network().init, words, keys[0], inputs, label)
+        one, other = map(_leaves, self.begun)
         for name, leaf in one.items():
-            words = f"init of one key twice makes different {name}"
-            expect(np.array_equal(leaf, same[name]), words)
             # Biases, scales and a constant generator begin where they do.
             if leaf.ndim > 1 and np.ptp(leaf) > 0 and "params" in name:
                 words = f"init of another key makes some of the same {name}"
@@ -314,6 +325,8 @@ class _Network:
         made = self.evaluated(self.variables, *self.among_others)["whole"][0]
         what = f"evaluated, {words}; they must not meet"
         close(_rows(made, first), one, f"{what}: is train ignored?", 1e-5, 1e-5)
+        what = f"evaluated, {_FEW} examples without the other {_BATCH - _FEW}"
+        close(self.in_evaluation["few"], one, what, 1e-5, 1e-5)
         if self.mixes is None and not self.is_alone:
             return
         one = _rows(self.in_training["whole"][0], first)
@@ -348,12 +361,17 @@ class _Network:
         close(other, self.in_evaluation["whole"][0], what, 0.0, 0.0)
 
     def random_keys(self) -> None:
-        whole = _rows(self.in_training["whole"][0], self.again)
+        apply = partial(self.network().apply, train=True)
+        words = "in training it draws from something else than its keys"
+        _expect_pure(apply, words, self.variables, *self.inputs)
+        order = np.arange(_BATCH)[::-1]
+        moved = self.trained(self.variables, *_rows(self.inputs, order))["whole"]
+        output, kept = self.in_training["whole"]
         what = (
-            f"in training, and once more{' without others' * self.is_alone}; what is "
-            "random must be drawn from the keys, one for each example"
+            "in training, examples and keys in another order; what is random must be "
+            "drawn from the keys, one for each example"
         )
-        close(self.in_training["again"], whole, what, 1e-5, 1e-5)
+        close(moved, (_rows(output, order), kept), what, 1e-4, 1e-4)
 
     def gradients(self) -> None:
         for name, leaf in _leaves(self.in_training["gradients"]).items():
