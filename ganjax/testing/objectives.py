@@ -270,7 +270,7 @@ class _Objective:
         largest = min(300.0, max(self.sizes) / 8)
         both = jax.value_and_grad(self.loss(player), (0, 1))
         for dtype in (jnp.float16, jnp.bfloat16):
-            scores = [jnp.asarray(x, dtype) for x in random_scores(64)]
+            scores = [jnp.asarray(x, dtype) for x in random_scores(4)]
             scores = [x.at[0].multiply(largest) for x in scores]
             value, gradients = both(*scores)
             expected, slopes = both(*(x.astype(jnp.float32) for x in scores))
