@@ -137,17 +137,8 @@ class _Network:
 
     def network(self, axis_name: str | None = None) -> Network:
         """The network, over a device axis if it takes one."""
-        known = {
-            "latent_size": self.latent_size,
-            "axis_name": axis_name,
-            "shape": self.examples.shape,
-            "classes": self.examples.classes,
-        }
-        given = {
-            name: known[name]
-            for name in self.part.takes
-            if name in ("latent_size", "axis_name")
-        }
+        known = {"latent_size": self.latent_size, "axis_name": axis_name}
+        given = {name: known[name] for name in known if name in self.part.takes}
         return builder_of(self.part)(self.examples, **given, **self.section)
 
     @cached_property
