@@ -269,7 +269,7 @@ def test_failed_study_is_said_and_the_page_is_there(home, whole):
     assert (code, output) == (0, "odd: 3 done\nodd/report.html\n")
     assert errors.splitlines() == [
         "ganjax.report: study.py: study: a study gives Tables and Figures, not int",
-        "launch: the report is not whole; once it is repaired: "
+        "launch: the report is not whole; once repaired: "
         "python -m launch report --workdir=odd",
     ]
     assert (home / "odd/report.html").exists()

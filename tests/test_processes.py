@@ -41,7 +41,7 @@ def test_a_stuck_test_is_shown_and_leaves_no_process(tmp_path):
     (tmp_path / "test_stuck.py").write_text(STUCK)
     command = ("-m", "pytest", "-p", "conftest", "-p", "no:cacheprovider")
     done = subprocess.run(
-        [sys.executable, *command, "--timeout=3", "test_stuck.py"],
+        [sys.executable, *command, "--timeout=8", "test_stuck.py"],
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
         capture_output=True,
@@ -49,7 +49,7 @@ def test_a_stuck_test_is_shown_and_leaves_no_process(tmp_path):
         timeout=PATIENCE,
     )
     assert "1 failed, 1 passed" in done.stdout, done.stdout
-    assert "Failed: Timeout (>3.0s)" in done.stdout
+    assert "Failed: Timeout (>8.0s)" in done.stdout
     # The other thread's stack too.
     assert "~ Stack of Thread-1" in done.stdout + done.stderr
     started = (tmp_path / "processes.txt").read_text().split()
