@@ -231,7 +231,6 @@ def _conclude(folder: Path, views: Mapping[str, View]) -> int:
     print(f"{folder}: {words}", flush=True)
     if write_report(folder):  # it has said what is wrong
         again = f"python -m launch report --workdir={folder}"
-        print(
-            f"launch: the report is not whole; once repaired: {again}", file=sys.stderr
-        )
+        line = f"launch: the report is not whole; once it is repaired: {again}"
+        print(line, file=sys.stderr)
     return Exit.FAILED if counts["failed"] else Exit.DONE
