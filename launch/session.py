@@ -231,6 +231,6 @@ def _conclude(folder: Path, views: Mapping[str, View]) -> int:
     print(f"{folder}: {words}", flush=True)
     if write_report(folder):  # it has said what is wrong
         again = f"python -m launch report --workdir={folder}"
-        line = f"launch: the report is not whole; once it is repaired: {again}"
+        line = f"launch: the report is not whole; once repaired: {again}"
         print(line, file=sys.stderr)
     return Exit.FAILED if counts["failed"] else Exit.DONE
