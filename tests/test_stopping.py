@@ -98,6 +98,16 @@ os.kill(os.getpid(), number)
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
 @pytest.mark.parametrize("module", ["ganjax.main", "ganjax.report"])
 def test_a_signal_during_the_imports_says_nothing(tmp_path, module):
+    # Where the imports are over before this process has looked, it looks again.
+    codes = [end_during_the_imports(tmp_path, module)]
+    while codes[-1] == 2 and len(codes) < 20:
+        codes.append(end_during_the_imports(tmp_path, module))
+    assert codes[-1] == 75
+    assert list(tmp_path.iterdir()) == []
+
+
+def end_during_the_imports(tmp_path, module):
+    """The exit code of a command that is told to stop once it heeds signals."""
     process = subprocess.Popen(
         [sys.executable, "-m", module, "--workdir=run"],
         cwd=tmp_path,
@@ -113,9 +123,9 @@ def test_a_signal_during_the_imports_says_nothing(tmp_path, module):
         if int(fields.get("SigCgt", "0"), 16) & caught:
             process.send_signal(signal.SIGTERM)
             break
-    assert process.communicate(timeout=60) == ("", "")
-    assert process.returncode == 75
-    assert list(tmp_path.iterdir()) == []
+    said = process.communicate(timeout=60)
+    assert process.returncode == 2 or said == ("", "")
+    return process.returncode
 
 
 @pytest.mark.parametrize("has_begun", [False, True])
