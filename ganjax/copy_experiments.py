@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from ganjax.config.command import fail, parse, start
+from ganjax.command.line import fail, parse, start
 
 _fail = partial(fail, "ganjax.copy_experiments")
 

@@ -8,7 +8,7 @@ run the same command again to resume; 1 a bug.
 """
 # The docstring is what --help prints; this file is flags only, and imports jax late.
 
-from ganjax.config.stopping import StopRequest
+from ganjax.command.stopping import StopRequest
 
 _STOP = StopRequest()
 if __name__ == "__main__":
@@ -27,10 +27,10 @@ from typing import Any
 
 from absl import flags
 
+from ganjax.command.exits import Exit
+from ganjax.command.line import check_folder, fail, parse, quiet, start
 from ganjax.config import ConfigError, flatten
 from ganjax.config.catalogue import load, rows
-from ganjax.config.command import check_folder, fail, parse, quiet, start
-from ganjax.config.exits import Exit
 from ganjax.config.program import Program, read_program, read_stored
 from ganjax.train import peers
 from ganjax.train.devices import be_patient

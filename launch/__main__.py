@@ -17,8 +17,8 @@ from pathlib import Path
 
 from absl import flags
 
-from ganjax.config.command import check_folder, fail, parse, start
-from ganjax.config.exits import Exit
+from ganjax.command.exits import Exit
+from ganjax.command.line import check_folder, fail, parse, start
 from ganjax.config.experiment import ConfigError
 from launch import lock, session
 from launch import sweep as sweeps

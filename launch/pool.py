@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from math import inf
 from typing import Any, NamedTuple
 
-from ganjax.config.exits import Exit
+from ganjax.command.exits import Exit
 from launch.backend import Backend, Command
 
 _FINAL: dict[int, str] = {

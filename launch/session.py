@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Self
 
-from ganjax.config.exits import Exit
+from ganjax.command.exits import Exit
 from ganjax.config.experiment import ConfigError
 from ganjax.record.files import remove_temporary
 from launch import lock, pool

@@ -5,12 +5,12 @@ import sys
 
 import pytest
 
-from ganjax.config.command import check_folder, one_line
+from ganjax.command.line import check_folder, one_line
 from ganjax.config.experiment import ConfigError
 
 PRINTS = """
 from absl import flags
-from ganjax.config.command import start
+from ganjax.command.line import start
 
 def main(argv):
     print("a name \\udcff")

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from ganjax.build import build_setup
+from ganjax.command.stopping import StopRequest
 from ganjax.config import defaults
 from ganjax.config.program import Program
-from ganjax.config.stopping import StopRequest
 from ganjax.config.validation import validate
 from ganjax.look.evaluate import Evaluator
 from ganjax.look.pictures import draw_pictures

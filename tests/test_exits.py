@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ganjax.config.exits import Exit
+from ganjax.command.exits import Exit
 
 ROOT = Path(__file__).parents[1]
 

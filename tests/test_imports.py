@@ -14,7 +14,7 @@ LEAVES = {
     *("losses", "penalties", "augment", "networks", "games", "optim", "state"),
     *("corrections", "data", "checkpoint", "monitors"),
 }
-JAX_FREE = {"__init__", "config", "record", "report", "study"}
+JAX_FREE = {"__init__", "config", "command", "record", "report", "study"}
 BELOW_BUILD = SHARED | LEAVES | {"config", "measures", "objectives", "step", "parallel"}
 
 # What a room may import of ganjax besides itself; `experiments/` is a room too.
@@ -25,7 +25,8 @@ RULES: dict[str, set[str]] = {
     "axis": {"types"},
     **dict.fromkeys(LEAVES, SHARED),
     **dict.fromkeys(JAX_FREE, JAX_FREE),
-    "config": JAX_FREE | {"types"},
+    "config": JAX_FREE - {"command"} | {"types"},
+    "command": {"config"},
     "objectives": SHARED | {"losses"},
     "measures": SHARED | {"monitors"},
     "step": SHARED | {"state"},
@@ -34,11 +35,11 @@ RULES: dict[str, set[str]] = {
     "testing": {"config", "types"},
     "build": BELOW_BUILD,
     "look": SHARED | LEAVES | {"build", "config", "record", "train"},
-    "train": BELOW_BUILD | {"build", "look", "record", "report"},
-    "main": {"config", "train"},
-    "copy_experiments": {"config"},
+    "train": BELOW_BUILD | {"build", "command", "look", "record", "report"},
+    "main": {"command", "config", "train"},
+    "copy_experiments": {"command", "config"},
     "experiments": {"config", "study"},
-    "launch": {"config", "record"},
+    "launch": {"command", "config", "record"},
 }
 # And what it may import besides, inside a function.
 LATE = {"main": {"data"}, "experiments": BELOW_BUILD | {"build", "look"}}
@@ -189,6 +190,11 @@ def test_loads_no_jax(arguments):
     packages = loaded(*arguments)
     assert "ganjax" in packages
     assert not packages & (JAX | {"scipy", "sklearn", "tensorboardX"})
+
+
+def test_signals_are_heeded_before_anything_is_imported():
+    packages = loaded("-c", "import ganjax.command.stopping")
+    assert packages.isdisjoint({"absl", "ml_collections", "numpy", "yaml"})
 
 
 def test_help_waits_for_no_arrays():

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 
 SCRIPT = """
 import os, signal, sys
-from ganjax.config.stopping import StopRequest
+from ganjax.command.stopping import StopRequest
 stop = StopRequest()
 stop.last_words = lambda: print("saved")
 stop.install()

@@ -9,7 +9,7 @@ Exit codes: 0 done; 2 bad usage, or a folder or file that cannot be read whole.
 
 from __future__ import annotations
 
-from ganjax.config.stopping import StopRequest
+from ganjax.command.stopping import StopRequest
 
 if __name__ == "__main__":
     StopRequest().install()  # before the imports, which take a while
@@ -21,8 +21,8 @@ from pathlib import Path
 from absl import flags
 
 from ganjax import report
-from ganjax.config.command import fail, one_line, parse, quiet, start
-from ganjax.config.exits import Exit
+from ganjax.command.exits import Exit
+from ganjax.command.line import fail, one_line, parse, quiet, start
 
 _OUTPUT = flags.DEFINE_string(
     "output", None, "File to write; report.html in the folder unless given."

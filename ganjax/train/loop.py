@@ -17,11 +17,11 @@ import jax
 
 from ganjax.build import Setup, build_layout, build_setup
 from ganjax.checkpoint import CheckpointError, Checkpoints
+from ganjax.command.exits import Exit
+from ganjax.command.stopping import StopRequest
 from ganjax.config import ConfigError
 from ganjax.config.consistency import choose
-from ganjax.config.exits import Exit
 from ganjax.config.program import Program, store
-from ganjax.config.stopping import StopRequest
 from ganjax.look.evaluate import Evaluator
 from ganjax.look.restore import restore
 from ganjax.look.sampling import Choice, write_choice

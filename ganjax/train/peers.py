@@ -14,8 +14,8 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from typing import NoReturn
 
+from ganjax.command.exits import Exit
 from ganjax.config import ConfigError
-from ganjax.config.exits import Exit
 from ganjax.train.relay import relay, start
 
 JOIN_SECONDS = 300.0  # that processes wait for each other at the start

@@ -8,8 +8,8 @@ from typing import Any, NoReturn
 
 from absl import app, flags, logging
 
+from ganjax.command.exits import Exit
 from ganjax.config import schema
-from ganjax.config.exits import Exit
 from ganjax.config.experiment import ConfigError
 
 _LONGEST = 1_000  # characters of a message
