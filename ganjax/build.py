@@ -16,7 +16,8 @@ from ganjax.augment import compose
 from ganjax.config import ConfigError
 from ganjax.config.builtin import BUILT_IN
 from ganjax.config.catalogue import Catalogue, Part, arguments, builder_of
-from ganjax.config.consistency import SCORE_FIELDS, Chosen, choose
+from ganjax.config.chosen import Chosen, choose
+from ganjax.config.consistency import SCORE_FIELDS
 from ganjax.config.validation import numbers
 from ganjax.data import DataError
 from ganjax.data.files import FEWEST

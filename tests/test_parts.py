@@ -26,7 +26,7 @@ from ganjax.config import (
     section,
 )
 from ganjax.config.catalogue import Key, builder_of
-from ganjax.config.consistency import choose
+from ganjax.config.chosen import choose
 from ganjax.config.validation import validate
 from ganjax.games.adversarial import adversarial
 from ganjax.look.evaluate import Evaluator

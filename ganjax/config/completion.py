@@ -6,7 +6,7 @@ from typing import Any
 from ganjax.config import schema
 from ganjax.config.builtin import BUILT_IN
 from ganjax.config.catalogue import KINDS, Catalogue, Key, Part, keys_of, rows
-from ganjax.config.consistency import can_take
+from ganjax.config.chosen import can_take
 
 _BY_NAME = ("data", "game", "objective", "play")
 _BY_PLAYER = ("network", "optimizer")

@@ -1,9 +1,10 @@
 """Checks that the parts of a config go together, by the facts of their rows. No jax."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from ganjax.config.catalogue import Catalogue, Key, Part, load, rows, within
+from ganjax.config.chosen import Chosen, choose, lacking, parts_of
 from ganjax.config.experiment import ConfigError
 
 # Fields of an outcome that only a labelled source can fill, and those of them that need
@@ -18,96 +19,6 @@ SCORE_FIELDS = frozenset({"real_score", "fake_score"})
 # its `normalization` under which a score depends on the other examples of a batch too.
 _LOGIT_SCORES = frozenset({"logits", "log_probability"})
 BATCH_NORMALIZATIONS = frozenset({"batch"})
-
-# Of the arrays that a measure reads, those that a probe of the game makes.
-_PROBES = {
-    "sample": "sample",
-    "real_score": "score",
-    "fake_score": "score",
-    "threshold": "score",
-    "log_probability": "classify",
-    "reconstruction": "reconstruction",
-    "log_weights": "log_weights",
-}
-# And those that some data has.
-_KNOWN = frozenset({"density", "distinct"})
-
-# All arrays that a measure may read; see `ganjax.look.evaluate`.
-ARRAYS = (*_PROBES, *sorted(_KNOWN), "real", "judged", "label")
-
-
-class Chosen(NamedTuple):
-    """The parts that a config names, those of a player or a list by their names."""
-
-    data: Part
-    game: Part
-    objective: Part
-    play: Part
-    networks: dict[str, Part]
-    optimizers: dict[str, Part]
-    penalties: dict[str, Part]
-    corrections: dict[str, Part]
-    augment: dict[str, Part]
-    measures: dict[str, Part]
-    by_key: dict[str, Part]  # of the objective's keys
-
-
-def choose(config: Mapping[str, Any], catalogue: Catalogue) -> Chosen:
-    """The rows of a config whose names are all good."""
-
-    def named(kind: str) -> Part:
-        return rows(catalogue, kind)[config[kind]["name"]]
-
-    def listed(section: str, kind: str) -> dict[str, Part]:
-        found = rows(catalogue, kind)
-        return {name: found[name] for name in config[section]}
-
-    objective = named("objective")
-    optimizers = rows(catalogue, "optimizer")
-    return Chosen(
-        data=named("data"),
-        game=named("game"),
-        objective=objective,
-        play=named("play"),
-        networks={
-            player: rows(catalogue, "network", player)[section["name"]]
-            for player, section in config["networks"].items()
-        },
-        optimizers={
-            player: optimizers[section["name"]]
-            for player, section in config["optimizers"].items()
-        },
-        penalties=listed("penalties", "penalty"),
-        corrections=listed("corrections", "correction"),
-        augment=listed("augment", "augmentation"),
-        measures=listed("measures", "measure"),
-        by_key={
-            name: rows(catalogue, key.part)[config["objective"][name]]
-            for name, key in objective.keys.items()
-            if key.part
-        },
-    )
-
-
-def parts_of(chosen: Chosen) -> Iterator[Part]:
-    """All of them."""
-    for value in chosen:
-        yield from value.values() if isinstance(value, dict) else (value,)
-
-
-def can_take(measure: Part, game: Part, data: Part) -> bool:
-    """Whether runs of this game on this data may have all that a measure reads."""
-    return not _lacking(measure, game, data)
-
-
-def _lacking(measure: Part, game: Part, data: Part) -> list[str]:
-    return [
-        name
-        for name in measure.reads
-        if (name in _PROBES and _PROBES[name] not in game.probes)
-        or (name in _KNOWN and name not in data.makes)
-        or (name == "label" and data.labels != "all")
-    ]
 
 
 def check_consistent(config: Mapping[str, Any], catalogue: Catalogue) -> None:
@@ -324,8 +235,8 @@ def _check_corrections(chosen: Chosen, catalogue: Catalogue) -> None:
 
 def _check_measures(chosen: Chosen) -> None:
     for name, part in chosen.measures.items():
-        if lacking := _lacking(part, chosen.game, chosen.data):
+        if names := lacking(part, chosen.game, chosen.data):
             raise ConfigError(
-                f"config.measures.{name}: reads {', '.join(lacking)}, which the game "
+                f"config.measures.{name}: reads {', '.join(names)}, which the game "
                 f"{chosen.game.name} on the data {chosen.data.name} does not make"
             )

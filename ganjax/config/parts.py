@@ -21,7 +21,7 @@ from collections.abc import Iterable, Mapping
 
 from ganjax.config.builtin import BUILT_IN
 from ganjax.config.catalogue import BEST_AT, Catalogue, Key, Part, rows
-from ganjax.config.consistency import ARRAYS
+from ganjax.config.chosen import ARRAYS
 from ganjax.config.experiment import ConfigError, shown
 from ganjax.config.signature import Function, keys_of_builder, positional
 from ganjax.types import Outcome

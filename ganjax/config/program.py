@@ -12,8 +12,8 @@ from ml_collections import ConfigDict
 from ganjax.config import experiment
 from ganjax.config.builtin import BUILT_IN
 from ganjax.config.catalogue import Catalogue
+from ganjax.config.chosen import choose, parts_of
 from ganjax.config.completion import completed, names_others
-from ganjax.config.consistency import choose, parts_of
 from ganjax.config.experiment import ConfigError
 from ganjax.config.loading import load, override
 from ganjax.config.parts import catalogue_with

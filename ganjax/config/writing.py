@@ -11,12 +11,12 @@ from ml_collections import ConfigDict, config_dict
 from ganjax.config import schema
 from ganjax.config.builtin import BUILT_IN
 from ganjax.config.catalogue import Catalogue, Key, Part, keys_of, rows
+from ganjax.config.chosen import can_take
 from ganjax.config.consistency import (
     BATCH_NORMALIZATIONS,
     LABEL_FIELDS,
     LOGIT_FIELDS,
     SCORE_FIELDS,
-    can_take,
 )
 from ganjax.config.experiment import ConfigError, run_file, shown
 

@@ -20,7 +20,7 @@ from ganjax.checkpoint import CheckpointError, Checkpoints
 from ganjax.command.exits import Exit
 from ganjax.command.stopping import StopRequest
 from ganjax.config import ConfigError
-from ganjax.config.consistency import choose
+from ganjax.config.chosen import choose
 from ganjax.config.program import Program, store
 from ganjax.look.evaluate import Evaluator
 from ganjax.look.restore import restore

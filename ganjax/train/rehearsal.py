@@ -9,7 +9,7 @@ import numpy as np
 
 from ganjax.build import Setup
 from ganjax.config import ConfigError
-from ganjax.config.consistency import Chosen
+from ganjax.config.chosen import Chosen
 from ganjax.look.evaluate import Evaluator
 from ganjax.types import PartError
 
