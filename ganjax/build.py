@@ -162,12 +162,22 @@ def _test(config: Config, chosen: Chosen) -> Batch | None:
     """Read before the training, so that a missing file does not end a long run."""
     data, networks = config["data"], config["networks"]
     head = networks.get("discriminator", {}).get("head", "score")
-    has_use = head != "score" or "encoder" in networks
-    if not has_use or data.get("split") != "train":
+    classifies = head != "score" or any(
+        "logits" in part.makes for part in chosen.networks.values()
+    )
+    has_use = classifies or "encoder" in networks
+    if (
+        not has_use
+        or data.get("split") != "train"
+        or "distinct" not in chosen.data.makes
+    ):
         return None
-    section = {**data, "split": "test", "labelled": 0}
-    arrays = _source(chosen.data, section).arrays
-    return Batch(real=as_seen(arrays["examples"]), label=arrays["labels"])
+    section = {**data, "split": "test"}
+    if "labelled" in section:
+        section["labelled"] = 0
+    source = _source(chosen.data, section)
+    label = source.arrays["labels"] if source.classes else None
+    return Batch(real=as_seen(source.arrays["examples"]), label=label)
 
 
 def _distinct(config: Config, chosen: Chosen, source: Source) -> np.ndarray | None:

@@ -152,8 +152,9 @@ def test_the_experiment_in_the_readme_is_good(home):
     assert output == "squared.py: good\n"
 
 
-def test_a_stored_file_is_run_only_where_it_is_needed(home, tmp_path):
+def test_a_stored_file_is_run_only_where_it_is_needed(tmp_path, monkeypatch):
     """A config of built-in parts runs no program of the folder that it lies in."""
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "source").mkdir()
     trap = "open('trodden', 'w')\nPARTS = []\n"
     (tmp_path / "source/trap.py").write_text(trap)

@@ -23,6 +23,7 @@ from ganjax.config import (
     defaults,
     parts,
     penalty,
+    schedule,
     section,
 )
 from ganjax.config.catalogue import Key, builder_of
@@ -225,8 +226,10 @@ def test_two_losses_agree_about_a_number():
 
 def test_names_that_are_taken_are_refused():
     hinge = parts.objective("hinge", discriminator=critic_loss)
-    refuses("the name hinge of a objective is taken", parts.catalogue_with, [hinge])
-    refuses("the name mine of a", parts.catalogue_with, [LOSS, LOSS])
+    refuses("PARTS: objective hinge: the name is taken", parts.catalogue_with, [hinge])
+    refuses(
+        "PARTS: objective mine: the name is taken", parts.catalogue_with, [LOSS, LOSS]
+    )
 
 
 def test_what_is_no_row_is_refused():
@@ -418,6 +421,52 @@ def test_own_arrays_are_trained_on_and_measured():
     assert "coverage" in measured  # of arrays of any shape
     held = vectors().astype(np.float32)
     assert all((held == example).all(axis=1).any() for example in real)
+
+
+def test_an_own_number_is_traced_and_may_have_a_schedule():
+    config = config_of()
+    config.objective.slope = 2.0
+    config.objective.slope_schedule = schedule("linear", 0.5)
+    setup, _ = built(config)
+    assert setup.numbers["objective"] == {
+        "slope": 2.0,
+        "slope_schedule": {"linear": 0.5},
+    }
+    step = jax.jit(setup.make_step(None))
+    state = setup.init()
+    for slope in (2.0, 3.0):
+        numbers = setup.numbers | {
+            "objective": setup.numbers["objective"] | {"slope": slope}
+        }
+        step(state, numbers, setup.source.arrays)
+    assert step._cache_size() == 1
+
+
+def test_own_data_with_splits_is_judged_on_the_other():
+    """It is told of no key that it lacks."""
+
+    def halves(*, split: Literal["train", "test"] = "train"):
+        rows = slice(0, 10) if split == "train" else slice(10, 20)
+        return vectors()[rows], np.arange(10) % 2
+
+    class Classifier(nn.Module):
+        classes: int
+
+        @nn.compact
+        def __call__(self, examples):
+            logits = nn.Dense(self.classes)(examples)
+            return logits[:, 0], logits, ()
+
+    own = [
+        parts.data(halves, labels=True),
+        *parts.network(
+            "judge", generator=Generator, discriminator=Classifier, logits=True
+        ),
+    ]
+    config = config_of(own, data="halves", network="judge")
+    setup, evaluator = try_out(config, own)
+    np.testing.assert_array_equal(setup.test.real, np.float32(vectors()[10:]))
+    assert "error" in evaluator.measure(setup.init(), 8)
 
 
 def test_own_labels_have_names():

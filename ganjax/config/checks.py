@@ -94,16 +94,3 @@ def alternating(config: Mapping[str, Any]) -> None:
             f"config.play: alternating takes two players who meet; the game {game} "
             f"has only the {' and the '.join(players)}: choose simultaneous"
         )
-
-
-def neighbours(config: Mapping[str, Any]) -> None:
-    """More samples than neighbours."""
-    count, samples = (
-        config["measures"]["neighbours"]["neighbours"],
-        config["evaluation"]["samples"],
-    )
-    if count >= samples:
-        raise ConfigError(
-            f"config.measures.neighbours.neighbours: must be less than "
-            f"evaluation.samples, {samples}, not {count}"
-        )

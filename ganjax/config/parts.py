@@ -263,7 +263,7 @@ def catalogue_with(own: Iterable[Part]) -> Catalogue:
         player = part.players[0] if part.kind == "network" else ""
         if part.name in rows(catalogue, part.kind, player):
             raise ConfigError(
-                f"PARTS: the name {part.name} of a {part.kind} is taken; choose another"
+                f"PARTS: {part.kind} {part.name}: the name is taken; choose another"
             )
         catalogue = (*catalogue, part)
     return catalogue
