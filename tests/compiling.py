@@ -1,19 +1,21 @@
 """How programs of tests are compiled: as those of runs, or in a third of the time."""
 
 from contextlib import contextmanager
+from importlib import metadata
 
 import pytest
 
-# XLA's newer way to emit small loops takes longest of all.
 QUICKLY = {
     "xla_backend_optimization_level": 0,
     "xla_llvm_disable_expensive_passes": True,
-    "xla_cpu_use_fusion_emitters": False,
 }
+# XLA's newer way to emit small loops takes longest of all; later it is the only one.
+if metadata.version("jax").startswith("0.10."):
+    QUICKLY["xla_cpu_use_fusion_emitters"] = False
 # The same for a process that a test starts.
 FLAGS = " ".join(f"--{name}={value}".lower() for name, value in QUICKLY.items())
 # The default of XLA, for a program within `quickly` that is given options of its own.
-AS_USED = {"xla_cpu_use_fusion_emitters": True}
+AS_USED = {"xla_llvm_disable_expensive_passes": False}
 
 
 @contextmanager
