@@ -19,7 +19,7 @@ from ganjax.build import build_setup
 from ganjax.checkpoint import Checkpoints
 from ganjax.config import ConfigError, defaults
 from ganjax.config.builtin import BUILT_IN
-from ganjax.config.program import read_program, stored_catalogue
+from ganjax.config.program import read_program, read_stored, stored_catalogue
 from ganjax.config.validation import validate
 from ganjax.record.files import write_json
 
@@ -162,11 +162,15 @@ def test_a_stored_file_is_run_only_where_it_is_needed(tmp_path, monkeypatch):
     config = validate(defaults(data="ring", network="mlp", objective="hinge"))
     write_json(tmp_path / "config.json", config)
     assert stored_catalogue(tmp_path, config) == BUILT_IN
+    other = config | {"data": {"name": "mine"}}
     for name in ("../trap.py", "nothing.py", 3):
         write_json(tmp_path / "source/experiment.json", {"file": name})
-        other = config | {"data": {"name": "mine"}}
-        with pytest.raises(ConfigError):
+        with pytest.raises(ConfigError, match=r"experiment.json|no file"):
             stored_catalogue(tmp_path, other)
+    (tmp_path / "source/experiment.json").unlink()
+    write_json(tmp_path / "config.json", other)
+    with pytest.raises(ConfigError, match=r"'mine' is none of .*json is missing$"):
+        read_stored(tmp_path)
     assert not Path("trodden").exists()
 
 

@@ -98,7 +98,12 @@ def read_stored(run: Path, overrides: Sequence[str] = ()) -> Program:
     try:
         checked = validate(config, catalogue)
     except ConfigError as error:
-        raise ConfigError(f"--workdir: {path}: {error}") from error
+        main = run / SOURCE / _MAIN
+        is_lost = names_others(given) and not main.is_file()
+        hint = (
+            f"; for parts of an experiment's own {main} is missing" if is_lost else ""
+        )
+        raise ConfigError(f"--workdir: {path}: {error}{hint}") from error
     folder = (run / SOURCE).resolve()
     files = {
         path.relative_to(folder).as_posix(): path.read_bytes()
@@ -121,7 +126,8 @@ def stored_catalogue(run: Path, config: Mapping[str, Any]) -> Catalogue:
         location = run / SOURCE / name
         inside = location.resolve().is_relative_to((run / SOURCE).resolve())
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"--workdir: {main} is damaged: {error}") from error
+        words = 'must hold {"file": NAME}'
+        raise ConfigError(f"--workdir: {main} is damaged: {words}") from error
     if not inside:
         raise ConfigError(f"--workdir: {main} is damaged: {name} lies outside of it")
     # Before all others: its modules as they were, not as they are elsewhere by now.
