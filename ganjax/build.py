@@ -88,18 +88,22 @@ class Setup(NamedTuple):
         )
 
 
-def build_setup(config: Config, catalogue: Catalogue = BUILT_IN) -> Setup:
+def build_setup(
+    config: Config, catalogue: Catalogue = BUILT_IN, source: Source | None = None
+) -> Setup:
     """Builds a run from a validated config.
 
     Args:
       config: validated against the same catalogue.
       catalogue: the parts that it names.
+      source: in place of the config's data; of such nothing is measured.
 
     Raises:
       ConfigError: the data is missing or damaged.
     """
     chosen = choose(config, catalogue)
-    source = _source(chosen.data, config["data"])
+    is_whole = source is None
+    source = source or _source(chosen.data, config["data"])
     batch = jax.eval_shape(
         source.batch, source.arrays, jax.random.key(0), 0, 0, jnp.arange(1)
     )
@@ -125,9 +129,9 @@ def build_setup(config: Config, catalogue: Catalogue = BUILT_IN) -> Setup:
             for name, part in chosen.measures.items()
         },
         known=chosen.data.makes,
-        distinct=_distinct(config, chosen, source),
+        distinct=_distinct(config, chosen, source) if is_whole else None,
         nearest=_nearest(config, source),
-        test=_test(config, chosen),
+        test=_test(config, chosen) if is_whole else None,
     )
 
 

@@ -93,17 +93,20 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
         if is_new and jax.process_index() == 0:
             self._pending = self._writer.submit(self._write, step, data, table)
 
-    def restore(self, target: Tree) -> tuple[int, Tree] | None:
+    def restore(self, target: Tree, step: int | None = None) -> tuple[int, Tree] | None:
         """Returns the newest good step and its state, or `None` if there are no steps.
 
         The leaves are NumPy arrays, bit for bit as they were saved; `target` is a like
         pytree of arrays or `jax.ShapeDtypeStruct`s, and an array `seed` in it must be
         the state's. Damaged steps are skipped with a warning; nothing in the directory
         is changed. Raises `CheckpointError` if all are, if the newest good one does not
-        fit `target`, or if a save failed.
+        fit `target`, or if a save failed; and of a given `step` as `read` does.
         """
         read: dict[int, Leaves] = {}
-        step = self._on_first(lambda: self._find_newest(read))
+        if step is not None:
+            step, read[step] = self.read(step)
+        else:
+            step = self._on_first(lambda: self._find_newest(read))
         if step is None:
             return None
         leaves = read[step] if step in read else self._read(step)

@@ -34,7 +34,9 @@ RULES: dict[str, set[str]] = {
     "own": SHARED | {"config", "data", "networks"},
     "testing": {"config", "types"},
     "build": BELOW_BUILD,
-    "look": SHARED | LEAVES | {"build", "config", "record", "train"},
+    "look": SHARED
+    | LEAVES
+    | {"build", "config", "parallel", "record", "report", "step", "study", "train"},
     "train": BELOW_BUILD | {"build", "command", "look", "record", "report"},
     "main": {"command", "config", "train"},
     "copy_experiments": {"command", "config"},
@@ -42,7 +44,11 @@ RULES: dict[str, set[str]] = {
     "launch": {"command", "config", "record"},
 }
 # And what it may import besides, inside a function.
-LATE = {"main": {"data"}, "experiments": BELOW_BUILD | {"build", "look"}}
+LATE = {
+    "__init__": {"look", "report", "train"},
+    "main": {"data"},
+    "experiments": BELOW_BUILD | {"build", "look"},
+}
 
 JAX = {"jax", "jaxlib", "flax", "optax", "orbax", "chex"}
 ONLY_IN = {
@@ -55,14 +61,18 @@ ONLY_IN = {
 
 
 def imports(source):
-    """The dotted name of all that is imported, and whether inside a function."""
+    """The dotted name of all that is imported, and whether inside a function.
+
+    Or for a type checker alone.
+    """
     tree = ast.parse(source)
-    functions = [
+    apart = [
         node
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        or (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
     ]
-    late = {inner for function in functions for inner in ast.walk(function)}
+    late = {inner for part in apart for inner in ast.walk(part)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node in late) for alias in node.names)

@@ -49,7 +49,7 @@ def take(path):
 def refuses(path, owner):
     with pytest.raises(ConfigError) as raised:
         take(path)
-    assert str(raised.value) == f"--workdir: a training works on {path.parent}: {owner}"
+    assert str(raised.value) == f"a training works on {path.parent}: {owner}"
 
 
 def test_the_second_is_refused_and_changes_nothing(path):

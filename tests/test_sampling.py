@@ -103,10 +103,10 @@ def test_many_classes_have_a_name_that_a_file_can_have(told, tmp_path):
 @pytest.mark.parametrize(
     ("choice", "words"),
     [
-        ({"label": ("1",)}, "--label: the generator of this run is told no class"),
-        ({"label": ("10",)}, "--label: no class '10'; the classes are 0 to 9"),
-        ({"label": ("cat",)}, "--label: no class 'cat'; the classes are 0 to 9"),
-        ({"label": ()}, "--label: no class ''; the classes are 0 to 9"),
+        ({"label": ("1",)}, "label: the generator of this run is told no class"),
+        ({"label": ("10",)}, "label: no class '10'; the classes are 0 to 9"),
+        ({"label": ("cat",)}, "label: no class 'cat'; the classes are 0 to 9"),
+        ({"label": ()}, "label: no class ''; the classes are 0 to 9"),
     ],
 )
 def test_class_that_there_is_not(ring, told, tmp_path, choice, words):
@@ -118,7 +118,7 @@ def test_class_that_there_is_not(ring, told, tmp_path, choice, words):
 
 def test_truncation_needs_a_normal_prior(tmp_path):
     draw = Sampler(tiny("ring", prior="uniform"))
-    with pytest.raises(ConfigError, match="--truncation: the game adversarial of this"):
+    with pytest.raises(ConfigError, match="truncation: the game adversarial of this"):
         draw(tmp_path, truncation=0.5)
 
 
@@ -136,7 +136,7 @@ def test_config_of_a_folder(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (None, "--workdir: .* is not a run folder; train first"),
+        (None, "is not a run folder; train first"),
         ("{", "config.json: not JSON"),
         ("[1]", "config.json: a JSON object is expected, not list"),
         ("{}", "config.json: config.game: must be a section, not None"),

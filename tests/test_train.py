@@ -202,7 +202,7 @@ def test_a_signal_saves_and_the_same_command_resumes(home, whole):
     code, _, errors = run(home, "stopped")
     assert (code, errors) == (
         2,
-        f"ganjax: error: --workdir: a training works on stopped: process {process.pid} "
+        f"ganjax: error: a training works on stopped: process {process.pid} "
         f"on {platform.node()}\n",
     )
     assert files(home / "stopped") == before

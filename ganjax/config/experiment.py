@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 Value = int | float | str | bool | tuple | None
 
 
-class ConfigError(Exception):
+class ConfigError(ValueError):
     """A config, argument or data set that cannot be used, said in one line."""
 
 

@@ -87,11 +87,11 @@ def read_stored(run: Path, overrides: Sequence[str] = ()) -> Program:
 
     path = run / "config.json"
     if not path.is_file():
-        raise ConfigError(f"--workdir: {run} is not a run folder; train first")
+        raise ConfigError(f"{run} is not a run folder; train first")
     try:
         given = reading.read_config(run)
     except reading.RunError as error:
-        raise ConfigError(f"--workdir: {error}") from error
+        raise ConfigError(str(error)) from error
     catalogue = stored_catalogue(run, given)
     config = ConfigDict(completed(given, catalogue))
     override(config, overrides, str(path))
@@ -103,7 +103,7 @@ def read_stored(run: Path, overrides: Sequence[str] = ()) -> Program:
         hint = (
             f"; for parts of an experiment's own {main} is missing" if is_lost else ""
         )
-        raise ConfigError(f"--workdir: {path}: {error}{hint}") from error
+        raise ConfigError(f"{path}: {error}{hint}") from error
     folder = (run / SOURCE).resolve()
     files = {
         path.relative_to(folder).as_posix(): path.read_bytes()
@@ -127,9 +127,9 @@ def stored_catalogue(run: Path, config: Mapping[str, Any]) -> Catalogue:
         inside = location.resolve().is_relative_to((run / SOURCE).resolve())
     except (OSError, ValueError, KeyError, TypeError) as error:
         words = 'must hold {"file": NAME}'
-        raise ConfigError(f"--workdir: {main} is damaged: {words}") from error
+        raise ConfigError(f"{main} is damaged: {words}") from error
     if not inside:
-        raise ConfigError(f"--workdir: {main} is damaged: {name} lies outside of it")
+        raise ConfigError(f"{main} is damaged: {name} lies outside of it")
     # Before all others: its modules as they were, not as they are elsewhere by now.
     sys.path.insert(0, str(location.parent))
     return _catalogue(str(location))
@@ -159,7 +159,7 @@ def check_same_source(program: Program, run: Path) -> None:
         kept = run / SOURCE / name
         if not kept.is_file() or kept.read_bytes() != content:
             raise ConfigError(
-                f"--workdir: {run} began with another {name}, whose parts it is made "
+                f"{run} began with another {name}, whose parts it is made "
                 f"of: train with {kept}, or choose another folder, which may begin "
                 f"from this state by --init_from={run}"
             )

@@ -52,7 +52,8 @@ def make_decode(decode: Decode) -> Probe:
     """`decode [B, ...]`, examples of the batch's `latents`."""
 
     def probe(variables: Players, batch: Batch, keys: Array) -> Array:
-        assert batch.latents is not None
+        if batch.latents is None:
+            raise ValueError("decode: latents [N, Z] are missing")
         return decode(variables, batch.latents, batch, keys)
 
     return probe

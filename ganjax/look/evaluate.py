@@ -6,24 +6,30 @@ from functools import cache, partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.interpreters.partial_eval import dce_jaxpr
 
 from ganjax.build import Setup
 from ganjax.keys import Purpose, example_keys, purpose_key
 from ganjax.state import TrainState, averaged_variables
 from ganjax.types import Batch, Tree, Variables
 
-_CHUNK = 500  # examples per call of a probe, so that memory does not grow with N
+# Examples per call of a probe: the most, so that memory does not grow with N, and some
+# smaller ones, so that any N is one of a few programs.
+_SIZES = (8, 64, 160, 500)
 
 
 def _chunks(count: int) -> Iterator[np.ndarray]:
     """Indices of `count` examples, a few at a time.
 
-    The last chunk is filled up: another length would compile once more.
+    The last chunk is filled up from the first example on: another length would compile
+    once more.
     """
-    for start in range(0, count, _CHUNK):
-        yield np.arange(start, start + min(_CHUNK, count)).clip(max=count - 1)
+    size = next((size for size in _SIZES if size >= count), _SIZES[-1])
+    for start in range(0, count, size):
+        yield np.arange(start, start + size) % count
 
 
 class Evaluator:
@@ -39,12 +45,13 @@ class Evaluator:
         self._parts = setup.parts
         self.probes = self._parts.game.probes
         self.not_finite: set[str] = set()
+        self._read: dict[Any, set[str]] = {}  # what `fields_read` found
         self._arrays = jax.device_put(setup.source.arrays)
         self._real = jax.jit(self._take)
         self._probe = jax.jit(self._run, static_argnums=0)
 
-    def _take(self, arrays: Tree, index: Array) -> Batch:
-        key = purpose_key(self.setup.seed, Purpose.PROBE)
+    def _take(self, arrays: Tree, seed: Array, index: Array) -> Batch:
+        key = purpose_key(seed, Purpose.PROBE)
         return self.setup.source.batch(arrays, key, 0, 1, index)
 
     def _run(
@@ -52,46 +59,102 @@ class Evaluator:
         name: str,
         variables: dict[str, Variables],
         arrays: Tree,
+        seed: Array,
         index: Array,
         given: dict[str, Array],
     ) -> Array:
-        batch = self._take(arrays, index)._replace(**given)
-        key = purpose_key(self.setup.seed, Purpose.PROBE)
+        batch = self._take(arrays, seed, index)._replace(**given)
+        key = purpose_key(seed, Purpose.PROBE)
         return self.probes[name](variables, batch, example_keys(key, 0, 0, index))
 
     @property
     def example_shape(self) -> tuple[int, ...]:
         """The shape of one example."""
-        return jax.eval_shape(self._take, self._arrays, np.arange(1)).real.shape[1:]
+        take, seed, index = self._take, self.setup.seed, np.arange(1)
+        return jax.eval_shape(take, self._arrays, seed, index).real.shape[1:]
 
     def real(self, count: int) -> np.ndarray:
         """Real examples `[count, ...]`."""
-        return np.asarray(self._batch(count).real)
+        return np.asarray(self.batch(count).real)
 
-    def _batch(self, count: int) -> Batch:
-        chunks = [self._real(self._arrays, index) for index in _chunks(count)]
+    def batch(self, count: int) -> Batch:
+        """Real examples, and what is known of them, `count` rows."""
+        seed = np.uint32(self.setup.seed)
+        chunks = [self._real(self._arrays, seed, index) for index in _chunks(count)]
         whole = jax.tree.map(lambda *x: np.concatenate(x), *jax.device_get(chunks))
         return jax.tree.map(lambda values: values[:count], whole)
 
     def probe(
-        self, name: str, state: TrainState, count: int, **given: np.ndarray
+        self,
+        name: str,
+        state: TrainState,
+        count: int,
+        *,
+        seed: int | None = None,
+        **given: np.ndarray,
     ) -> np.ndarray:
-        """A probe's output `[count, ...]`; `given` replaces fields of real batches."""
+        """A probe's output `[count, ...]`.
+
+        Args:
+          name: of the probe.
+          state: that is looked at.
+          count: how many rows.
+          seed: of latents and real examples, the run's unless given.
+          **given: fields of a `Batch`, `[count, ...]`, in place of those of real
+            batches.
+        """
         variables = averaged_variables(state)
+        number = np.uint32(self.setup.seed if seed is None else seed)
         outputs = []
         for index in _chunks(count):
             rows = {field: values[index] for field, values in given.items()}
-            outputs.append(self._probe(name, variables, self._arrays, index, rows))
+            outputs.append(
+                self._probe(name, variables, self._arrays, number, index, rows)
+            )
         whole = np.concatenate(jax.device_get(outputs))[:count]
         if not np.isfinite(whole).all():
             self.not_finite.add(name)
         return whole
 
-    def trace(self, name: str, state: TrainState) -> None:
-        """Traces a probe of a state's shapes, as `probe` would, and runs nothing."""
+    def shape_of(self, name: str, state: TrainState, **given: Any) -> tuple[int, ...]:
+        """The shape of a row of what a probe makes; it is traced and nothing is run.
+
+        Args:
+          name: of the probe.
+          state: or what has its shapes.
+          **given: as of `probe`, arrays or what has their shapes, two rows each.
+        """
         variables = averaged_variables(state)
         run = partial(self._run, name)
-        jax.eval_shape(run, variables, self._arrays, np.arange(2), {})
+        rest = (self._arrays, self.setup.seed, np.arange(2), given)
+        return jax.eval_shape(run, variables, *rest).shape[1:]
+
+    def fields_read(self, name: str, state: TrainState, **given: Any) -> set[str]:
+        """Which fields of a batch a probe reads, of those given and of the data's.
+
+        Args:
+          name: of the probe.
+          state: or what has its shapes.
+          **given: as of `shape_of`.
+        """
+        key = (name, *((field, x.shape) for field, x in sorted(given.items())))
+        if key in self._read:
+            return self._read[key]
+        seed, index = self.setup.seed, jnp.arange(2)
+        variables = averaged_variables(state)
+        taken = jax.eval_shape(self._take, self._arrays, seed, index)
+        fields = {n: x for n, x in taken._asdict().items() if x is not None} | given
+
+        def run(fields: dict[str, Array], variables: dict[str, Variables]) -> Array:
+            keys = example_keys(purpose_key(seed, Purpose.PROBE), 0, 0, index)
+            return self.probes[name](variables, Batch(**fields), keys)
+
+        jaxpr = jax.make_jaxpr(run)(fields, variables).jaxpr
+        _, used = dce_jaxpr(jaxpr, [True])
+        # The leaves of a dict are in the order of its keys.
+        named = zip(sorted(fields), used, strict=False)
+        self._read[key] = {field for field, is_used in named if is_used}
+        return self._read[key]
 
     def measure(self, state: TrainState, count: int) -> dict[str, float]:
         """The numbers of all measures whose arrays there are.
@@ -160,11 +223,11 @@ class Evaluator:
 
     def examples_to_judge(self, count: int) -> Batch:
         """The test split of the run or, without one, `count` of its real examples."""
-        return self.setup.test or self._batch(count)
+        return self.setup.test or self.batch(count)
 
     def probe_batch(self, name: str, state: TrainState, batch: Batch) -> np.ndarray:
         """A probe's output `[N, ...]` of a given batch of N examples."""
-        given = {
+        given: dict[str, Any] = {
             field: np.asarray(values)
             for field, values in batch._asdict().items()
             if values is not None

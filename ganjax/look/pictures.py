@@ -1,6 +1,7 @@
 """What a state looks like: pictures by name, of the probes that its game has."""
 
 import math
+from typing import Any
 
 import jax
 import numpy as np
@@ -66,7 +67,8 @@ def _image_pictures(evaluator: Evaluator, state: TrainState, count: int) -> Pict
 
     Where these are too many for columns, of one image per class.
     """
-    columns, given, titles = None, {}, []
+    columns, titles = None, []
+    given: dict[str, Any] = {}
     if classes := evaluator.setup.classes:
         titles = list(evaluator.setup.source.class_names)
         titles = titles or [str(label) for label in range(classes)]

@@ -4,19 +4,27 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
-import jax.numpy as jnp
+import numpy as np
 
 from ganjax.build import Setup, build_setup
+from ganjax.config.builtin import BUILT_IN
+from ganjax.config.catalogue import Catalogue
 from ganjax.config.validation import revalidate
+from ganjax.parallel import jit_layout
 from ganjax.state import TrainState
 
 
-def replay(config: Mapping[str, Any], every: int) -> tuple[Setup, TrainState]:
-    """Takes a run's steps again, by the training step itself, on one device.
+def replay(
+    config: Mapping[str, Any], every: int, catalogue: Catalogue = BUILT_IN
+) -> tuple[Setup, TrainState]:
+    """Takes a run's steps again, on one device: the same bits as if trained on it.
+
+    But for `every` = 1, where XLA sees no loop and rounds differently.
 
     Args:
       config: of the run, as its config.json has it.
       every: steps from one state to the next; it must divide the run's.
+      catalogue: the parts that the config names.
 
     Returns:
       The run set up, and its states as one whose arrays are `[steps / every + 1, ...]`:
@@ -24,24 +32,20 @@ def replay(config: Mapping[str, Any], every: int) -> tuple[Setup, TrainState]:
 
     Raises:
       ConfigError: the config is not valid, or its data is missing.
-      ValueError: `every` does not divide the run's steps.
+      ValueError: `every` does not divide the run's steps, or the run began from
+        another's state.
     """
-    if config["steps"] % every:
+    if every < 1 or config["steps"] % every:
         raise ValueError(f"every = {every} must divide {config['steps']} steps")
-    setup = build_setup(revalidate(config))
-    step, numbers = setup.make_step(None), setup.numbers
-    arrays = setup.source.arrays
-
-    def advance(state: TrainState, _: None) -> tuple[TrainState, TrainState]:
-        state, _ = jax.lax.scan(
-            lambda state, _: (step(state, numbers, arrays)[0], None),
-            state,
-            length=every,
-        )
-        return state, state
-
-    def play(first: TrainState) -> TrainState:
-        _, rest = jax.lax.scan(advance, first, length=config["steps"] // every)
-        return jax.tree.map(lambda x, xs: jnp.concatenate([x[None], xs]), first, rest)
-
-    return setup, jax.device_get(jax.jit(play)(setup.init()))
+    if config.get("init_from"):
+        raise ValueError(f"a run that began from {config['init_from']} has no replay")
+    setup = build_setup(revalidate(config, catalogue), catalogue)
+    layout = jit_layout(jax.devices()[0])
+    advance = layout.compile(setup.make_step(None))
+    data = layout.place_data(setup.source.arrays)
+    placed = layout.place(jax.device_get(setup.init()))
+    states = [layout.fetch(placed)]
+    for _ in range(config["steps"] // every):
+        placed, _ = advance(placed, setup.numbers, data, every)
+        states.append(layout.fetch(placed))
+    return setup, jax.tree.map(lambda *leaves: np.stack(leaves), *states)

@@ -1,4 +1,4 @@
-"""A run's newest state, from its folder."""
+"""A run's state, from its folder."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,9 +36,7 @@ def restore(
         nothing was saved.
       CheckpointError: all that was saved is damaged, or another run's.
     """
-    missing = ConfigError(f"{folder} has no checkpoint yet; train first")
-    if not (folder / "checkpoints").is_dir():
-        raise missing  # before reading makes one
+    check_saved(folder)
     if made is None:
         if catalogue is None:
             catalogue = stored_catalogue(folder, config)
@@ -47,9 +45,38 @@ def restore(
         check_data(folder, setup.source)
     else:
         setup = made
-    with Checkpoints(folder / "checkpoints", keep=config["record"]["keep"]) as saved:
+    return setup, *read_state(setup, folder, keep=config["record"]["keep"])
+
+
+def check_saved(folder: Path) -> None:
+    """Checks that a run has a folder of checkpoints, before reading makes one.
+
+    Raises:
+      ConfigError: it has none.
+    """
+    if not (folder / "checkpoints").is_dir():
+        raise ConfigError(f"{folder} has no checkpoint yet; train first")
+
+
+def read_state(
+    setup: Setup, folder: Path, *, keep: int, step: int | None = None
+) -> tuple[int, TrainState]:
+    """The last step of a run that was saved, or a certain one, and the state then.
+
+    Args:
+      setup: of the run.
+      folder: of the run, which has been `check_saved`.
+      keep: `record.keep` of its config.
+      step: the last unless given.
+
+    Raises:
+      ConfigError: nothing was saved.
+      CheckpointError: there is no such step; what was saved is damaged, or another
+        run's.
+    """
+    with Checkpoints(folder / "checkpoints", keep=keep) as saved:
         target = jax.eval_shape(setup.init)
-        restored = saved.restore(target._replace(seed=np.uint32(setup.seed)))
+        restored = saved.restore(target._replace(seed=np.uint32(setup.seed)), step)
     if restored is None:
-        raise missing
-    return setup, *restored
+        raise ConfigError(f"{folder} has no checkpoint yet; train first")
+    return restored

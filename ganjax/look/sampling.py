@@ -2,7 +2,7 @@
 
 import io
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -63,21 +63,24 @@ def write_choice(
       ConfigError: the game makes no samples by what was chosen.
     """
     number = choice.number or config["evaluation"]["samples"]
-    if choice.seed is not None:
-        evaluator = Evaluator(evaluator.setup._replace(seed=choice.seed))
-    given = {}
+    label = None
     if choice.label is not None:
-        labels = _labels(choice.label, evaluator.setup.classes, folder)
-        given["label"] = np.resize(np.array(labels, np.int32), number)
-    name = "sample"
-    if choice.truncation is not None:
-        latents = _truncated(config, evaluator, state, number, choice.truncation)
-        name, given["latents"] = "decode", latents
-    samples = evaluator.probe(name, state, number, **given)
+        names = read_class_names(folder)
+        labels = class_numbers(choice.label, evaluator.setup.classes, names)
+        label = np.resize(np.array(labels, np.int32), number)
+    samples = draw_samples(
+        config,
+        evaluator,
+        state,
+        number,
+        seed=choice.seed,
+        label=label,
+        truncation=choice.truncation,
+    )
     buffer = io.BytesIO()
     arrays: dict[str, Any] = {"samples": samples, "step": step}
-    if "label" in given:
-        arrays["label"] = given["label"]
+    if label is not None:
+        arrays["label"] = label
     np.savez_compressed(buffer, **arrays)
     path = folder / "samples" / f"{choice.name}.npz"
     write_bytes(path, buffer.getvalue())
@@ -90,20 +93,63 @@ def write_choice(
     print(f"{path}: samples {list(samples.shape)} of step {step}")
 
 
-def _labels(words: tuple[str, ...], classes: int, folder: Path) -> list[int]:
-    """Classes by number, or by a name that `data.json` knows."""
+def draw_samples(
+    config: Mapping[str, Any],
+    evaluator: Evaluator,
+    state: TrainState,
+    number: int,
+    *,
+    seed: int | None = None,
+    label: np.ndarray | None = None,
+    truncation: float | None = None,
+) -> np.ndarray:
+    """Samples `[number, ...]` of a state.
+
+    Args:
+      config: of the run.
+      evaluator: of the run.
+      state: that makes them.
+      number: how many.
+      seed: of the latents, the run's unless given.
+      label: int32 `[number]`, classes in place of those of real examples.
+      truncation: t, where each component of the latents is to lie in [-t, t].
+
+    Raises:
+      ConfigError: the game draws no latents of a normal prior, to be truncated.
+    """
+    given = {} if label is None else {"label": label}
+    name = "sample"
+    if truncation is not None:
+        latents = _truncated(config, evaluator, state, number, seed, truncation)
+        name, given["latents"] = "decode", latents
+    return evaluator.probe(name, state, number, seed=seed, **given)
+
+
+def class_numbers(
+    words: Sequence[str | int], classes: int, names: Sequence[str]
+) -> list[int]:
+    """Classes by number or name.
+
+    Args:
+      words: at least one.
+      classes: K; numbers are in [0, K).
+      names: by number, where the classes have names.
+
+    Raises:
+      ConfigError: there is no such class, or the generator is told none.
+    """
     if not classes:
-        raise ConfigError("--label: the generator of this run is told no class")
-    names = read_class_names(folder)
+        raise ConfigError("label: the generator of this run is told no class")
     labels = []
     for word in words or ("",):
-        if word in names:
-            labels.append(names.index(word))
-        elif word.isdecimal() and int(word) < classes:
-            labels.append(int(word))
+        text = str(word)
+        if text in names:
+            labels.append(names.index(text))
+        elif text.isdecimal() and int(text) < classes:
+            labels.append(int(text))
         else:
             known = ", ".join(names) or f"0 to {classes - 1}"
-            raise ConfigError(f"--label: no class {word!r}; the classes are {known}")
+            raise ConfigError(f"label: no class {text!r}; the classes are {known}")
     return labels
 
 
@@ -112,6 +158,7 @@ def _truncated(
     evaluator: Evaluator,
     state: TrainState,
     number: int,
+    seed: int | None,
     limit: float,
 ) -> np.ndarray:
     """Latents of N(0, 1) given that each component lies in [-t, t]: `[N, Z]`.
@@ -124,9 +171,9 @@ def _truncated(
     is_normal = config["game"].get("prior") == "normal"
     if "latents" not in evaluator.probes or not is_normal:
         raise ConfigError(
-            f"--truncation: the game {config['game']['name']} of this run draws no "
+            f"truncation: the game {config['game']['name']} of this run draws no "
             "latents of a normal prior"
         )
-    latents = evaluator.probe("latents", state, number)
+    latents = evaluator.probe("latents", state, number, seed=seed)
     low, high = ndtr(np.float32(-limit)), ndtr(np.float32(limit))
     return np.asarray(ndtri(low + ndtr(latents) * (high - low)))

@@ -147,7 +147,7 @@ def _wait_for(file: int, path: Path, holder: str) -> None:
             return
         is_at_work = is_here and not is_free and owner and is_alive(owner.process)
         if owner and (is_at_work or path.stat().st_mtime_ns != touched):
-            raise ConfigError(f"--workdir: {holder} works on {path.parent}: {owner}")
+            raise ConfigError(f"{holder} works on {path.parent}: {owner}")
         tries += 1
         if tries == _GRACE:
             why = (

@@ -73,7 +73,7 @@ def read_config(workdir: Path) -> Mapping[str, Any]:
 
 
 def read_data(workdir: Path) -> Mapping[str, Any]:
-    """`data.json` of a run: examples, shape, classes and fingerprint of its data."""
+    """`data.json` of a run: size, shape, classes and fingerprint of its data."""
     return _read(workdir / "data.json", {}, optional=_DATA)
 
 
@@ -182,6 +182,7 @@ _DATA: _Shape = {
         "a list of counts",
     ),
     "classes": (lambda x: x is None or _are_texts(x), "a list of strings"),
+    "class_count": _COUNT,
     "fingerprint": _TEXT,
 }
 _EXPERIMENT_HASH: _Shape = {"experiment_hash": _TEXT}

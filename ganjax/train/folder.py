@@ -24,21 +24,21 @@ def check_run(program: Program, folder: Path, mode: str) -> None:
         if mode == "train":
             check_same_source(program, folder)
     except OSError as error:
-        raise ConfigError(f"--workdir: {folder}: {error}") from error
+        raise ConfigError(f"{folder}: {error}") from error
 
 
 def _check(program: Program, folder: Path, mode: str) -> None:
     written = folder / "config.json"
     if not written.exists():
         if mode != "train":
-            raise ConfigError(f"--workdir: {folder} is not a run folder; train first")
+            raise ConfigError(f"{folder} is not a run folder; train first")
         # A kill during the first write leaves the lock and a temporary file.
         foreign = not folder.is_dir() or any(
             path.name != lock.RUN and not is_temporary(path)
             for path in folder.iterdir()
         )
         if folder.exists() and foreign:
-            raise ConfigError(f"--workdir: {folder} exists and is not a run folder")
+            raise ConfigError(f"{folder} exists and is not a run folder")
         return
     try:
         check_resumable(read_json(written), program.config, program.catalogue)
@@ -49,11 +49,9 @@ def _check(program: Program, folder: Path, mode: str) -> None:
                 "choose another folder, which may begin from this state by "
                 f"--init_from={folder}"
             )
-        raise ConfigError(
-            f"--workdir: {folder} holds another run: {error}; {way}"
-        ) from error
+        raise ConfigError(f"{folder} holds another run: {error}; {way}") from error
     except (ValueError, AttributeError) as error:
-        raise ConfigError(f"--workdir: {written} is damaged: {error}") from error
+        raise ConfigError(f"{written} is damaged: {error}") from error
 
 
 @contextmanager

@@ -15,7 +15,7 @@ _SHOWN = 3  # classes that a message names
 
 
 def describe_data(source: Source) -> dict[str, Any]:
-    """The number and shape of the examples, the class names, and a fingerprint of all.
+    """Number and shape of the examples, names and number of classes, a fingerprint.
 
     The fingerprint is the SHA-256 of pixels and labels as they are held, in their
     order, wherever the files lie. Where few labels are kept, these and the config
@@ -31,6 +31,7 @@ def describe_data(source: Source) -> dict[str, Any]:
         "examples": count,
         "shape": shape,
         "classes": list(source.class_names),
+        "class_count": source.classes,
         "fingerprint": digest.hexdigest(),
     }
 
@@ -47,7 +48,7 @@ def check_data(folder: Path, source: Source) -> dict[str, Any]:
     try:
         found = read_data(folder)
     except RunError as error:
-        raise ConfigError(f"--workdir: {error}") from error
+        raise ConfigError(str(error)) from error
     was = {key: x if found.get(key) is None else found[key] for key, x in now.items()}
     if was == now:
         return now

@@ -84,7 +84,7 @@ def run(
             write_report(folder)
         return Exit.DONE
     except (CheckpointError, OSError, RunError) as error:
-        raise ConfigError(f"--workdir: {folder}: {error}") from error
+        raise ConfigError(f"{folder}: {error}") from error
 
 
 def _keep_compiled_programs() -> None:

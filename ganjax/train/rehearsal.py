@@ -37,7 +37,7 @@ def rehearse(setup: Setup, chosen: Chosen, evaluator: Evaluator) -> None:
             "stay; a network's collections are to be in training what they are at first"
         )
     for name in evaluator.probes.keys() - _GIVEN:
-        evaluator.trace(name, state)
+        evaluator.shape_of(name, state)
     named = {n: x.name for x in chosen.measures.values() for n in x.better}
     for name, part in chosen.measures.items():
         if part.is_own and _OF_EXAMPLES.issuperset(part.reads):
