@@ -10,15 +10,52 @@ jax is imported when a run is trained or loaded.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ganjax.look.run import TrainedRun
 
 __version__ = "0.1.0"
 
-__all__ = ["load"]
+__all__ = ["load", "train"]
+
+
+def train(
+    config: str | Path | Mapping[str, Any],
+    workdir: str | Path,
+    *,
+    overrides: Mapping[str, Any] | None = None,
+    on_record: Callable[[int, Mapping[str, float]], object] | None = None,
+) -> TrainedRun:
+    """Trains a run in this process, or resumes it: that of `python -m ganjax.main`.
+
+    The folder, the bits and the messages are the same. Ctrl-C, or a notebook's button,
+    saves after the steps that are under way and returns the run as it is then; the same
+    call resumes it. No signal handler stays behind.
+
+    Args:
+      config: an experiment's file or name with its argument, "ring:wasserstein"; or a
+        `ConfigDict`, as `get_config` of an experiment gives it; or another run's
+        `config`. An experiment with parts of its own is given by its file.
+      workdir: the run's folder.
+      overrides: values of the config by dotted key: `{"steps": 1_000}`.
+      on_record: is called as `on_record(step, metrics)` with each record, which is
+        every `config.record.every` steps; metrics are floats by name. What it raises
+        ends the training.
+
+    Returns:
+      The run, as `load` gives it.
+
+    Raises:
+      ValueError: a bad config or folder, in one line; nothing is written then.
+      ArithmeticError: the training diverged; its last good checkpoint is kept.
+      KeyboardInterrupt: it was interrupted before anything was saved.
+    """
+    from ganjax.train import inline
+
+    return inline.train(config, workdir, overrides=overrides or {}, on_record=on_record)
 
 
 def load(folder: str | Path, step: int | None = None) -> TrainedRun:

@@ -150,7 +150,7 @@ def _main(argv: Sequence[str]) -> None:
             from ganjax.train import loop
 
         work = partial(loop.run, program, folder, _MODE.value, _choice(), _STOP)
-        with _naming_own(program):
+        with program.naming():
             sys.exit(_together(work, folder) if _is_one_of_several() else work())
     except ConfigError as error:
         _fail(error)
@@ -207,18 +207,6 @@ def _choice() -> dict[str, Any]:
     """What was said of the samples to make."""
     given = {flag.name: flag.value for flag in _CHOICES if flag.value is not None}
     return {key: tuple(x) if isinstance(x, list) else x for key, x in given.items()}
-
-
-@contextmanager
-def _naming_own(program: Program) -> Iterator[None]:
-    """Says in one line what goes wrong in the experiment's own parts, and where."""
-    try:
-        yield
-    except Exception as error:
-        line = program.describe(error)
-        if not line:
-            raise
-        raise ConfigError(line) from error
 
 
 def _is_one_of_several() -> bool:

@@ -3,10 +3,11 @@
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from ganjax.command.exits import Exit
 
@@ -28,7 +29,8 @@ class StopRequest:
         self.requested = False
         self.last_words: Callable[[], object] = lambda: None
         self._is_put_off = False
-        self._heeded: list[int] = []
+        self._lives_on = False
+        self._heeded: dict[int, Any] = {}  # and who handles the signal after that
 
     def install(self) -> None:
         """Heeds signals from now on, to the end of the process."""
@@ -43,6 +45,25 @@ class StopRequest:
         self._install([x for x in self._heeded if x != signal.SIGTERM], _pass_on)
 
     @contextmanager
+    def heed_interrupt(self) -> Iterator[None]:
+        """Heeds Ctrl-C while open, in a process that lives on.
+
+        The first is a `KeyboardInterrupt`, or noted where that is put off; the next is
+        whatever it was before, and so are all later. Python gives signals to the main
+        thread: in another one nothing is heeded.
+        """
+        before = signal.getsignal(signal.SIGINT)
+        if before is None or threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        self._lives_on = True
+        self._install((signal.SIGINT,), self._request, after=before)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    @contextmanager
     def put_off(self) -> Iterator[None]:
         """Only notes a signal while open, so that what it holds comes to its end."""
         self._is_put_off = True
@@ -52,25 +73,31 @@ class StopRequest:
             self._is_put_off = False
 
     def check(self) -> None:
-        """Ends the process if a signal has come."""
+        """Ends the process, or what an interrupt ends, if a signal has come."""
         if self.requested:
             self._leave()
 
     def _install(
-        self, numbers: Sequence[int], handler: Callable[[int, FrameType | None], None]
+        self,
+        numbers: Sequence[int],
+        handler: Callable[[int, FrameType | None], None],
+        after: Any = signal.SIG_DFL,
     ) -> None:
-        self._heeded = [x for x in numbers if signal.getsignal(x) != signal.SIG_IGN]
+        heeded = [x for x in numbers if signal.getsignal(x) != signal.SIG_IGN]
+        self._heeded = dict.fromkeys(heeded, after)
         for number in self._heeded:
             signal.signal(number, handler)
 
     def _request(self, number: int, frame: FrameType | None) -> None:
         self.requested = True
-        for heeded in self._heeded:
-            signal.signal(heeded, signal.SIG_DFL)
+        for heeded, after in self._heeded.items():
+            signal.signal(heeded, after)
         if not self._is_put_off:
             self._leave()
 
     def _leave(self) -> NoReturn:
+        if self._lives_on:
+            raise KeyboardInterrupt
         # An exception could be raised in a callback that Python or JAX makes, which
         # prints it and continues.
         with suppress(Exception):

@@ -3,7 +3,8 @@
 import json
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,6 +43,21 @@ class Program(NamedTuple):
         """Whether the config names a part of the experiment's file."""
         chosen = choose(self.config, self.catalogue)
         return any(part.is_own for part in parts_of(chosen))
+
+    @contextmanager
+    def naming(self) -> Iterator[None]:
+        """Says in one line what goes wrong in the experiment's own parts, and where.
+
+        Raises:
+          ConfigError: that line.
+        """
+        try:
+            yield
+        except Exception as error:
+            line = self.describe(error)
+            if not line:
+                raise
+            raise ConfigError(line) from error
 
     def describe(self, error: BaseException) -> str:
         """An error of the experiment's own in one line, "" for any other.

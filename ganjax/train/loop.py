@@ -44,10 +44,11 @@ from ganjax.train.journal import (
 from ganjax.train.rehearsal import rehearse
 
 Config = Mapping[str, Any]
+OnRecord = Callable[[int, Mapping[str, float]], object]
 
 _EXITS = {"done": Exit.DONE, "diverged": Exit.DIVERGED, "preempted": Exit.STOPPED}
 
-_AGAIN = "run the same command again to resume"
+AGAIN = "run the same command again to resume"
 
 
 def run(
@@ -56,6 +57,7 @@ def run(
     mode: str,
     choice: Mapping[str, Any] | None = None,
     stop: StopRequest | None = None,
+    on_record: OnRecord | None = None,
 ) -> int:
     """Trains, evaluates or samples a run, and returns the exit code.
 
@@ -65,6 +67,7 @@ def run(
       mode: "train", "evaluate" or "sample".
       choice: of samples, fields of a `Choice`; by default as at the end of a training.
       stop: what tells this process to save and end; by default nothing does.
+      on_record: is called with the step and the metrics of each record of a training.
 
     Raises:
       ConfigError: the folder belongs to another run, has nothing to look at, or cannot
@@ -77,7 +80,7 @@ def run(
             check_run(program, folder, mode)
         if mode == "train":
             with alone(program, folder) if is_first else nullcontext():
-                return _train(program, folder, stop or StopRequest())
+                return _train(program, folder, stop or StopRequest(), on_record)
         sample = partial(_write_samples, choice=choice)
         _look(program, folder, (sample if mode == "sample" else write_evaluation,))
         if is_first:
@@ -88,7 +91,7 @@ def run(
 
 
 def _keep_compiled_programs() -> None:
-    if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
+    if not jax.config.jax_compilation_cache_dir:  # type: ignore[attr-defined]
         caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
         jax.config.update("jax_compilation_cache_dir", str(Path(caches, "ganjax/xla")))
 
@@ -187,7 +190,11 @@ def _make(program: Program, folder: Path) -> _Made:
 
 
 def _advance(
-    program: Program, folder: Path, stop: StopRequest, made: _Made
+    program: Program,
+    folder: Path,
+    stop: StopRequest,
+    on_record: OnRecord | None,
+    made: _Made,
 ) -> tuple[str, int, str]:
     """Trains or resumes; returns how it ended, the last step and a message."""
     setup, layout, evaluator, data, first = made
@@ -211,12 +218,14 @@ def _advance(
                 before = (step - 1) // record["every"] * record["every"]
                 _observe(config, journal, before, step, lambda: state)
             if stop.requested:
-                return "preempted", step, _AGAIN
+                return "preempted", step, AGAIN
             for chunk in _chunks(config, setup, layout, step, state):
                 step = chunk.step
                 stopping = stop.requested or saved.reached_preemption(step)
                 if journal is not None:
                     journal.record(step, chunk.seconds, chunk.metrics)
+                    if on_record is not None:
+                        on_record(step, chunk.metrics)
                 if config["non_finite"] == "stop" and any(chunk.skipped.values()):
                     return "diverged", step, _what_diverged(chunk, kept)
                 every = record["checkpoint_every"]
@@ -226,7 +235,7 @@ def _advance(
                 if journal is not None:
                     _observe(config, journal, chunk.before, step, chunk.fetch)
                 if stopping and step < steps:
-                    return "preempted", step, _AGAIN
+                    return "preempted", step, AGAIN
     return "done", step, ""
 
 
@@ -287,9 +296,11 @@ def _what_diverged(chunk: _Chunk, kept: int) -> str:
     return f"{', '.join(names)} not finite {steps}; {saved}"
 
 
-def _train(program: Program, folder: Path, stop: StopRequest) -> int:
-    stop.last_words = partial(say_preempted, folder, _AGAIN)
-    ending, step, message = _finish(program, folder, stop)
+def _train(
+    program: Program, folder: Path, stop: StopRequest, on_record: OnRecord | None
+) -> int:
+    stop.last_words = partial(say_preempted, folder, AGAIN)
+    ending, step, message = _finish(program, folder, stop, on_record)
     if jax.process_index() == 0:
         with stop.put_off():
             # Only now: who reads "done" may rely on the evaluation.
@@ -299,12 +310,17 @@ def _train(program: Program, folder: Path, stop: StopRequest) -> int:
     return _EXITS[ending]
 
 
-def _finish(program: Program, folder: Path, stop: StopRequest) -> tuple[str, int, str]:
+def _finish(
+    program: Program,
+    folder: Path,
+    stop: StopRequest,
+    on_record: OnRecord | None = None,
+) -> tuple[str, int, str]:
     """Trains and evaluates; returns how it ended, the last step and a message."""
     config = program.config
     made = _make(program, folder)
     with stop.put_off():
-        ending, step, message = _advance(program, folder, stop, made)
+        ending, step, message = _advance(program, folder, stop, on_record, made)
     if ending != "done":
         return ending, step, message
     stop.check()
