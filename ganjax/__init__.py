@@ -53,7 +53,7 @@ def train(
       ArithmeticError: the training diverged; its last good checkpoint is kept.
       KeyboardInterrupt: it was interrupted before anything was saved.
     """
-    from ganjax.train import inline
+    from ganjax.training import inline
 
     return inline.train(config, workdir, overrides=overrides or {}, on_record=on_record)
 

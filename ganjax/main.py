@@ -32,8 +32,8 @@ from ganjax.command.line import check_folder, fail, parse, quiet, start
 from ganjax.config import ConfigError, flatten
 from ganjax.config.catalogue import load, rows
 from ganjax.config.program import Program, read_program, read_stored
-from ganjax.train import peers
-from ganjax.train.devices import be_patient
+from ganjax.training import peers
+from ganjax.training.devices import be_patient
 
 _CONFIG = flags.DEFINE_string(
     "config",
@@ -147,7 +147,7 @@ def _main(argv: Sequence[str]) -> None:
         _check_start(program, folder)
         be_patient(os.environ)
         with _lasting():
-            from ganjax.train import loop
+            from ganjax.training import loop
 
         work = partial(loop.run, program, folder, _MODE.value, _choice(), _STOP)
         with program.naming():
@@ -185,7 +185,7 @@ def _check_start(program: Program, folder: Path) -> None:
     if _is_one_of_several():  # which look at the folder once they have met
         peers.checked(_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)
         return
-    from ganjax.train.folder import check_run
+    from ganjax.training.folder import check_run
 
     check_run(program, folder, _MODE.value)
 
@@ -214,8 +214,8 @@ def _is_one_of_several() -> bool:
 
 
 def _together(work: Callable[[], int], folder: Path) -> int:
-    from ganjax.train.folder import write_preempted
-    from ganjax.train.together import join
+    from ganjax.training.folder import write_preempted
+    from ganjax.training.together import join
 
     def end(message: str) -> None:
         print("ganjax:", message, file=sys.stderr, flush=True)

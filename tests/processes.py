@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from ganjax.train.devices import be_patient
+from ganjax.training.devices import be_patient
 
 PATIENCE = 300  # seconds for anything a test waits for, beside whatever else runs
 

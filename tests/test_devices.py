@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ganjax.train.devices import be_patient
+from ganjax.training.devices import be_patient
 
 COUNT = "--xla_force_host_platform_device_count=3"
 BOUND = "--xla_cpu_collective_call_terminate_timeout_seconds"
@@ -45,10 +45,10 @@ def test_a_run_asks_before_jax_is_there(tmp_path):
     # Training is replaced by a look at what it would find.
     script = """if True:
         import os, runpy, sys, types
-        import ganjax.train
-        ganjax.train.loop = types.ModuleType("ganjax.train.loop")
-        sys.modules["ganjax.train.loop"] = ganjax.train.loop
-        ganjax.train.loop.run = lambda *_, **__: print(
+        import ganjax.training
+        ganjax.training.loop = types.ModuleType("ganjax.training.loop")
+        sys.modules["ganjax.training.loop"] = ganjax.training.loop
+        ganjax.training.loop.run = lambda *_, **__: print(
             os.environ["XLA_FLAGS"], "jax" in sys.modules
         )
         runpy.run_module("ganjax.main", run_name="__main__", alter_sys=True)

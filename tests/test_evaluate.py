@@ -16,8 +16,8 @@ from ganjax.look.evaluate import Evaluator
 from ganjax.look.pictures import draw_pictures
 from ganjax.measures import nearest_rows
 from ganjax.record.files import read_json
-from ganjax.train import loop
-from ganjax.train.journal import Journal, write_evaluation, write_samples
+from ganjax.training import loop
+from ganjax.training.journal import Journal, write_evaluation, write_samples
 
 MEASURES = {
     "ring": {"modes_covered", "high_quality", "reverse_kl", "variance_ratio"},

@@ -13,8 +13,8 @@ from ganjax.config.program import Program
 from ganjax.config.validation import validate
 from ganjax.look.restore import restore
 from ganjax.record.files import read_json, write_json
-from ganjax.train import loop
-from ganjax.train.identity import check_data, describe_data
+from ganjax.training import loop
+from ganjax.training.identity import check_data, describe_data
 
 
 @pytest.fixture(autouse=True)

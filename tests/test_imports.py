@@ -36,16 +36,16 @@ RULES: dict[str, set[str]] = {
     "build": BELOW_BUILD,
     "look": SHARED
     | LEAVES
-    | {"build", "config", "parallel", "record", "report", "step", "study", "train"},
-    "train": BELOW_BUILD | {"build", "command", "look", "record", "report"},
-    "main": {"command", "config", "train"},
+    | {"build", "config", "parallel", "record", "report", "step", "study", "training"},
+    "training": BELOW_BUILD | {"build", "command", "look", "record", "report"},
+    "main": {"command", "config", "training"},
     "copy_experiments": {"command", "config"},
     "experiments": {"config", "study"},
     "launch": {"command", "config", "record"},
 }
 # And what it may import besides, inside a function.
 LATE = {
-    "__init__": {"look", "report", "train"},
+    "__init__": {"look", "report", "training"},
     "main": {"data"},
     "experiments": BELOW_BUILD | {"build", "look"},
 }
@@ -130,7 +130,11 @@ def test_module_keeps_the_import_rule(path):
         ("ganjax/games/x.py", "from . import y", "is relative"),
         ("ganjax/step.py", "from ganjax.losses import hinge", "ganjax.losses; step"),
         ("ganjax/optim.py", "from ganjax.config import ConfigError", "ganjax.config"),
-        ("ganjax/build.py", "from ganjax import config, train", "ganjax.train; build"),
+        (
+            "ganjax/build.py",
+            "from ganjax import config, training",
+            "ganjax.training; build",
+        ),
         ("ganjax/config.py", "def f():\n    import jax.numpy", "config is free of jax"),
         (
             "ganjax/record/files.py",

@@ -8,7 +8,7 @@ from ganjax.build import build_setup
 from ganjax.checkpoint import Checkpoints
 from ganjax.config import ConfigError, defaults
 from ganjax.config.validation import validate
-from ganjax.train.inherit import inherit
+from ganjax.training.inherit import inherit
 
 
 def tiny(width=4, optimizer="adam", seed=0):

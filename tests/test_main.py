@@ -258,8 +258,8 @@ def test_several_processes_need_a_coordinator(ganjax):
 
 def test_a_coordinator_that_never_comes(ganjax, tmp_path):
     (tmp_path / "impatient.py").write_text(
-        "import runpy, ganjax.train.peers\n"
-        "ganjax.train.peers.JOIN_SECONDS = 1.0\n"
+        "import runpy, ganjax.training.peers\n"
+        "ganjax.training.peers.JOIN_SECONDS = 1.0\n"
         "runpy.run_module('ganjax.main', run_name='__main__')\n"
     )
     with socket.socket() as unheard:

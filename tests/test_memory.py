@@ -8,7 +8,7 @@ import pytest
 from ganjax.build import build_setup
 from ganjax.config import ConfigError, defaults
 from ganjax.config.validation import validate
-from ganjax.train import memory
+from ganjax.training import memory
 
 
 def make_setup(**values):

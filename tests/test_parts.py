@@ -32,7 +32,7 @@ from ganjax.config.validation import validate
 from ganjax.games.adversarial import adversarial
 from ganjax.look.evaluate import Evaluator
 from ganjax.losses.f_divergence import from_conjugate
-from ganjax.train.rehearsal import rehearse
+from ganjax.training.rehearsal import rehearse
 from ganjax.types import PartError
 
 SHAPE = (3,)  # of examples; neither points in a plane nor images

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ganjax.config import ConfigError
-from ganjax.train.peers import PeerError, Peers
+from ganjax.training.peers import PeerError, Peers
 
 ROOT = Path(__file__).parents[1]
 
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 PROCESS = """
 import sys
 from ganjax.config import ConfigError
-from ganjax.train.peers import Peers
+from ganjax.training.peers import Peers
 
 def work():
     print("here", flush=True)

@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 from ganjax.config import ranks
 from ganjax.measures import neighbour_quality
 from ganjax.record.reading import read_evaluation
-from ganjax.train.journal import write_evaluation
+from ganjax.training.journal import write_evaluation
 
 
 def test_key_measure_is_the_first_that_a_run_has():

@@ -10,7 +10,7 @@ import pytest
 
 from ganjax.record import files, lock
 from ganjax.record.status import write_status
-from ganjax.train import folder as folder_care
+from ganjax.training import folder as folder_care
 
 ROOT = Path(__file__).parents[1]
 

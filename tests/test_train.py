@@ -27,9 +27,9 @@ from ganjax.record import lock
 from ganjax.record.files import read_json, write_json
 from ganjax.record.records import read_records, series
 from ganjax.record.status import write_status
-from ganjax.train import folder as folder_care
-from ganjax.train import loop
-from ganjax.train.folder import check_run
+from ganjax.training import folder as folder_care
+from ganjax.training import loop
+from ganjax.training.folder import check_run
 
 EXPERIMENT = """
 from ganjax.config import defaults, parse_arg, penalty, schedule

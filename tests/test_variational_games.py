@@ -22,7 +22,7 @@ from ganjax.look.evaluate import Evaluator
 from ganjax.look.pictures import draw_pictures
 from ganjax.record.files import read_json
 from ganjax.step import make_field, make_train_step
-from ganjax.train import loop
+from ganjax.training import loop
 from ganjax.types import Batch, Examples, Network
 
 WITH_ENCODER = sorted(with_encoder())

@@ -14,7 +14,7 @@ from ganjax.config.catalogue import Catalogue
 from ganjax.config.program import stored_catalogue
 from ganjax.config.validation import revalidate
 from ganjax.state import TrainState
-from ganjax.train.identity import check_data
+from ganjax.training.identity import check_data
 
 
 def restore(

@@ -27,7 +27,7 @@ from ganjax.report import page
 from ganjax.state import TrainState, averaged_variables
 from ganjax.step import make_field
 from ganjax.study import Metrics, Run, read_run
-from ganjax.train.identity import check_data
+from ganjax.training.identity import check_data
 from ganjax.types import Batch, Tree
 
 Labels = str | int | Iterable[str | int]

@@ -4,8 +4,8 @@ import os
 
 import jax
 
-from ganjax.train import peers
-from ganjax.train.peers import Peers
+from ganjax.training import peers
+from ganjax.training.peers import Peers
 
 
 def join(coordinator_address: str | None, num_processes: int, process_id: int) -> Peers:

@@ -30,18 +30,18 @@ from ganjax.record.files import write_json
 from ganjax.record.status import write_status
 from ganjax.report import RunError
 from ganjax.state import TrainState
-from ganjax.train import memory
-from ganjax.train.folder import alone, check_run, say_preempted
-from ganjax.train.identity import check_data
-from ganjax.train.inherit import Inherited, inherit
-from ganjax.train.journal import (
+from ganjax.training import memory
+from ganjax.training.folder import alone, check_run, say_preempted
+from ganjax.training.identity import check_data
+from ganjax.training.inherit import Inherited, inherit
+from ganjax.training.journal import (
     Journal,
     opening,
     write_evaluation,
     write_report,
     write_samples,
 )
-from ganjax.train.rehearsal import rehearse
+from ganjax.training.rehearsal import rehearse
 
 Config = Mapping[str, Any]
 OnRecord = Callable[[int, Mapping[str, float]], object]

@@ -15,9 +15,9 @@ from ganjax.config.program import Program, read_program
 from ganjax.config.validation import validate
 from ganjax.look.run import TrainedRun, load
 from ganjax.record.reading import read_status
-from ganjax.train import loop
-from ganjax.train.devices import be_patient
-from ganjax.train.folder import write_preempted
+from ganjax.training import loop
+from ganjax.training.devices import be_patient
+from ganjax.training.folder import write_preempted
 
 
 class DivergedError(ArithmeticError):

@@ -16,7 +16,7 @@ from typing import NoReturn
 
 from ganjax.command.exits import Exit
 from ganjax.config import ConfigError
-from ganjax.train.relay import relay, start
+from ganjax.training.relay import relay, start
 
 JOIN_SECONDS = 300.0  # that processes wait for each other at the start
 _UNWIND_SECONDS = 10.0  # that a process which lost another has to come to its end
