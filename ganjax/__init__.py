@@ -10,7 +10,7 @@ jax is imported when a run is trained or loaded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,27 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["load", "train"]
+__all__ = ["frame", "load", "train"]
+
+
+def frame(folders: str | Path | Iterable[str | Path]) -> Any:
+    """One table of runs: what differs between them, and what they are worth.
+
+    Args:
+      folders: of runs or sweeps, one or several.
+
+    Returns:
+      A row for each run: `folder`, `state`, `step`, `seed`, the keys of their configs
+      that differ, by dotted name, and the numbers of their evaluations, NaN where there
+      is none. A pandas `DataFrame` where pandas is installed, else a dict of NumPy
+      arrays `[R]` by the same names.
+
+    Raises:
+      ValueError: a folder holds neither a run nor a sweep: one line that names it.
+    """
+    from ganjax.report.frame import frame
+
+    return frame(folders)
 
 
 def train(

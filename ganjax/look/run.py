@@ -52,6 +52,10 @@ class Page(NamedTuple):
 
     html: str
 
+    def __repr__(self) -> str:
+        """Its length alone."""
+        return f"Page of {len(self.html):,} characters"
+
     def _repr_html_(self) -> str:
         style = "width: 100%; height: 640px; border: 1px solid #8888"
         return f'<iframe srcdoc="{escape(self.html)}" style="{style}"></iframe>'

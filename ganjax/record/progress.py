@@ -7,7 +7,8 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from io import StringIO
 from itertools import islice
 from typing import TYPE_CHECKING, Self
 
@@ -19,14 +20,15 @@ _VALUES = 4  # shown of those that are passed in
 _WINDOW = 30.0  # seconds that the rate is taken over
 _BAR_INTERVAL = 0.2  # seconds between two drawings of the bar
 _BAR_WIDTH = 100  # columns at most
+_NOTEBOOK = "ZMQInteractiveShell"  # what IPython calls itself there
 
 
 class Progress:
     """Shows steps done, steps per second, time left and a few values of a run.
 
-    On a terminal it is a bar above a line of values. Elsewhere it is plain lines: one
-    for the first update, then one every `interval` seconds at most, and always one for
-    the last update.
+    On a terminal, and in a notebook, it is a bar above a line of values. Elsewhere it
+    is plain lines: one for the first update, then one every `interval` seconds at most,
+    and always one for the last update.
 
     The rate is counted from the first update on, so that neither the steps before
     `start` are in it nor the time that compiling the first ones took.
@@ -39,11 +41,14 @@ class Progress:
         self._time = 0.0
         self._values: Mapping[str, float] = {}
         self._shown: deque[tuple[float, int]] = deque()  # (time, step), within _WINDOW
-        self._live: Live | None = None
+        self._live: Live | _Cell | None = None
 
     def __enter__(self) -> Self:
-        """Draws the bar, where there is a terminal for it."""
-        if sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb":
+        """Draws the bar, where there is a terminal or a notebook for it."""
+        if _in_notebook():
+            self._interval = _BAR_INTERVAL
+            self._live = _Cell(lambda: self._bar(_BAR_WIDTH))
+        elif sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb":
             self._interval = _BAR_INTERVAL
             self._live = self._open_bar()
         return self
@@ -125,6 +130,39 @@ class Progress:
     def _texts(self) -> list[str]:
         values = islice(self._values.items(), _VALUES)
         return [f"{name} {_short(float(value))}" for name, value in values]
+
+
+class _Cell:
+    """A place below a notebook's cell, for something that is drawn anew."""
+
+    def __init__(self, draw: Callable[[], Group]) -> None:
+        from IPython.display import display
+
+        self._draw = draw
+        self._handle = display(self._drawn(), raw=True, display_id=True)
+
+    def refresh(self) -> None:
+        """Draws it as it is now."""
+        self._handle.update(self._drawn(), raw=True)
+
+    stop = refresh
+
+    def _drawn(self) -> dict[str, str]:
+        """As text and as HTML, of which the notebook's page shows one."""
+        from rich.console import Console
+
+        console = Console(
+            file=StringIO(), record=True, width=_BAR_WIDTH, force_jupyter=False
+        )
+        console.print(self._draw())
+        frame = '<pre style="line-height: 1.2">{code}</pre>'
+        html = console.export_html(inline_styles=True, code_format=frame, clear=False)
+        return {"text/html": html, "text/plain": console.export_text()}
+
+
+def _in_notebook() -> bool:
+    python = sys.modules.get("IPython")
+    return python is not None and type(python.get_ipython()).__name__ == _NOTEBOOK
 
 
 def _short(value: float) -> str:

@@ -58,7 +58,7 @@ def compare(runs: Sequence[SweepRun]) -> Comparison:
     """Groups runs by what differs between them besides the seed."""
     runs = [run._replace(config=_with_penalties(run.config)) for run in runs]
     configs = [run.config for run in runs]
-    keys = sorted(_differing(configs), key=_preference)
+    keys = sorted(differing(configs), key=_preference)
     columns = _columns(configs, keys)
     grouped: dict[tuple[str, ...], list[SweepRun]] = {}
     for run in runs:
@@ -151,7 +151,11 @@ def _with_penalties(config: Mapping[str, Any]) -> dict[str, Any]:
     return {**config, "penalties": ", ".join(sorted(names)) or "none"}
 
 
-def _differing(configs: Sequence[Mapping[str, Any]]) -> list[str]:
+def differing(configs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The keys, but the seed and what changes no result, that differ between configs.
+
+    Flat configs, by dotted key.
+    """
     keys = dict.fromkeys(key for config in configs for key in config)
     return [
         key
