@@ -44,11 +44,10 @@ from ganjax.study import (
     group_by,
     mean_and_sd,
     measure,
-    newest_pictures,
+    picture_grid,
     plot,
     samples,
     setting,
-    side_by_side,
 )
 
 # The file of each method's own settings, and what its config calls the objective.
@@ -169,8 +168,8 @@ def _method(run: Run) -> str:
 
 def _side_by_side(runs: Sequence[Run]) -> Iterator[Figure]:
     for name, (title, note) in PICTURES.items():
-        if shown := newest_pictures(runs, name, _method):
-            yield Figure(title, side_by_side(shown), note)
+        if any(name in run.samples for run in runs):
+            yield Figure(title, picture_grid(runs, name, columns=_method), note)
 
 
 def _quality(title: str, runs: Sequence[Run], measures: Sequence[str]) -> Table:

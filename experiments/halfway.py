@@ -40,9 +40,8 @@ from ganjax.study import (
     group_by,
     mean_and_sd,
     measure,
-    newest_pictures,
+    picture_grid,
     setting,
-    side_by_side,
 )
 
 # The objective and the game of each method.
@@ -146,8 +145,8 @@ def _side_by_side(
     runs: Sequence[Run], name: str, title: str, note: str
 ) -> Iterator[Figure]:
     """A picture of each method that has it, of the first seed."""
-    if shown := newest_pictures(runs, name, _method):
-        yield Figure(title, side_by_side(shown), note)
+    if any(name in run.samples for run in runs):
+        yield Figure(title, picture_grid(runs, name, columns=_method), note)
 
 
 def _judged(judge: Run, coders: Sequence[Run]) -> Table:

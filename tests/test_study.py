@@ -46,6 +46,17 @@ def test_settings_and_groups(runs):
         study.setting(runs[0], "seed.name")
 
 
+def test_groups_by_functions_of_a_run(runs):
+    groups = study.group_by(runs, lambda run: run.config["seed"] > 0, "seed")
+    assert list(groups) == [(False, 0), (True, 1)]
+    assert study.group_by(runs) == {(): runs}
+
+
+def test_values_in_words():
+    assert study.words("batch_norm") == "batch norm"
+    assert study.words(("in_both", (8, 8), 0.5)) == "in both, 8, 8, 0.5"
+
+
 def test_measures(runs):
     assert study.measure(runs[1], "high_quality") == pytest.approx(0.8)
     assert math.isnan(study.measure(runs[1], "fid"))
@@ -78,6 +89,105 @@ def test_curve_is_over_common_steps(runs):
     np.testing.assert_array_equal(high, [6, 7, nan])
     with pytest.raises(KeyError, match="hinge_0: no metric y was recorded"):
         study.curve(runs, "y")
+
+
+def with_metric(run, *values):
+    steps = np.arange(1.0, len(values) + 1)
+    return run._replace(metrics={"loss": (steps, np.array(values, float))})
+
+
+def test_head_and_tail_are_a_part_of_the_records(runs):
+    run = with_metric(runs[0], *range(20))
+    assert study.tail(run, "loss").tolist() == [18, 19]
+    assert study.head(run, "loss").tolist() == [0, 1]
+    assert study.tail(run, "loss", 0.25).tolist() == [15, 16, 17, 18, 19]
+    assert study.tail(run, "loss", 0.01).tolist() == [19]
+    with pytest.raises(KeyError, match="hinge_0: no metric y was recorded"):
+        study.tail(run, "y")
+
+
+def test_table_has_a_row_for_each_group(runs):
+    # The last tenth of ten records is the last one.
+    ends = (1.0, 3.0, 5.0, 5.0)
+    made = [
+        with_metric(run, *[0.0] * 9, end) for run, end in zip(runs, ends, strict=True)
+    ]
+    table = study.table_of(
+        "Where they end",
+        made,
+        {"game": "objective.name", "widths": "widths"},
+        {"loss at the end": "loss", "quality, %": lambda run: 200.0},
+        note="Said below.",
+    )
+    assert table == (
+        "Where they end",
+        ("game", "widths", "seeds", "loss at the end", "sd", "quality, %", "sd"),
+        [
+            # Deviations of 1, squared and added 2, divided by 2 - 1.
+            ("hinge", "8, 8", 2, 2.0, pytest.approx(2**0.5), 200.0, 0.0),
+            ("wasserstein", "8, 8", 2, 5.0, 0.0, 200.0, 0.0),
+        ],
+        "Said below.",
+    )
+    assert study.check(table)
+
+
+def test_table_names_columns_by_keys_and_shows_what_is_asked_for(runs):
+    def first_seed(run):
+        return run.config["seed"] == 0
+
+    beside = ("least", "greatest")
+    measures = ("high_quality",)
+    table = study.table_of("t", runs, first_seed, measures, beside=beside)
+    heads = ("first seed", "seeds", "high quality", "least", "greatest")
+    assert table.columns == heads
+    assert table.rows == [
+        (True, 2, pytest.approx(0.9), pytest.approx(0.9), pytest.approx(0.9)),
+        (False, 2, pytest.approx(0.8), pytest.approx(0.8), pytest.approx(0.8)),
+    ]
+    table = study.table_of("t", runs, "objective.name", "high_quality", beside=())
+    assert table.columns == ("objective", "seeds", "high quality")
+
+
+def test_table_is_empty_where_no_run_of_a_group_has_a_measure(runs):
+    found = {"metrics": {"kl": 0.5}}
+    made = [run._replace(evaluation=found) for run in runs[:2]] + runs[2:]
+    table = study.table_of("t", made, "objective.name", ("high_quality", "kl"))
+    assert table.rows == [
+        ("hinge", 2, None, None, 0.5, 0.0),
+        ("wasserstein", 2, pytest.approx(0.85), pytest.approx(0.005**0.5), None, None),
+    ]
+    with pytest.raises(KeyError, match="no measure fidd; there are high_quality, fid"):
+        study.table_of("t", runs, "objective.name", "fidd")
+    with pytest.raises(KeyError, match="wasserstein_1: no measure kl"):
+        study.table_of("t", [made[0], runs[3]], (), "kl")
+
+
+def test_curves_have_a_line_for_each_group_and_a_band_over_seeds(runs):
+    made = [
+        with_metric(run, 1.0 + run.config["seed"], 4.0 + 4 * run.config["seed"])
+        for run in runs
+    ]
+    figure, (ax,) = study.curves(made, "loss", by="objective.name", scale="log")
+    hinge, wasserstein = ax.get_lines()
+    assert (hinge.get_label(), wasserstein.get_label()) == ("hinge", "wasserstein")
+    np.testing.assert_array_equal(hinge.get_xydata(), [[1, 1.5], [2, 6.0]])
+    low, high = ax.collections[0].get_datalim(ax.transData).get_points()
+    assert (low[1], high[1]) == (1.0, 8.0)
+    assert ax.get_yscale() == "log"
+    assert ax.get_legend().get_title().get_text() == "objective"
+    assert figure.axes == [ax]
+
+
+def test_curves_in_panels_name_metrics_in_the_first(runs):
+    made = [with_metric(run, 1.0, 2.0) for run in runs]
+    metrics = {"the loss": "loss", "again": "loss"}
+    _, axes = study.curves(made, metrics, panels="objective.name")
+    assert [ax.get_title() for ax in axes] == ["hinge", "wasserstein"]
+    assert [line.get_label() for line in axes[1].get_lines()] == ["the loss", "again"]
+    assert [ax.get_legend() is not None for ax in axes] == [True, False]
+    with pytest.raises(KeyError, match="hinge_0: no metric y was recorded"):
+        study.curves(made, "y", by="seed")
 
 
 def test_samples_and_pictures(runs):
@@ -114,15 +224,30 @@ def test_pictures_stand_side_by_side_under_their_titles(runs):
         np.testing.assert_array_equal(image.get_array(), study.picture(path))
 
 
-def test_newest_pictures_are_of_the_first_run_of_each_title(runs):
-    shown = study.newest_pictures(
-        runs, "sample", lambda r: r.config["objective"]["name"]
+def test_pictures_in_a_grid_by_two_keys(runs):
+    by = {"columns": "objective.name", "rows": lambda run: f"seed_{run.config['seed']}"}
+    lacking = runs[3]._replace(samples={})
+    figure = study.picture_grid([*runs[:3], lacking], **by, width=2.0, height=1.5)
+    assert tuple(figure.get_size_inches()) == (4.0, 3.0)
+    titles = [ax.get_title() for ax in figure.axes]
+    assert titles == ["hinge\nseed 0", "wasserstein\nseed 0", "hinge\nseed 1", ""]
+    shown = [len(ax.images) for ax in figure.axes]
+    assert shown == [1, 1, 1, 0]
+    ((_, path),) = runs[1].samples["sample"]
+    (image,) = figure.axes[2].images
+    np.testing.assert_array_equal(image.get_array(), study.picture(path))
+    with pytest.raises(ValueError, match="no run has a picture map"):
+        study.picture_grid(runs, "map", **by)
+
+
+def test_pictures_of_a_grid_are_of_the_first_run_that_has_one(runs):
+    figure = study.picture_grid(
+        [runs[0]._replace(samples={}), *runs[1:]], columns="objective.name"
     )
-    assert shown == {
-        "hinge": runs[0].samples["sample"][-1][1],
-        "wasserstein": runs[2].samples["sample"][-1][1],
-    }
-    assert study.newest_pictures(runs, "map", str) == {}
+    assert [ax.get_title() for ax in figure.axes] == ["hinge", "wasserstein"]
+    for ax, run in zip(figure.axes, (runs[1], runs[2]), strict=True):
+        ((_, path),) = run.samples["sample"]
+        np.testing.assert_array_equal(ax.images[0].get_array(), study.picture(path))
 
 
 def test_plot_wears_the_style_of_the_page():

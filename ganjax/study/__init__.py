@@ -1,58 +1,64 @@
 """What an experiment's `study(runs)` reads and returns. No jax.
 
     def study(runs):
-        from ganjax.study import Figure, Table, group_by, mean_and_sd, measure, plot
+        from ganjax.study import Figure, curves, picture_grid, table_of
 
-        rows = []
-        for name, group in group_by(runs, "objective.name").items():
-            mean, sd = mean_and_sd(measure(run, "high_quality") for run in group)
-            rows.append((name, mean, sd))
-        yield Table("High quality", ("objective", "mean", "sd"), rows)
+        yield table_of("Quality", runs, "objective.name", ("coverage", "precision"))
 
-        figure, axes = plot()
-        axes.semilogy([1, 2, 3], [1.0, 0.1, 0.01])
-        yield Figure("A line", figure)
+        figure, _ = curves(runs, "generator/loss", by="objective.name")
+        yield Figure("Losses", figure, "Bands: from the least seed to the greatest.")
+        yield Figure("Samples", picture_grid(runs, columns="objective.name"))
+
+What these do not say is said with `group_by`, `measure`, `tail`, `Table` and `plot`.
 
 `study` gets the finished runs of a sweep. `python -m ganjax.report SWEEP` puts what it
 returns or yields on the page, in order.
 """
 
 from ganjax.record.reading import RunError, read_object
+from ganjax.study.groups import Key, Keys, group_by, words
 from ganjax.study.items import Cell, Figure, Table, check
-from ganjax.study.plots import PALETTE, plot, side_by_side, style
+from ganjax.study.plots import PALETTE, curves, picture_grid, plot, side_by_side, style
 from ganjax.study.runs import (
     Floats,
     Metrics,
     Run,
     curve,
-    group_by,
+    head,
     last_step,
     mean_and_sd,
     measure,
-    newest_pictures,
     picture,
     read_run,
     samples,
     setting,
+    tail,
 )
+from ganjax.study.tables import Measure, Measures, table_of
 
 __all__ = [
     "PALETTE",
     "Cell",
     "Figure",
     "Floats",
+    "Key",
+    "Keys",
+    "Measure",
+    "Measures",
     "Metrics",
     "Run",
     "RunError",
     "Table",
     "check",
     "curve",
+    "curves",
     "group_by",
+    "head",
     "last_step",
     "mean_and_sd",
     "measure",
-    "newest_pictures",
     "picture",
+    "picture_grid",
     "plot",
     "read_object",
     "read_run",
@@ -60,4 +66,7 @@ __all__ = [
     "setting",
     "side_by_side",
     "style",
+    "table_of",
+    "tail",
+    "words",
 ]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ganjax.study.runs import picture
+from ganjax.study.groups import Keys, group_by, named, words
+from ganjax.study.runs import Run, curve, picture
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # The colours of groups in page.css, as they are on light paper. The page replaces them
@@ -47,6 +49,96 @@ def plot(
         return figure, figure.subplots(rows, columns, **subplots)
 
 
+def curves(
+    runs: Sequence[Run],
+    metrics: str | Mapping[str, str],
+    *,
+    by: Keys = (),
+    panels: Keys = (),
+    scale: str = "linear",
+    width: float = 3.6,
+    height: float = 2.8,
+) -> tuple[Figure, list[Axes]]:
+    """Metrics over training: means over seeds, in bands from the least to the greatest.
+
+    Args:
+      runs: each of which recorded the metrics.
+      metrics: one by its name, or several by what the legend is to call them.
+      by: one or several keys of the config or functions of a run, whose values are told
+        apart by lines; all runs are one group unless given.
+      panels: likewise, whose values have axes of their own, side by side.
+      scale: of the vertical axis, matplotlib's "linear", "log" or "symlog".
+      width: of one panel in inches, as in `plot`.
+      height: likewise.
+
+    Returns:
+      The figure, and its axes, to be drawn on further.
+
+    Raises:
+      KeyError: a run has no such metric.
+    """
+    lines = {"": metrics} if isinstance(metrics, str) else metrics
+    by, groups = named(by), group_by(runs, *named(panels).values())
+    figure, axes = plot(
+        1, len(groups), width=width, height=height, sharey=True, squeeze=False
+    )
+    for ax, (panel, shown) in zip(axes[0], groups.items(), strict=True):
+        for values, group in group_by(shown, *by.values()).items():
+            for metric, name in lines.items():
+                label = ", ".join(filter(None, (metric, words(values))))
+                steps, mean, low, high = curve(group, name)
+                (line,) = ax.plot(steps, mean, label=label)
+                colour = line.get_color()
+                ax.fill_between(steps, low, high, color=colour, alpha=0.15, lw=0)
+        ax.set(title=words(panel), xlabel="step", yscale=scale)
+    first = axes[0, 0]
+    if len(first.get_lines()) > 1:
+        first.legend(title=", ".join(by) if isinstance(metrics, str) else None)
+    if isinstance(metrics, str):
+        first.set_ylabel(words(metrics.replace("/", "'s ")))
+    return figure, list(axes[0])
+
+
+def picture_grid(
+    runs: Sequence[Run],
+    name: str = "sample",
+    *,
+    columns: Keys,
+    rows: Keys = (),
+    width: float = 2.6,
+    height: float = 2.6,
+) -> Figure:
+    """The newest picture of that name of the first run of each group, under its title.
+
+    Args:
+      runs: of which those that have no such picture are left out.
+      name: of the picture, such as "sample", "reconstruction" or "interpolation".
+      columns: one or several keys of the config or functions of a run, of whose values
+        each has a column.
+      rows: likewise; a single row unless given.
+      width: of one of them in inches, as in `plot`.
+      height: likewise, the title included.
+
+    Raises:
+      ValueError: no run has such a picture.
+    """
+    having = [run for run in runs if name in run.samples]
+    if not having:
+        raise ValueError(f"no run has a picture {name}")
+    down, across = (tuple(named(keys).values()) for keys in (rows, columns))
+    above, left = (list(group_by(having, *keys)) for keys in (across, down))
+    size = {"width": width, "height": height}
+    figure, axes = plot(len(left), len(above), **size, squeeze=False)
+    for ax in axes.flat:
+        ax.axis("off")
+    for row, in_row in group_by(having, *down).items():
+        for column, (run, *_) in group_by(in_row, *across).items():
+            title = "\n".join(filter(None, (words(column), words(row))))
+            ax = axes[left.index(row), above.index(column)]
+            _show(ax, run.samples[name][-1][1], title)
+    return figure
+
+
 def side_by_side(
     pictures: Mapping[str, str | Path], *, width: float = 2.6, height: float = 2.6
 ) -> Figure:
@@ -59,10 +151,14 @@ def side_by_side(
     """
     figure, axes = plot(1, len(pictures), width=width, height=height, squeeze=False)
     for ax, (title, path) in zip(axes[0], pictures.items(), strict=True):
-        ax.imshow(picture(path), interpolation="none")  # an SVG then holds every pixel
-        ax.axis("off")
-        ax.set_title(title)
+        _show(ax, path, title)
     return figure
+
+
+def _show(ax: Axes, path: str | Path, title: str) -> None:
+    ax.imshow(picture(path), interpolation="none")  # an SVG then holds every pixel
+    ax.axis("off")
+    ax.set_title(title)
 
 
 def style() -> AbstractContextManager[None]:

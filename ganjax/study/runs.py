@@ -122,18 +122,6 @@ def setting(run: Run, key: str) -> Any:
     return value
 
 
-def group_by(runs: Iterable[Run], *keys: str) -> dict[Any, list[Run]]:
-    """Runs by the values of settings, in order of appearance.
-
-    The groups' keys are values where there is one setting, tuples of them otherwise.
-    """
-    groups: dict[Any, list[Run]] = {}
-    for run in runs:
-        values = tuple(_hashable(setting(run, key)) for key in keys)
-        groups.setdefault(values[0] if len(keys) == 1 else values, []).append(run)
-    return groups
-
-
 def mean_and_sd(values: Iterable[float]) -> tuple[float, float]:
     """Mean and standard deviation, with n - 1; that of a lone value is NaN.
 
@@ -159,6 +147,34 @@ def measure(run: Run, name: str) -> float:
     return float("nan") if found[name] is None else float(found[name])
 
 
+def head(run: Run, name: str, part: float = 0.1) -> Floats:
+    """The values `[N]` of a metric in the first records, one at least.
+
+    Raises `KeyError` where the run has no such metric.
+    """
+    values = _values(run, name)
+    return values[: _share(values, part)]
+
+
+def tail(run: Run, name: str, part: float = 0.1) -> Floats:
+    """The values `[N]` of a metric in the last records, one at least.
+
+    Raises `KeyError` where the run has no such metric.
+    """
+    values = _values(run, name)
+    return values[-_share(values, part) :]
+
+
+def _values(run: Run, name: str) -> Floats:
+    if name not in run.metrics:
+        raise KeyError(f"{run.workdir.name}: no metric {name} was recorded")
+    return run.metrics[name][1]
+
+
+def _share(values: Floats, part: float) -> int:
+    return max(1, int(part * len(values)))
+
+
 def curve(runs: Sequence[Run], name: str) -> tuple[Floats, Floats, Floats, Floats]:
     """A metric over training as `(steps, mean, low, high)` over runs, `[N]` each.
 
@@ -169,8 +185,7 @@ def curve(runs: Sequence[Run], name: str) -> tuple[Floats, Floats, Floats, Float
     Raises `KeyError` where a run has no such metric.
     """
     for run in runs:
-        if name not in run.metrics:
-            raise KeyError(f"{run.workdir.name}: no metric {name} was recorded")
+        _values(run, name)
     steps, values = stack([run.metrics[name] for run in runs])
     return steps, *spread(values)
 
@@ -206,25 +221,10 @@ def samples(run: Run) -> NDArray[Any]:
         return arrays["samples"]
 
 
-def newest_pictures(
-    runs: Iterable[Run], name: str, title: Callable[[Run], str]
-) -> dict[str, Path]:
-    """By title, the newest picture of that name of the first run that has one."""
-    found: dict[str, Path] = {}
-    for run in runs:
-        if name in run.samples:
-            found.setdefault(title(run), run.samples[name][-1][1])
-    return found
-
-
 def picture(path: str | Path) -> NDArray[np.uint8]:
     """The pixels of a picture of `run.samples`, uint8 `[H, W, 3]`."""
     with Image.open(path) as image:
         return np.asarray(image.convert("RGB"))
-
-
-def _hashable(value: Any) -> Any:
-    return tuple(map(_hashable, value)) if isinstance(value, list) else value
 
 
 def _with_speed(metrics: Metrics) -> Metrics:
