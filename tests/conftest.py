@@ -46,9 +46,18 @@ def _processes_end():
 # their limits, are tested of programs as they are compiled for use.
 UNOPTIMIZED = (
     *("augment", "corrections", "data", "dcgan", "dirac", "energy", "f_divergence"),
-    *("folder", "games", "halfway", "inherit", "labels", "loss_sensitive", "maxout"),
-    *("memory", "networks", "objectives", "parallel", "parts", "parzen", "penalties"),
-    *("pictures", "reorder", "sampling", "supervised", "testing", "theory"),
+    *("folder", "games", "halfway", "inherit", "inline", "labels", "loss_sensitive"),
+    *(
+        "maxout",
+        "memory",
+        "networks",
+        "objectives",
+        "parallel",
+        "parts",
+        "parzen",
+        "penalties",
+    ),
+    *("pictures", "reorder", "run", "sampling", "supervised", "testing", "theory"),
     *("toy_networks", "variational", "variational_games"),
 )
 

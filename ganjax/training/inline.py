@@ -14,7 +14,7 @@ from ganjax.config.completion import completed
 from ganjax.config.program import Program, read_program
 from ganjax.config.validation import validate
 from ganjax.look.run import TrainedRun, load
-from ganjax.record.reading import read_status
+from ganjax.record.reading import RunError, read_status
 from ganjax.training import loop
 from ganjax.training.devices import be_patient
 from ganjax.training.folder import write_preempted
@@ -49,7 +49,7 @@ def train(
         raise DivergedError(f"{folder}: {read_status(folder)['message']}")
     try:
         return load(folder)
-    except ConfigError:
+    except (ConfigError, RunError):
         if code == Exit.STOPPED:  # before anything was saved
             raise KeyboardInterrupt from None
         raise
