@@ -1,6 +1,7 @@
 """Measures: numbers of a state, of its samples, scores and reconstructions."""
 
 from ganjax.measures.classification import classification_error
+from ganjax.measures.f_divergence import BestGaussian, best_gaussian, f_divergence
 from ganjax.measures.mixture import mixture_quality
 from ganjax.measures.neighbours import nearest_rows, neighbour_quality
 from ganjax.measures.parzen import choose_sd, parzen_log_likelihood
@@ -8,8 +9,11 @@ from ganjax.measures.reconstruction import likelihood_bounds, reconstruction_qua
 from ganjax.measures.scores import score_quality
 
 __all__ = [
+    "BestGaussian",
+    "best_gaussian",
     "choose_sd",
     "classification_error",
+    "f_divergence",
     "likelihood_bounds",
     "mixture_quality",
     "nearest_rows",
