@@ -30,17 +30,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from ganjax.config import ConfigDict, defaults, parse_arg
-from ganjax.study import (
-    Figure,
-    Run,
-    Table,
-    curve,
-    group_by,
-    mean_and_sd,
-    measure,
-    picture,
-    plot,
-)
+from ganjax.study import Figure, Run, Table, curves, group_by, side_by_side, table_of
 
 OPTIMIZERS = {
     "sgd": {"learning_rate": 0.01, "momentum": 0.5},
@@ -48,15 +38,17 @@ OPTIMIZERS = {
     "adam": {"learning_rate": 2e-4, "b1": 0.5},
 }
 
+OPTIMIZER = "optimizers.generator.name"
 LOSSES = {
-    "discriminator/real_loss": "discriminator, real",
-    "discriminator/fake_loss": "discriminator, generated",
-    "generator/loss": "generator",
+    "loss: discriminator, real": "discriminator/real_loss",
+    "loss: discriminator, generated": "discriminator/fake_loss",
+    "loss: generator": "generator/loss",
 }
 ACCURACIES = {
-    "discriminator/real_accuracy": "real judged real",
-    "discriminator/fake_accuracy": "generated judged generated",
+    "real judged real": "discriminator/real_accuracy",
+    "generated judged generated": "discriminator/fake_accuracy",
 }
+QUALITY = {name: name for name in ("coverage", "precision", "recall")}
 
 
 def get_config(arg: str = "") -> ConfigDict:
@@ -94,73 +86,26 @@ def sweep(add: Callable[..., None]) -> None:
 
 def study(runs: Sequence[Run]) -> Iterator[Figure | Table]:
     """Loss and accuracy curves, the progression of samples, and where the runs end."""
-    groups = group_by(runs, "optimizers.generator.name")
-    yield Figure(
-        "Losses",
-        _curves(groups, LOSSES),
-        "Mean over seeds; bands from the least to the greatest. The dotted line is log "
-        "2, where a discriminator that cannot tell has all three.",
-    )
-    yield Figure(
-        "Accuracies of the discriminator",
-        _curves(groups, ACCURACIES),
-        "One half is a coin's.",
-    )
-    for name, group in groups.items():
-        yield _progression(name, group[0])
-    yield _endings(groups)
-
-
-def _curves(groups: dict[str, list[Run]], names: dict[str, str]) -> object:
-    figure, axes = plot(
-        1, len(groups), width=3.6, height=2.8, sharey=True, squeeze=False
-    )
-    for ax, (optimizer, group) in zip(axes[0], groups.items(), strict=True):
-        for name, label in names.items():
-            steps, mean, low, high = curve(group, name)
-            (line,) = ax.plot(steps, mean, label=label)
-            ax.fill_between(steps, low, high, color=line.get_color(), alpha=0.15, lw=0)
-        blind = math.log(2) if names is LOSSES else 0.5
-        ax.axhline(blind, color="black", ls=":", lw=1)
-        ax.set(title=f"{optimizer} ({len(group)} seeds)", xlabel="step")
-    axes[0, 0].legend()
-    return figure
-
-
-def _progression(name: str, run: Run) -> Figure:
-    """One run's samples at five moments, side by side."""
-    pictures = run.samples["sample"]
-    chosen = [pictures[i] for i in np.linspace(0, len(pictures) - 1, 5).astype(int)]
-    steps = ", ".join(f"{step:,}" for step, _ in chosen)
-    strip = [np.pad(picture(p), ((0, 0), (0, 8), (0, 0))) for _, p in chosen]
-    return Figure(
-        f"Samples under {name}",
-        np.concatenate(strip, axis=1),
-        f"After {steps} steps, seed {run.config['seed']}.",
-    )
-
-
-def _endings(groups: dict[str, list[Run]]) -> Table:
-    """Means over seeds of the last tenth of training, and of the final samples."""
-    rows = []
-    for optimizer, group in groups.items():
-        ends = []
-        for name in (*LOSSES, *ACCURACIES):
-            tails = [run.metrics[name][1][-10:].mean() for run in group]
-            ends.append(mean_and_sd(tails)[0])
-        measured = [
-            mean_and_sd(measure(run, name) for run in group)[0]
-            for name in ("coverage", "precision", "recall")
-        ]
-        rows.append([optimizer, *ends, *measured])
-    return Table(
+    for title, metrics, blind in (
+        ("Losses", LOSSES, math.log(2)),
+        ("Accuracies of the discriminator", ACCURACIES, 0.5),
+    ):
+        figure, axes = curves(runs, metrics, panels=OPTIMIZER)
+        for ax in axes:
+            ax.axhline(blind, color="black", ls=":", lw=1)
+        note = "Means over seeds; bands from the least to the greatest. Dotted: what a "
+        yield Figure(title, figure, f"{note}discriminator that cannot tell has.")
+    for name, (run, *_) in group_by(runs, OPTIMIZER).items():
+        pictures = run.samples["sample"]
+        moments = np.linspace(0, len(pictures) - 1, 5).astype(int)
+        shown = {f"step {pictures[i][0]:,}": pictures[i][1] for i in moments}
+        seed = f"Seed {run.config['seed']}."
+        yield Figure(f"Samples under {name}", side_by_side(shown, width=2.2), seed)
+    yield table_of(
         "Where they end",
-        (
-            "optimiser",
-            *(f"loss: {label}" for label in LOSSES.values()),
-            *ACCURACIES.values(),
-            *("coverage", "precision", "recall"),
-        ),
-        rows,
-        "Losses and accuracies are means of the last 500 steps, over seeds.",
+        runs,
+        {"optimiser": OPTIMIZER},
+        {**LOSSES, **ACCURACIES, **QUALITY},
+        beside=(),
+        note="Losses and accuracies are means of the last tenth of the records.",
     )
