@@ -3,8 +3,10 @@
 No config goes below this file; everything under it takes plain values.
 """
 
+import os
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -324,3 +326,10 @@ def build_layout(config: Config) -> Layout:
         return choose_layout(config["parallel"]["mode"], config["batch_size"])
     except LayoutError as error:
         raise ConfigError(f"config.{error}") from error
+
+
+def keep_compiled_programs() -> None:
+    """Has JAX keep compiled programs in the user's cache, unless it is told where."""
+    if not jax.config.jax_compilation_cache_dir:  # type: ignore[attr-defined]
+        caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        jax.config.update("jax_compilation_cache_dir", str(Path(caches, "ganjax/xla")))

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ganjax.build import build_setup
+from ganjax.build import build_setup, keep_compiled_programs
 from ganjax.checkpoint import CheckpointError
 from ganjax.config import ConfigDict, ConfigError, override
 from ganjax.config.catalogue import rows
@@ -460,6 +460,7 @@ class TrainedRun(NamedTuple):
 
 def load(folder: str | Path, step: int | None = None) -> TrainedRun:
     """See `ganjax.load`."""
+    keep_compiled_programs()
     folder = Path(folder)
     record = read_run(folder)
     program = read_stored(folder)

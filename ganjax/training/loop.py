@@ -1,7 +1,6 @@
 """Runs a config in a run folder: trains or resumes, evaluates, samples. Wiring only."""
 
 import math
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -15,7 +14,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from ganjax.build import Setup, build_layout, build_setup
+from ganjax.build import Setup, build_layout, build_setup, keep_compiled_programs
 from ganjax.checkpoint import CheckpointError, Checkpoints
 from ganjax.command.exits import Exit
 from ganjax.command.stopping import StopRequest
@@ -73,7 +72,7 @@ def run(
       ConfigError: the folder belongs to another run, has nothing to look at, or cannot
         be read or written; or there is nothing to sample.
     """
-    _keep_compiled_programs()
+    keep_compiled_programs()
     try:
         is_first = jax.process_index() == 0  # of several, which sees to the folder
         if is_first:
@@ -88,12 +87,6 @@ def run(
         return Exit.DONE
     except (CheckpointError, OSError, RunError) as error:
         raise ConfigError(f"{folder}: {error}") from error
-
-
-def _keep_compiled_programs() -> None:
-    if not jax.config.jax_compilation_cache_dir:  # type: ignore[attr-defined]
-        caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        jax.config.update("jax_compilation_cache_dir", str(Path(caches, "ganjax/xla")))
 
 
 class _Made(NamedTuple):
