@@ -22,23 +22,16 @@ minimax no run learns anything, whatever k; under the non-saturating loss some d
 full size has not been run to its end yet.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from ganjax.config import ConfigDict, defaults, parse_arg, schedule
-from ganjax.study import (
-    Figure,
-    Run,
-    Table,
-    curve,
-    group_by,
-    mean_and_sd,
-    plot,
-    samples,
-)
+from ganjax.study import Figure, Floats, Run, Table, curves, samples, table_of
 
-KEYS = ("objective.name", "play.discriminator_rounds")
+ROUNDS = "play.discriminator_rounds"
+BY = {"objective": "objective.name", "k": ROUNDS}
 
 
 def get_config(arg: str = "") -> ConfigDict:
@@ -81,85 +74,51 @@ def sweep(add: Callable[..., None]) -> None:
     for seed in range(2):
         for objective in ("minimax", "non_saturating"):
             for rounds in (1, 2, 5):
-                key = "play.discriminator_rounds"
-                add(arg=objective, seed=seed, **{key: rounds})
+                add(arg=objective, seed=seed, **{ROUNDS: rounds})
 
 
 def study(runs: Sequence[Run]) -> Iterator[Figure | Table]:
     """D and V over training, the generator's gradient, and Parzen log-likelihoods."""
-    groups = group_by(runs, *KEYS)
-    yield Figure(
-        "Towards 1/2 and -log 4",
-        _balance(groups),
-        "Geometric means over the batch: D(x) of real images, D(G(z)) as one minus "
-        "that of 1 - D(G(z)). V is minus the discriminator's loss. Dotted: 1/2 and "
-        "-log 4. Means over seeds.",
+    judged = {"D(x)": lambda run: probability(run, "real")}
+    judged["1 - D(G(z))"] = lambda run: probability(run, "fake")
+    figure, axes = curves(runs, judged, panels=BY, width=2.4, height=2.2)
+    for ax in axes:
+        ax.axhline(0.5, color="black", ls=":", lw=1)
+    yield Figure("Towards 1/2", figure, "Geometric means over the batch.")
+    figure, (ax,) = curves(runs, "discriminator/loss", by=BY, width=6.0)
+    ax.axhline(math.log(4), color="black", ls=":", lw=1)
+    yield Figure("Towards log 4", figure, "The loss is -V.")
+    figure, _ = curves(runs, "generator/gradient_norm", by=BY, scale="log", width=6.0)
+    yield Figure("Gradient norm of the generator", figure, "Of all weights.")
+    found = {run.workdir: log_likelihood(run) for run in runs}
+    yield table_of(
+        "Parzen-window log-likelihood",
+        runs,
+        BY,
+        {
+            "nats": lambda run: found[run.workdir][1],
+            "window": lambda run: found[run.workdir][0],
+        },
+        note="Of test images 1,000 to 9,999 under 10,000 samples; the window is chosen "
+        "on the first 1,000. The paper's table 1 has 225 for its full-size networks.",
     )
-    yield Figure(
-        "Gradient norm of the generator",
-        _gradients(groups),
-        "Norm over all weights, mean over seeds, on a log axis.",
-    )
-    yield _likelihoods(groups)
 
 
-def _balance(groups: dict[tuple, list[Run]]) -> object:
-    figure, axes = plot(
-        2, len(groups), width=2.4, height=2.2, sharex=True, sharey="row", squeeze=False
-    )
-    for column, ((objective, rounds), group) in zip(
-        axes.T, groups.items(), strict=True
-    ):
-        steps, real, _, _ = curve(group, "discriminator/real_loss")
-        _, fake, _, _ = curve(group, "discriminator/fake_loss")
-        column[0].plot(steps, np.exp(-real), label="D(x)")
-        column[0].plot(steps, 1 - np.exp(-fake), label="D(G(z))")
-        column[0].axhline(0.5, color="black", ls=":", lw=1)
-        column[0].set(title=f"{objective.replace('_', '-')}, k = {rounds}", ylim=(0, 1))
-        column[1].plot(steps, -real - fake, label="V")
-        column[1].axhline(-np.log(4), color="black", ls=":", lw=1)
-        column[1].set(xlabel="step")
-    axes[0, 0].legend()
-    axes[1, 0].set_ylabel("V")
-    return figure
+def probability(run: Run, side: str) -> tuple[Floats, Floats]:
+    """How likely D takes real examples for real, or generated ones for generated."""
+    steps, loss = run.metrics[f"discriminator/{side}_loss"]
+    return steps, np.exp(-loss)
 
 
-def _gradients(groups: dict[tuple, list[Run]]) -> object:
-    figure, ax = plot(width=6.0, height=3.2)
-    for (objective, rounds), group in groups.items():
-        steps, mean, _, _ = curve(group, "generator/gradient_norm")
-        style = "-" if objective == "minimax" else "--"
-        label = f"{objective.replace('_', '-')}, k = {rounds}"
-        ax.semilogy(steps, mean, style, label=label, lw=1)
-    ax.set(xlabel="step")
-    ax.legend(ncols=2)
-    return figure
-
-
-def _likelihoods(groups: dict[tuple, list[Run]]) -> Table:
-    """As the paper: a window chosen on validation images, likelihood on test images."""
+def log_likelihood(run: Run) -> tuple[float, float]:
+    """A window chosen on validation images, and the mean of test images, in nats."""
     from ganjax.config.builtin import BUILT_IN
     from ganjax.config.catalogue import make
     from ganjax.measures import choose_sd, parzen_log_likelihood
 
-    rows = []
-    for (objective, rounds), group in groups.items():
-        data = {**group[0].config["data"], "split": "test"}
-        source = make(BUILT_IN, "data", data.pop("name"), **data)
-        images = source.arrays["examples"] / 255.0
-        validation, test = images[:1_000], images[1_000:]
-        found = []
-        for run in group:
-            drawn = (samples(run) + 1) / 2
-            sd = choose_sd(validation, drawn, np.geomspace(0.1, 1.0, 10).tolist())
-            found.append((sd, float(parzen_log_likelihood(test, drawn, sd).mean())))
-        mean, spread = mean_and_sd(value for _, value in found)
-        windows = ", ".join(f"{sd:.3g}" for sd, _ in found)
-        rows.append((objective, rounds, mean, spread, windows))
-    return Table(
-        "Parzen-window log-likelihood",
-        ("objective", "k", "mean [nats]", "sd over seeds", "windows chosen"),
-        rows,
-        "Of test images 1,000 to 9,999 under 10,000 samples; the window is chosen on "
-        "the first 1,000. The paper's table 1 has 225 for its full-size networks.",
-    )
+    data = {**run.config["data"], "split": "test"}
+    source = make(BUILT_IN, "data", data.pop("name"), **data)
+    validation, test = np.split(source.arrays["examples"] / 255.0, [1_000])
+    drawn = (samples(run) + 1) / 2
+    sd = choose_sd(validation, drawn, np.geomspace(0.1, 1.0, 10).tolist())
+    return sd, float(parzen_log_likelihood(test, drawn, sd).mean())

@@ -181,10 +181,15 @@ def test_curves_have_a_line_for_each_group_and_a_band_over_seeds(runs):
 
 def test_curves_in_panels_name_metrics_in_the_first(runs):
     made = [with_metric(run, 1.0, 2.0) for run in runs]
-    metrics = {"the loss": "loss", "again": "loss"}
+    metrics = {
+        "the loss": "loss",
+        "less": lambda run: (np.arange(3.0), -np.arange(3.0)),
+    }
     _, axes = study.curves(made, metrics, panels="objective.name")
     assert [ax.get_title() for ax in axes] == ["hinge", "wasserstein"]
-    assert [line.get_label() for line in axes[1].get_lines()] == ["the loss", "again"]
+    first, second = axes[1].get_lines()
+    assert (first.get_label(), second.get_label()) == ("the loss", "less")
+    assert second.get_ydata().tolist() == [0, -1, -2]
     assert [ax.get_legend() is not None for ax in axes] == [True, False]
     with pytest.raises(KeyError, match="hinge_0: no metric y was recorded"):
         study.curves(made, "y", by="seed")

@@ -21,6 +21,7 @@ from ganjax.study.items import Cell, Figure, Table, check
 from ganjax.study.plots import PALETTE, curves, picture_grid, plot, side_by_side, style
 from ganjax.study.runs import (
     Floats,
+    Metric,
     Metrics,
     Run,
     curve,
@@ -45,6 +46,7 @@ __all__ = [
     "Keys",
     "Measure",
     "Measures",
+    "Metric",
     "Metrics",
     "Run",
     "RunError",

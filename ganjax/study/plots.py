@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganjax.study.groups import Keys, group_by, named, words
-from ganjax.study.runs import Run, curve, picture
+from ganjax.study.runs import Metric, Run, curve, picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,7 +51,7 @@ def plot(
 
 def curves(
     runs: Sequence[Run],
-    metrics: str | Mapping[str, str],
+    metrics: str | Mapping[str, Metric],
     *,
     by: Keys = (),
     panels: Keys = (),
@@ -63,7 +63,8 @@ def curves(
 
     Args:
       runs: each of which recorded the metrics.
-      metrics: one by its name, or several by what the legend is to call them.
+      metrics: one by its name; or several by what the legend is to call them, each a
+        name or a function of a run that gives `(steps, values)`.
       by: one or several keys of the config or functions of a run, whose values are told
         apart by lines; all runs are one group unless given.
       panels: likewise, whose values have axes of their own, side by side.
@@ -77,6 +78,7 @@ def curves(
     Raises:
       KeyError: a run has no such metric.
     """
+    lines: Mapping[str, Metric]
     lines = {"": metrics} if isinstance(metrics, str) else metrics
     by, groups = named(by), group_by(runs, *named(panels).values())
     figure, axes = plot(
@@ -84,9 +86,9 @@ def curves(
     )
     for ax, (panel, shown) in zip(axes[0], groups.items(), strict=True):
         for values, group in group_by(shown, *by.values()).items():
-            for metric, name in lines.items():
-                label = ", ".join(filter(None, (metric, words(values))))
-                steps, mean, low, high = curve(group, name)
+            for name, metric in lines.items():
+                label = ", ".join(filter(None, (name, words(values))))
+                steps, mean, low, high = curve(group, metric)
                 (line,) = ax.plot(steps, mean, label=label)
                 colour = line.get_color()
                 ax.fill_between(steps, low, high, color=colour, alpha=0.15, lw=0)

@@ -49,6 +49,10 @@ class Run(NamedTuple):
         return self.evaluation.get("better", {})
 
 
+# A metric by its name, or a function of a run that gives steps and values, `[N]`.
+Metric = str | Callable[[Run], tuple[Floats, Floats]]
+
+
 def read_run(workdir: Path) -> Run:
     """Reads a run folder.
 
@@ -147,35 +151,25 @@ def measure(run: Run, name: str) -> float:
     return float("nan") if found[name] is None else float(found[name])
 
 
-def head(run: Run, name: str, part: float = 0.1) -> Floats:
+def head(run: Run, metric: Metric, part: float = 0.1) -> Floats:
     """The values `[N]` of a metric in the first records, one at least.
 
     Raises `KeyError` where the run has no such metric.
     """
-    values = _values(run, name)
+    _, values = _series(run, metric)
     return values[: _share(values, part)]
 
 
-def tail(run: Run, name: str, part: float = 0.1) -> Floats:
+def tail(run: Run, metric: Metric, part: float = 0.1) -> Floats:
     """The values `[N]` of a metric in the last records, one at least.
 
     Raises `KeyError` where the run has no such metric.
     """
-    values = _values(run, name)
+    _, values = _series(run, metric)
     return values[-_share(values, part) :]
 
 
-def _values(run: Run, name: str) -> Floats:
-    if name not in run.metrics:
-        raise KeyError(f"{run.workdir.name}: no metric {name} was recorded")
-    return run.metrics[name][1]
-
-
-def _share(values: Floats, part: float) -> int:
-    return max(1, int(part * len(values)))
-
-
-def curve(runs: Sequence[Run], name: str) -> tuple[Floats, Floats, Floats, Floats]:
+def curve(runs: Sequence[Run], metric: Metric) -> tuple[Floats, Floats, Floats, Floats]:
     """A metric over training as `(steps, mean, low, high)` over runs, `[N]` each.
 
     Steps are those that all runs recorded; `low` and `high` are the least and the
@@ -184,10 +178,20 @@ def curve(runs: Sequence[Run], name: str) -> tuple[Floats, Floats, Floats, Float
 
     Raises `KeyError` where a run has no such metric.
     """
-    for run in runs:
-        _values(run, name)
-    steps, values = stack([run.metrics[name] for run in runs])
+    steps, values = stack([_series(run, metric) for run in runs])
     return steps, *spread(values)
+
+
+def _series(run: Run, metric: Metric) -> tuple[Floats, Floats]:
+    if callable(metric):
+        return metric(run)
+    if metric not in run.metrics:
+        raise KeyError(f"{run.workdir.name}: no metric {metric} was recorded")
+    return run.metrics[metric]
+
+
+def _share(values: Floats, part: float) -> int:
+    return max(1, int(part * len(values)))
 
 
 def stack(series: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
