@@ -26,23 +26,13 @@ Arguments, as in experiments/halfway.py:vae,mnist:
   data    digits (default), mnist or fashion_mnist
 """
 
-import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 
 from ganjax.config import ConfigDict, defaults, parse_arg, penalty, schedule
-from ganjax.study import (
-    Figure,
-    Run,
-    Table,
-    group_by,
-    mean_and_sd,
-    measure,
-    picture_grid,
-    setting,
-)
+from ganjax.study import Figure, Run, Table, measure, picture_grid, setting, table_of
 
 # The objective and the game of each method.
 METHODS = {
@@ -53,12 +43,22 @@ METHODS = {
     "judge": ("classification", "supervised"),
 }
 CODERS = tuple(name for name in METHODS if name != "judge")
-NAMES = {game: name.replace("_", " ") for name, (_, game) in METHODS.items()}
+NAMES = {game: name for name, (_, game) in METHODS.items()}
 
 SIZE = "game.latent_size"
 ROOM = 50  # numbers in a code that is not in the plane
 SURE = 0.9
 IMAGES = 1_000  # whose codes are the ends, at most
+MIDDLE = "Of either coordinate the middle 98 % of codes."
+PICTURES = {
+    "interpolation": (
+        "From one code to another",
+        "In the middle column is 0.5 a + 0.5 b. Codes at the ends are of training "
+        "images, or for the GAN, which has no encoder, of the prior.",
+    ),
+    "map": ("What is decoded where", MIDDLE),
+    "codes": ("Codes by class", MIDDLE),
+}
 
 
 def get_config(arg: str = "") -> ConfigDict:
@@ -101,87 +101,51 @@ def sweep(add: Callable[..., None]) -> None:
 
 def study(runs: Sequence[Run]) -> Iterator[Figure | Table]:
     """What is decoded between codes, and of how much of it the judge is sure."""
-    judges = [run for run in runs if _method(run) == "judge"]
-    coders = [run for run in runs if _method(run) != "judge"]
-    by_size = group_by(coders, SIZE)
-    for size, group in by_size.items():
-        yield from _side_by_side(
-            group,
-            "interpolation",
-            f"From one code to another, of {size} numbers",
-            "In the middle column is 0.5 a + 0.5 b. Codes at the ends are of training "
-            "images, or for the GAN, which has no encoder, of the prior.",
-        )
-    for name, title in (("map", "What is decoded where"), ("codes", "Codes by class")):
-        note = "Of either coordinate the middle 98 % of codes."
-        yield from _side_by_side(by_size.get(2, []), name, title, note)
+    judges = [run for run in runs if method(run) == "judge"]
+    coders = [run for run in runs if method(run) != "judge"]
+    for name, (title, note) in PICTURES.items():
+        if any(name in run.samples for run in coders):
+            rows = {"codes of": SIZE}
+            grid = picture_grid(coders, name, columns=method, rows=rows)
+            yield Figure(title, grid, note)
     if judges and coders:
-        yield _judged(judges[0], coders)
+        found = judged(judges[0], coders)
+        yield table_of(
+            "Of how many images the judge is sure, %",
+            sorted(coders, key=lambda run: setting(run, SIZE)),
+            {"method": method, "numbers": SIZE},
+            {
+                "ends": lambda run: found[run.workdir][0],
+                "halfway": lambda run: found[run.workdir][1],
+                "lost": lambda run: np.subtract(*found[run.workdir]),
+            },
+            note=f"The judge errs in {100 * measure(judges[0], 'error'):.2g} % of test "
+            "images. Ends are test images as they are decoded, for the GAN samples.",
+        )
 
 
-def sure_shares(
-    first: np.ndarray, last: np.ndarray, halfway: np.ndarray
-) -> tuple[float, float]:
-    """Of how many first ends, and images halfway, one class is likelier than `SURE`.
-
-    Only of pairs whose ends are of different classes; NaN where there is none. All are
-    log probabilities of classes, `[N, K]`.
-    """
-    differ = first.argmax(axis=1) != last.argmax(axis=1)
-    if not differ.any():
-        return math.nan, math.nan
-    at_end, between = (
-        float((np.exp(log_p[differ]).max(axis=1) > SURE).mean())
-        for log_p in (first, halfway)
-    )
-    return at_end, between
-
-
-def _method(run: Run) -> str:
+def method(run: Run) -> str:
+    """What a run's method is called here."""
     return NAMES[setting(run, "game.name")]
 
 
-def _side_by_side(
-    runs: Sequence[Run], name: str, title: str, note: str
-) -> Iterator[Figure]:
-    """A picture of each method that has it, of the first seed."""
-    if any(name in run.samples for run in runs):
-        yield Figure(title, picture_grid(runs, name, columns=_method), note)
+def judged(judge: Run, coders: Sequence[Run]) -> dict[Path, tuple[float, float]]:
+    """Of how many ends the judge is sure, and of how many images halfway, in percent.
 
+    Only of pairs whose ends it takes for different classes.
+    """
+    import ganjax
+    from ganjax.measures import sure_share
 
-def _judged(judge: Run, coders: Sequence[Run]) -> Table:
-    import jax
-
-    from ganjax.look.evaluate import Evaluator
-    from ganjax.look.restore import restore
-
-    def look(run: Run) -> tuple[Evaluator, Any]:
-        setup, _, state = restore(run.config, run.workdir)
-        return Evaluator(setup), state
-
-    critic, opinion = look(judge)
-
-    def shares(run: Run) -> tuple[float, float]:
-        evaluator, state = look(run)
-        batch = jax.tree.map(lambda x: x[:IMAGES], evaluator.examples_to_judge(IMAGES))
-        rows = evaluator.probe_batch("interpolation", state, batch)
-        return sure_shares(
-            *(
-                critic.probe("classify", opinion, len(rows), real=rows[:, column])
-                for column in (0, -1, rows.shape[1] // 2)
-            )
-        )
-
-    rows = []
-    for (size, _), group in group_by(coders, SIZE, "game.name").items():
-        ends, between = zip(*map(shares, group), strict=True)
-        lost = np.subtract(ends, between)
-        cells = np.concatenate([mean_and_sd(each) for each in (ends, between, lost)])
-        rows.append((_method(group[0]), size, len(group), *(100 * cells)))
-    return Table(
-        "Of how many images the judge is sure, %",
-        ("method", "numbers", "seeds", "ends", "sd", "halfway", "sd", "lost", "sd"),
-        rows,
-        f"The judge errs in {100 * measure(judge, 'error'):.2g} % of test images. Ends "
-        "are test images as they are decoded, for the GAN samples.",
-    )
+    critic = ganjax.load(judge.workdir)
+    found = {}
+    for run in map(ganjax.load, (coder.workdir for coder in coders)):
+        has_codes = "encoder" in run.config["networks"]
+        given = {"real": run.test_examples(IMAGES).real} if has_codes else {"n": IMAGES}
+        rows = run.probe("interpolation", **given)
+        columns = (0, -1, rows.shape[1] // 2)
+        first, last, halfway = (critic.classify(rows[:, i]) for i in columns)
+        differ = first.argmax(axis=1) != last.argmax(axis=1)
+        ends, between = (100 * sure_share(x[differ], SURE) for x in (first, halfway))
+        found[run.folder] = ends, between
+    return found

@@ -175,8 +175,12 @@ def test_curves_have_a_line_for_each_group_and_a_band_over_seeds(runs):
     low, high = ax.collections[0].get_datalim(ax.transData).get_points()
     assert (low[1], high[1]) == (1.0, 8.0)
     assert ax.get_yscale() == "log"
-    assert ax.get_legend().get_title().get_text() == "objective"
-    assert figure.axes == [ax]
+    _, (ax,) = study.curves(made, "loss", by=("objective.name", "seed"))
+    assert [line.get_label() for line in ax.get_lines()] == [
+        *("hinge, seed 0", "hinge, seed 1"),
+        *("wasserstein, seed 0", "wasserstein, seed 1"),
+    ]
+    assert len(figure.axes) == 1
 
 
 def test_curves_in_panels_name_metrics_in_the_first(runs):

@@ -12,7 +12,7 @@ from ganjax.config import ConfigError, defaults
 from ganjax.config.validation import validate
 from ganjax.look.evaluate import Evaluator
 from ganjax.look.pictures import draw_pictures
-from ganjax.measures import classification_error
+from ganjax.measures import classification_error, sure_share
 from ganjax.record.files import read_json
 from ganjax.record.records import read_records, series
 
@@ -182,3 +182,10 @@ def test_command_without_a_generator(tmp_path):
     code, _, errors = run(tmp_path, "run", "--mode=sample", environment=QUICKLY)
     assert (code, errors.count("\n")) == (2, 1)
     assert "--mode=sample: the game supervised makes no samples" in errors
+
+
+def test_share_of_examples_that_a_classifier_is_sure_of():
+    # Likeliest classes of 0.9, 0.95, 0.7 and 0.99: two are likelier than 0.9.
+    p = np.array([[0.9, 0.1], [0.05, 0.95], [0.3, 0.7], [0.99, 0.01]])
+    assert sure_share(np.log(p), 0.9) == 0.5
+    assert np.isnan(sure_share(np.log(p[:0]), 0.9))

@@ -1,6 +1,6 @@
 """Measures: numbers of a state, of its samples, scores and reconstructions."""
 
-from ganjax.measures.classification import classification_error
+from ganjax.measures.classification import classification_error, sure_share
 from ganjax.measures.f_divergence import BestGaussian, best_gaussian, f_divergence
 from ganjax.measures.mixture import mixture_quality
 from ganjax.measures.neighbours import nearest_rows, neighbour_quality
@@ -21,4 +21,5 @@ __all__ = [
     "parzen_log_likelihood",
     "reconstruction_quality",
     "score_quality",
+    "sure_share",
 ]

@@ -54,6 +54,15 @@ def named(keys: Keys) -> dict[str, Key]:
     return {_head(key): key for key in keys}
 
 
+def label(keys: Mapping[str, Key], values: Any) -> str:
+    """What a group of `group_by` is called; numbers with the head of their column."""
+    each = (values,) if len(keys) == 1 else values
+    return ", ".join(
+        words(value) if isinstance(value, str) else f"{head} {words(value)}"
+        for head, value in zip(keys, each, strict=True)
+    )
+
+
 def _head(key: Key) -> str:
     if callable(key):
         return words(key.__name__.strip("_"))

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ganjax.study.groups import Keys, group_by, named, words
+from ganjax.study.groups import Keys, group_by, label, named, words
 from ganjax.study.runs import Metric, Run, curve, picture
 
 if TYPE_CHECKING:
@@ -80,22 +80,23 @@ def curves(
     """
     lines: Mapping[str, Metric]
     lines = {"": metrics} if isinstance(metrics, str) else metrics
-    by, groups = named(by), group_by(runs, *named(panels).values())
+    by, panels = named(by), named(panels)
+    groups = group_by(runs, *panels.values())
     figure, axes = plot(
         1, len(groups), width=width, height=height, sharey=True, squeeze=False
     )
     for ax, (panel, shown) in zip(axes[0], groups.items(), strict=True):
         for values, group in group_by(shown, *by.values()).items():
             for name, metric in lines.items():
-                label = ", ".join(filter(None, (name, words(values))))
+                called = ", ".join(filter(None, (name, label(by, values))))
                 steps, mean, low, high = curve(group, metric)
-                (line,) = ax.plot(steps, mean, label=label)
+                (line,) = ax.plot(steps, mean, label=called)
                 colour = line.get_color()
                 ax.fill_between(steps, low, high, color=colour, alpha=0.15, lw=0)
-        ax.set(title=words(panel), xlabel="step", yscale=scale)
+        ax.set(title=label(panels, panel), xlabel="step", yscale=scale)
     first = axes[0, 0]
     if len(first.get_lines()) > 1:
-        first.legend(title=", ".join(by) if isinstance(metrics, str) else None)
+        first.legend()
     if isinstance(metrics, str):
         first.set_ylabel(words(metrics.replace("/", "'s ")))
     return figure, list(axes[0])
@@ -127,15 +128,15 @@ def picture_grid(
     having = [run for run in runs if name in run.samples]
     if not having:
         raise ValueError(f"no run has a picture {name}")
-    down, across = (tuple(named(keys).values()) for keys in (rows, columns))
-    above, left = (list(group_by(having, *keys)) for keys in (across, down))
+    rows, columns = named(rows), named(columns)
+    left, above = (list(group_by(having, *keys.values())) for keys in (rows, columns))
     size = {"width": width, "height": height}
     figure, axes = plot(len(left), len(above), **size, squeeze=False)
     for ax in axes.flat:
         ax.axis("off")
-    for row, in_row in group_by(having, *down).items():
-        for column, (run, *_) in group_by(in_row, *across).items():
-            title = "\n".join(filter(None, (words(column), words(row))))
+    for row, in_row in group_by(having, *rows.values()).items():
+        for column, (run, *_) in group_by(in_row, *columns.values()).items():
+            title = "\n".join(filter(None, (label(columns, column), label(rows, row))))
             ax = axes[left.index(row), above.index(column)]
             _show(ax, run.samples[name][-1][1], title)
     return figure
