@@ -24,16 +24,21 @@ Arguments, as in experiments/basics.py:vae:
 
 from collections.abc import Callable, Iterator, Sequence
 
-from ganjax.config import ConfigDict, parse_arg, sibling
+import auto_encoder
+import digits
+import energy
+import vae
+import vae_gan
+from ganjax.config import ConfigDict, parse_arg
 from ganjax.study import Figure, Run, Table, picture_grid, setting, table_of
 
-# The file of each method's own settings, and what its config calls the objective.
+# The experiment of each method's own settings, and what its config calls the objective.
 METHODS = {
-    "gan": ("digits.py", "non_saturating"),
-    "auto_encoder": ("auto_encoder.py", "auto_encoder"),
-    "vae": ("vae.py", "vae"),
-    "vae_gan": ("vae_gan.py", "vae_gan"),
-    "energy": ("energy.py", "energy"),
+    "gan": (digits, "non_saturating"),
+    "auto_encoder": (auto_encoder, "auto_encoder"),
+    "vae": (vae, "vae"),
+    "vae_gan": (vae_gan, "vae_gan"),
+    "energy": (energy, "energy"),
 }
 NAMES = {objective: method for method, (_, objective) in METHODS.items()}
 
@@ -57,7 +62,7 @@ TABLES = {
 def get_config(arg: str = "") -> ConfigDict:
     """The config of one run."""
     method = parse_arg(arg, method=METHODS).method
-    config = sibling(__file__, METHODS[method][0])()
+    config = METHODS[method][0].get_config()
     config.data.split = "train"
     config.steps, config.batch_size = 3_000, 64
     if "latent_size" in config.game:

@@ -9,9 +9,10 @@ The data is looked for in --config.data.directory, then in $GANJAX_DATA/fashion_
 and downloaded once if it is in neither.
 """
 
-from ganjax.config import ConfigDict, sibling
+import mnist
+from ganjax.config import ConfigDict
 
 
 def get_config(arg: str = "") -> ConfigDict:
     """The config of one run."""
-    return sibling(__file__, "mnist.py")(arg, data="fashion_mnist")
+    return mnist.get_config(arg, data="fashion_mnist")

@@ -18,6 +18,7 @@ Arguments, as in experiments/grid.py:hinge:
 
 from collections.abc import Callable, Iterator, Sequence
 
+import ring
 from ganjax.config import (
     ConfigDict,
     defaults,
@@ -25,7 +26,6 @@ from ganjax.config import (
     parse_arg,
     penalty,
     schedule,
-    sibling,
 )
 from ganjax.study import Figure, Run
 
@@ -77,4 +77,4 @@ def sweep(add: Callable[..., None]) -> None:
 
 def study(runs: Sequence[Run]) -> Iterator[Figure]:
     """Quality against width, as for the ring."""
-    return sibling(__file__, "ring.py", "study")(runs)
+    return ring.study(runs)

@@ -1,17 +1,17 @@
 """The experiment of the basic methods: its points, and what its study makes of runs."""
 
-import runpy
 from pathlib import Path
 
 import pytest
 from fake_runs import write_run
 
 from ganjax.config import experiment, flatten, load
+from ganjax.config.experiment import run_file
 from ganjax.config.validation import validate
 from ganjax.study import Figure, check, read_run
 
 PATH = str(Path(__file__).parents[1] / "experiments" / "basics.py")
-FILE = runpy.run_path(PATH)
+FILE = run_file(PATH)
 
 
 def config_of(arg, **overrides):

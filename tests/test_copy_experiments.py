@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ganjax import copy_experiments
+from ganjax.config import ConfigError
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = sorted(path.name for path in (ROOT / "experiments").glob("*.py"))
@@ -47,6 +48,32 @@ def test_a_wheel_has_experiments_to_run(installed):
     for name in ("ring.py", "mnist.py"):
         checked = run("ganjax.main", f"--config=experiments/{name}", "--mode=check")
         assert (checked.returncode, checked.stderr) == (0, ""), checked.stderr
+
+
+def test_a_wheel_trains_an_experiment_by_its_name(installed):
+    run, work = installed
+    small = [f"--config.{x}" for x in ("steps=2", "batch_size=8")]
+    few = ("--config.evaluation.samples=20", "--workdir=run")
+    done = run("ganjax.main", "--config=ring:hinge", *small, *few)
+    assert done.returncode == 0, done.stderr
+    assert (work / "run/source/ring.py").is_file()
+    for name in ("fashion_mnist", "basics:energy"):
+        checked = run("ganjax.main", f"--config={name}", "--mode=check")
+        assert (checked.returncode, checked.stderr) == (0, ""), checked.stderr
+    planned = run("launch", "--config=ring:small", "--workdir=sweep", "--dry_run")
+    assert planned.returncode == 0, planned.stderr
+    lost = run("ganjax.main", "--config=rign", "--mode=check")
+    assert lost.returncode == 2
+    assert lost.stderr.endswith("there is no file rign; did you mean ring?\n")
+
+
+def test_chosen_ones_bring_what_they_build_on(tmp_path):
+    copies = copy_experiments.copy(tmp_path / "mine", ["fashion_mnist", "ring"])
+    names = ["fashion_mnist.py", "mnist.py", "ring.py"]
+    assert [path.name for path in copies] == names
+    with pytest.raises(ConfigError, match="no experiment rign; did you mean ring"):
+        copy_experiments.copy(tmp_path / "other", ["rign"])
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_checkout_copies_its_own(tmp_path):

@@ -181,3 +181,52 @@ def test_long_values_are_shown_short():
     assert shown("hinge") == "'hinge'"
     for value in ("x" * 5000, (0,) * 400, 10**5000):
         assert len(shown(value)) < 100
+
+
+def test_a_name_is_an_experiment_that_came_along(tmp_path, monkeypatch):
+    found = experiment.shipped()
+    assert {"ring", "mnist", "vae_gan"} <= found.keys()
+    assert split("ring") == (str(found["ring"]), None)
+    assert split("ring:hinge,small") == (str(found["ring"]), "hinge,small")
+    assert split("rign:hinge") == ("rign", "hinge")
+    # A file of the user's goes first; a folder of that name is no experiment.
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ring").mkdir()
+    assert split("ring") == (str(found["ring"]), None)
+    (tmp_path / "grid").write_text("")
+    assert split("grid:x") == ("grid", "x")
+    assert split("ring.py") == ("ring.py", None)
+
+
+def write_both(folder, number):
+    """An experiment and a module that it imports, of the same names in any folder."""
+    folder.mkdir(exist_ok=True)
+    (folder / "shared_by_both.py").write_text(f"NUMBER = {number}")
+    path = folder / "experiment.py"
+    path.write_text("import shared_by_both\ndef get_config(): return shared_by_both")
+    return path
+
+
+def test_each_folder_has_its_own_modules(tmp_path):
+    first, second = (write_both(tmp_path / x, n) for x, n in (("a", 1), ("b", 2)))
+    for path, number in ((first, 1), (second, 2), (first, 1)):
+        assert number == experiment.get_config(str(path)).NUMBER
+        module = path.with_name("shared_by_both.py")
+        assert experiment.files_of(str(path)) == [path, module]
+
+
+def test_a_module_that_was_changed_is_read_anew(tmp_path):
+    path = write_both(tmp_path, 1)
+    assert experiment.get_config(str(path)).NUMBER == 1
+    write_both(tmp_path, 345)
+    assert experiment.get_config(str(path)).NUMBER == 345
+
+
+def test_two_experiments_that_build_on_one_module_both_name_it(tmp_path):
+    first = write_both(tmp_path, 1)
+    second = tmp_path / "second.py"
+    second.write_text("import experiment\nget_config = experiment.get_config")
+    experiment.get_config(str(first))
+    assert experiment.get_config(str(second)).NUMBER == 1
+    module = tmp_path / "shared_by_both.py"
+    assert experiment.files_of(str(second)) == [second, first, module]

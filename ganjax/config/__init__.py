@@ -18,7 +18,6 @@ from ganjax.config.writing import (
     penalty,
     schedule,
     section,
-    sibling,
 )
 
 __all__ = [
@@ -37,5 +36,4 @@ __all__ = [
     "penalty",
     "schedule",
     "section",
-    "sibling",
 ]

@@ -18,6 +18,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
+from importlib import invalidate_caches
 from os.path import isdir, isfile
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,6 +29,8 @@ Value = int | float | str | bool | tuple | None
 class ConfigError(ValueError):
     """A config, argument or data set that cannot be used, said in one line."""
 
+
+_SHIPPED = "_experiments"  # the folder of the installed package
 
 _REPR = reprlib.Repr()
 _REPR.maxstring = _REPR.maxother = _REPR.maxlong = 80
@@ -44,13 +47,26 @@ def split(location: str) -> tuple[str, str | None]:
     """The file and the argument of `file.py:argument`, None where no colon follows.
 
     A path may hold colons itself: the file is the shortest beginning that is a file or,
-    where none is, what ends with the first ".py".
+    where none is, what ends with the first ".py". What is neither, as in
+    `ring:argument`, may be the name of an experiment that came with ganjax.
     """
     ends = [i for i, letter in enumerate(f"{location}:") if letter == ":"]
     files = [end for end in ends if isfile(location[:end])]
     named = [end for end in ends if location[:end].endswith(".py")]
     end = (files or named or ends)[0]
-    return location[:end], location[end + 1 :] if end < len(location) else None
+    path = location[:end]
+    if not files and not named:
+        path = str(shipped().get(path, path))
+    return path, location[end + 1 :] if end < len(location) else None
+
+
+def shipped() -> dict[str, Path]:
+    """The experiment files of this installation or checkout, by name, sorted."""
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / _SHIPPED, package.parent / "experiments"):
+        if files := sorted(folder.glob("*.py")):
+            return {file.stem: file for file in files}
+    return {}
 
 
 def shown(value: Any) -> str:
@@ -131,8 +147,7 @@ def _items(path: str, function: Callable[..., Any], runs: Sequence[Any]) -> Iter
 def file_hash(location: str) -> str:
     """The SHA-256 of an experiment file's bytes, "" where there is no such file.
 
-    Of that file alone: what it imports, or builds on by `ganjax.config.sibling`, is not
-    in it.
+    Of that file alone: what it imports is not in it.
     """
     path = Path(split(location)[0])
     return hashlib.sha256(path.read_bytes()).hexdigest() if isfile(path) else ""
@@ -183,40 +198,52 @@ def parts(location: str) -> list[Any]:
 def files_of(location: str) -> list[Path]:
     """The experiment's file, and the files that it was built on when it was last run.
 
-    These are others of its kind, see `ganjax.config.sibling`, and modules that it
-    imported and that are installed nowhere.
+    These are the modules that it imported and that are installed nowhere, such as other
+    experiments.
     """
     path = Path(split(location)[0]).resolve()
     return [path, *sorted(_built_on.get(path, set()) - {path})]
 
 
 _built_on: dict[Path, set[Path]] = {}  # what the experiments of this process need
-_running: list[Path] = []  # experiments, the innermost last
+_imported: set[str] = set()  # modules that the last experiment that was run imported
 
 
 def run_file(path: str) -> dict[str, Any]:
-    """The variables of an experiment's file, which is run; its folder has modules."""
+    """The variables of an experiment's file, which is run; its folder has modules.
+
+    As that of a script, its folder comes before all others; and its modules are read
+    anew: another experiment may have modules of the same names, or a file was changed.
+    """
     resolved = Path(path).resolve()
     folder = str(resolved.parent)
-    if folder not in sys.path:
-        sys.path.append(folder)
+    if folder in sys.path:
+        sys.path.remove(folder)
+    sys.path.insert(0, folder)
+    elsewhere = [
+        file.stem
+        for file in resolved.parent.glob("*.py")
+        if (other := _own_file(file.stem)) and other != file
+    ]
+    for name in (*_imported, *elsewhere):
+        sys.modules.pop(name, None)
+    _imported.clear()
+    invalidate_caches()
     with _building(resolved):
-        return runpy.run_path(path, run_name="experiment")
+        return runpy.run_path(path, run_name="__experiment__")
 
 
 @contextmanager
 def _building(path: Path) -> Iterator[None]:
-    """Notes what the experiment in `path` runs and imports within."""
+    """Notes what the experiment in `path` imports within."""
     before = set(sys.modules)
-    _running.append(path)
     try:
         yield
     finally:
-        _running.pop()
-        own = _built_on.setdefault(path, set())
-        own |= {x for x in map(_own_file, set(sys.modules) - before) if x}
-        for outer in _running:
-            _built_on.setdefault(outer, set()).update({path, *own})
+        made = {name: _own_file(name) for name in set(sys.modules) - before}
+        own = {name: file for name, file in made.items() if file}
+        _imported.update(own)
+        _built_on.setdefault(path, set()).update(own.values())
 
 
 def _own_file(name: str) -> Path | None:
@@ -226,6 +253,8 @@ def _own_file(name: str) -> Path | None:
         return None
     path = Path(file).resolve()
     package = Path(__file__).resolve().parents[1]
+    if path.parent == package / _SHIPPED:
+        return path
     installed = [package, Path(sys.prefix).resolve(), Path(sys.base_prefix).resolve()]
     is_installed = "site-packages" in path.parts or any(
         path.is_relative_to(x) for x in installed
@@ -251,9 +280,11 @@ def _namespace(path: str) -> dict[str, Any]:
 
 def _alike(path: str) -> str:
     """A hint at an experiment file that is there."""
-    near = [f"{path}.py", f"experiments/{path}", f"experiments/{path}.py"]
+    near = [f"{path}.py", f"experiments/{path}"]
     found = [name for name in near if isfile(name)]
     folder = Path(path).parent
+    if not found and Path(path).name == path and not path.endswith(".py"):
+        found = get_close_matches(path, shipped(), n=1)
     if not found and isdir(folder):
         names = [other.name for other in folder.glob("*.py")]
         close = get_close_matches(Path(path).name, names, n=1)

@@ -1,7 +1,6 @@
 """A config, the parts it may name, and the files that they come from. No jax."""
 
 import json
-import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -146,8 +145,6 @@ def stored_catalogue(run: Path, config: Mapping[str, Any]) -> Catalogue:
         raise ConfigError(f"{main} is damaged: {words}") from error
     if not inside:
         raise ConfigError(f"{main} is damaged: {name} lies outside of it")
-    # Before all others: its modules as they were, not as they are elsewhere by now.
-    sys.path.insert(0, str(location.parent))
     return _catalogue(str(location))
 
 

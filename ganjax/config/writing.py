@@ -1,8 +1,7 @@
 """How experiment files write configs. No jax."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,7 +17,7 @@ from ganjax.config.consistency import (
     LOGIT_FIELDS,
     SCORE_FIELDS,
 )
-from ganjax.config.experiment import ConfigError, run_file, shown
+from ganjax.config.experiment import ConfigError, shown
 
 _ADVERSARIAL = ("discriminator", "generator")
 
@@ -70,11 +69,6 @@ def divergences(default: str) -> tuple[str, ...]:
     """The names of all f-divergences, the same way."""
     names = rows(BUILT_IN, "divergence")
     return (default, *(name for name in names if name != default))
-
-
-def sibling(file: str, name: str, function: str = "get_config") -> Callable[..., Any]:
-    """A function of the experiment `name` beside `file`, to build another on."""
-    return run_file(str(Path(file).with_name(name)))[function]
 
 
 def section(
