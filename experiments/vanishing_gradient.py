@@ -17,7 +17,8 @@ The argument is that of experiments/loss_sensitive.py.
 
 from collections.abc import Callable, Iterator, Sequence
 
-from ganjax.config import ConfigDict, sibling
+import loss_sensitive
+from ganjax.config import ConfigDict
 from ganjax.study import Figure, Run, Table, curves, head, setting, table_of
 
 ROUNDS = "play.discriminator_rounds"
@@ -26,7 +27,7 @@ GRADIENT = "generator/gradient_norm"
 
 def get_config(arg: str = "") -> ConfigDict:
     """The config of one run."""
-    return sibling(__file__, "loss_sensitive.py")(arg)
+    return loss_sensitive.get_config(arg)
 
 
 def sweep(add: Callable[..., None]) -> None:
