@@ -6,8 +6,10 @@ import jax
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from scipy import stats
 
 from ganjax.measures import (
+    mixture_log_density,
     mixture_quality,
     nearest_rows,
     neighbour_quality,
@@ -208,3 +210,18 @@ def test_neighbours_tell_quality_from_variety():
     assert wide["precision"] < 0.5
     assert wide["density"] < 0.5 * narrow["density"]
     assert wide["recall"] > 0.9
+
+
+def test_density_of_a_mixture_is_that_of_its_parts():
+    points = np.random.default_rng(0).normal(size=(7, 2))
+    density = {"means": ((0.0, 1.0), (-1.0, 0.0)), "sds": (0.3, 2.0), "weights": (1, 3)}
+    one, other = (
+        stats.multivariate_normal(mean, sd**2 * np.eye(2)).pdf(points)
+        for mean, sd in zip(density["means"], density["sds"], strict=True)
+    )
+    found = mixture_log_density(points, density)
+    assert_allclose(np.exp(found), 0.25 * one + 0.75 * other)
+    # So far away that the density is 0: only the wide part is left.
+    far = mixture_log_density(np.array([[1e4, 0.0]]), density)
+    expected = np.log(0.75) - 0.5 * (1e4 + 1) ** 2 / 4 - np.log(4 * 2 * np.pi)
+    assert_allclose(far, [expected])

@@ -2,7 +2,7 @@
 
 from ganjax.measures.classification import classification_error, sure_share
 from ganjax.measures.f_divergence import BestGaussian, best_gaussian, f_divergence
-from ganjax.measures.mixture import mixture_quality
+from ganjax.measures.mixture import mixture_log_density, mixture_quality
 from ganjax.measures.neighbours import nearest_rows, neighbour_quality
 from ganjax.measures.parzen import choose_sd, parzen_log_likelihood
 from ganjax.measures.reconstruction import likelihood_bounds, reconstruction_quality
@@ -15,6 +15,7 @@ __all__ = [
     "classification_error",
     "f_divergence",
     "likelihood_bounds",
+    "mixture_log_density",
     "mixture_quality",
     "nearest_rows",
     "neighbour_quality",

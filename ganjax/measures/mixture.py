@@ -1,9 +1,10 @@
-"""How well samples match a known mixture of isotropic Gaussians."""
+"""The density of a mixture of isotropic Gaussians, and how well samples match it."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
-from scipy.special import chdtr
+from scipy.special import chdtr, logsumexp
 
 _SIGMAS = 3.0  # a sample within so many standard deviations of a centre is good
 
@@ -58,3 +59,21 @@ def mixture_quality(
         ),
         "variance_ratio": squares / freedom / expected if freedom else float("nan"),
     }
+
+
+def mixture_log_density(points: np.ndarray, density: Mapping[str, Any]) -> np.ndarray:
+    """log sum_k w_k N(x; m_k, s_k^2 I) at points x, `[N]`.
+
+    It holds far from all centres too, where the density itself underflows.
+
+    Args:
+      points: `[N, D]`; `x[:, None]` for a line.
+      density: of the mixture, as of `mixture_quality`, of any kind of sequence: the
+        `data` section of a config is one. Standard deviations are above 0.
+    """
+    means, sds, weights = (
+        np.asarray(density[name], float) for name in ("means", "sds", "weights")
+    )
+    squares = np.square(points[:, None] - means).sum(axis=-1)  # [N, K]
+    logs = -squares / (2 * sds**2) - means.shape[1] * np.log(sds * np.sqrt(2 * np.pi))
+    return logsumexp(logs, b=weights / weights.sum(), axis=1)
