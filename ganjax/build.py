@@ -61,6 +61,7 @@ class Setup(NamedTuple):
     numbers: dict[str, Any]
     source: Source
     rounds: Rounds
+    frozen: frozenset[str]
     batch_size: int
     seed: int
     classes: int  # that the generator is told of, or 0
@@ -85,6 +86,7 @@ class Setup(NamedTuple):
             self.make_build(axis_name),
             self.source.batch,
             self.rounds,
+            frozen=self.frozen,
             batch_size=self.batch_size,
             axis_name=axis_name,
         )
@@ -111,14 +113,15 @@ def build_setup(
     )
     examples = Examples(batch.real.shape[1:], source.classes)
     _check_examples(chosen, examples)
-    play = builder_of(chosen.play)
+    play = {key: config["play"][key] for key in chosen.play.keys}
     return Setup(
         make_build=lambda axis_name: _make_build(
             config, catalogue, examples, axis_name
         ),
         numbers=numbers(config),
         source=source,
-        rounds=play(chosen.game.players, **_keywords(config["play"])),
+        rounds=builder_of(chosen.play)(chosen.game.players, **play),
+        frozen=frozenset(filter(None, config["play"]["frozen"].split(","))),
         batch_size=config["batch_size"],
         seed=config["seed"],
         classes=_told_classes(config, chosen, source),

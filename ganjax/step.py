@@ -5,7 +5,7 @@ pulls each moving player's loss back through that player's own parameters, and w
 the movers' slices of the state and nothing else.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -28,6 +28,7 @@ def make_train_step(
     rounds: Rounds,
     *,
     batch_size: int,
+    frozen: Collection[str] = (),
     axis_name: str | None = None,
 ) -> Step:
     """Makes `step(state, numbers, data) -> (state, metrics)`.
@@ -38,8 +39,10 @@ def make_train_step(
       take_batch: a source's `batch`; `data` is that source's arrays.
       rounds: `(players, repeats)` in playing order. The players of one entry move
         from the same forward pass; an entry with repeats plays that many rounds, each
-        with a fresh batch. A player in no entry is frozen.
+        with a fresh batch. A player in no entry is not played.
       batch_size: over all devices.
+      frozen: players whose loss and gradient are recorded in their rounds as if they
+        moved, and whose slices of the state stay as they are.
       axis_name: the mapped device axis, if any; its size must divide `batch_size`.
 
     Metrics are scalars named `player/quantity`, of the player's last round.
@@ -65,7 +68,7 @@ def make_train_step(
                     index,
                 )
                 return _play_round(
-                    parts, players, state, batch, round, index, axis_name
+                    parts, players, frozen, state, batch, round, index, axis_name
                 )
 
             if repeats == 1:
@@ -167,6 +170,7 @@ def make_field(
 def _play_round(
     parts: Parts,
     players: tuple[str, ...],
+    frozen: Collection[str],
     state: TrainState,
     batch: Batch,
     round: Array | int,
@@ -188,7 +192,8 @@ def _play_round(
         for correction in corrections.values():
             gradient = optax.tree.add(gradient, correction[player])
         loss, mutable = played.losses[player], played.mutable[player]
-        state = _update(parts, player, state, loss, gradient, mutable)
+        if player not in frozen:
+            state = _update(parts, player, state, loss, gradient, mutable)
         recorded = {
             "loss": loss,
             **played.terms[player],

@@ -47,21 +47,23 @@ def toy_start():
 
 
 @cache
-def compiled(layout_name, rounds):
+def compiled(layout_name, rounds, frozen=()):
     layout = LAYOUTS[layout_name]()
+    few = {"objective_names": ("minimax",), "penalty_names": ()} if frozen else {}
     step = make_train_step(
-        make_build(axis_name=layout.axis_name),
+        make_build(axis_name=layout.axis_name, **few),
         SOURCE.batch,
         rounds,
         batch_size=16,
+        frozen=frozen,
         axis_name=layout.axis_name,
     )
     return layout, layout.compile(step)
 
 
 @cache
-def run(layout_name, rounds, objective, penalty):
-    layout, advance = compiled(layout_name, rounds)
+def run(layout_name, rounds, objective, penalty, frozen=()):
+    layout, advance = compiled(layout_name, rounds, frozen)
     chosen = as_float("float64", numbers(objective, penalty))
     start = toy_start()
     data = layout.place_data(as_float("float64", SOURCE.arrays))
@@ -88,6 +90,19 @@ def test_layouts_agree_in_float64(layout, objective, penalty):
     moved = jax.tree.map(lambda a, b: np.abs(a - b).max(), start.params, one.params)
     kernels = [x for x in jax.tree.leaves(start.params) if x.ndim == 2]
     assert sum(x > 1e-4 for x in jax.tree.leaves(moved)) >= len(kernels)
+    check_equal((one, metrics), (other, others), 1e-11)
+
+
+@pytest.mark.parametrize("rounds", [ALTERNATING, SIMULTANEOUS])
+def test_layouts_agree_on_a_frozen_player(rounds):
+    with jax.enable_x64(True):
+        chosen = rounds, "minimax", None, ("generator",)
+        start, one, metrics = run("jit", *chosen)
+        _, other, others = run("pmap 2", *chosen)
+    for field in ("params", "mutable", "optimizer", "average"):
+        before, after = (getattr(x, field).get("generator") for x in (start, other))
+        jax.tree.map(np.testing.assert_array_equal, after, before)
+    assert (others["generator/gradient_norm"] > 1e-3).all()
     check_equal((one, metrics), (other, others), 1e-11)
 
 

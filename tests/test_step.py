@@ -20,8 +20,10 @@ PLAYERS = ("discriminator", "generator")
 
 
 def toy_step(rounds, objectives=("minimax",), penalties=(), **keywords):
+    frozen = keywords.pop("frozen", ())
     build = make_build(objective_names=objectives, penalty_names=penalties, **keywords)
-    return build, make_train_step(build, SOURCE.batch, rounds, batch_size=16)
+    step = make_train_step(build, SOURCE.batch, rounds, batch_size=16, frozen=frozen)
+    return build, step
 
 
 def start(build, chosen, seed=0):
@@ -133,6 +135,27 @@ def test_a_round_writes_its_movers_only(player):
             assert not np.array_equal(a, b)
     assert {name.partition("/")[0] for name in metrics} == {player}
     assert int(after.step) == 1
+
+
+@pytest.mark.parametrize("player", PLAYERS)
+@pytest.mark.usefixtures("quickly_compiled")
+def test_a_frozen_player_is_recorded_and_stays(player):
+    other = PLAYERS[1 - PLAYERS.index(player)]
+    found = {}
+    for frozen in ((), (player,)):
+        build, step = toy_step(SIMULTANEOUS, optimizer=optax.adam, frozen=frozen)
+        before = start(build, numbers("minimax"))
+        found[frozen] = jax.jit(step)(before, numbers("minimax"), SOURCE.arrays)
+    (free, recorded), (held, others) = found.values()
+    # Both move from the same forward pass, so that nothing else can tell.
+    assert others[f"{player}/gradient_norm"] > 0
+    jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-6), others, recorded)
+    jax.tree.map(
+        partial(np.testing.assert_allclose, rtol=1e-6),
+        *(slices(state, other) for state in (held, free)),
+    )
+    assert_same_bits(slices(before, player), slices(held, player))
+    assert int(held.step) == 1
 
 
 def product_parts(numbers, step, *, corrections=None):

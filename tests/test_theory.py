@@ -42,7 +42,7 @@ def config_of(objective, real, fake, *, steps=500, rate=5e-3):
     config.game.latent_size = 1
     config.steps, config.batch_size = steps, 128
     config.ema = ConfigDict()
-    config.optimizers.generator.learning_rate = 1e-12
+    config.play.frozen = "generator"
     config.optimizers.discriminator.update(learning_rate=rate, b1=0.5, b2=0.99)
     falling = schedule("cosine", 0.0)
     config.optimizers.discriminator.learning_rate_schedule = falling

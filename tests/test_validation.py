@@ -527,7 +527,7 @@ def test_discriminator_gets_the_head_that_the_objective_reads(objective, head):
 def test_supervised_defaults():
     config = labelled_config("classification", game="supervised")
     assert set(config["networks"]) == set(config["optimizers"]) == {"discriminator"}
-    assert config["play"] == {"name": "simultaneous"}
+    assert config["play"] == {"name": "simultaneous", "frozen": ""}
     assert config["ema"] == {}
 
 
@@ -736,6 +736,17 @@ def test_players_to_begin_with():
     refuses(words, validate, ConfigDict(config))
 
 
+def test_players_that_are_frozen():
+    config = good_config()
+    config["play"]["frozen"] = "generator"
+    setup = build_setup(validate(ConfigDict(config)))
+    assert setup.frozen == {"generator"}
+    assert setup.rounds == ((("discriminator",), 1), (("generator",), 1))
+    config["play"]["frozen"] = "generator,critic"
+    words = "config.play.frozen: 'critic' is none of discriminator, generator"
+    refuses(words, validate, ConfigDict(config))
+
+
 def test_whole_numbers_that_python_does_not_write():
     config = defaults(data="ring", network="mlp", objective="hinge")
     config.steps = 10**5000
@@ -765,6 +776,7 @@ def test_a_config_of_before_is_read_by_names_of_today():
     del config["measures"]  # of which all were taken
     old = {**config, "average": config["ema"], "schedule": config["play"]}
     del old["ema"], old["play"]
+    old["schedule"] = {k: x for k, x in config["play"].items() if k != "frozen"}
     old["penalties"] = {
         name: config["penalties"][new] for name, new in OLD_PENALTIES.items()
     }

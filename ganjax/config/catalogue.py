@@ -94,8 +94,13 @@ class Part(NamedTuple):
 
 Catalogue = tuple[Part, ...]
 
-# A penalty is taken at every so many steps, so many times as strong.
-_LAZY = {"every": Key(1, "[1, 2147483647]")}
+# Keys that all parts of a kind have, which the step heeds in place of their builders. A
+# penalty is taken at every so many steps, so many times as strong. Players that are
+# frozen, separated by commas, play their rounds and are not moved.
+_OF_KIND = {
+    "penalty": {"every": Key(1, "[1, 2147483647]")},
+    "play": {"frozen": Key("")},
+}
 
 
 def rows(catalogue: Catalogue, kind: str, player: str = "") -> dict[str, Part]:
@@ -109,7 +114,7 @@ def rows(catalogue: Catalogue, kind: str, player: str = "") -> dict[str, Part]:
 
 def keys_of(catalogue: Catalogue, part: Part) -> dict[str, Key]:
     """The keys of a part's section, those of the parts that it chooses among too."""
-    keys = {**(_LAZY if part.kind == "penalty" else {}), **part.keys}
+    keys = {**_OF_KIND.get(part.kind, {}), **part.keys}
     for name, key in part.keys.items():
         if not key.part:
             continue

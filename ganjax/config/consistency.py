@@ -29,6 +29,7 @@ def check_consistent(config: Mapping[str, Any], catalogue: Catalogue) -> None:
     """
     chosen = choose(config, catalogue)
     _check_init(config, chosen)
+    _check_frozen(config, chosen)
     _run_checks(config, chosen.by_key.values())  # before the ranges: they say why
     _check_numbers(config["objective"], chosen, catalogue)
     _check_examples(config, chosen, catalogue)
@@ -52,6 +53,15 @@ def _check_init(config: Mapping[str, Any], chosen: Chosen) -> None:
         return
     if not config["init_from"]:
         raise ConfigError(f"{at}: goes with config.init_from, which is not set")
+    _check_players(at, named, chosen)
+
+
+def _check_frozen(config: Mapping[str, Any], chosen: Chosen) -> None:
+    if named := config["play"]["frozen"]:
+        _check_players("config.play.frozen", named, chosen)
+
+
+def _check_players(at: str, named: str, chosen: Chosen) -> None:
     players = chosen.game.players
     for player in named.split(","):
         if player not in players:
