@@ -102,7 +102,7 @@ def f_divergence(
     log_q: np.ndarray,
     x: np.ndarray,
     divergence: str,
-    **numbers: float,
+    **numbers: float | None,
 ) -> float:
     """D_f(P || Q) in nats, where it has a unit, by the trapezoidal rule.
 
@@ -115,9 +115,11 @@ def f_divergence(
       log_q: of Q, the generator, `[X]`.
       x: where, `[X]`, rising; what lies beyond the ends is taken for nothing.
       divergence: one of `INTEGRANDS`.
-      **numbers: `pi` of `weighted_jensen_shannon`, `alpha` of the alpha divergences.
+      **numbers: `pi` of `weighted_jensen_shannon`, `alpha` of the alpha divergences;
+        None, as a config has those that its divergence does not take, is left out.
     """
-    return float(np.trapezoid(INTEGRANDS[divergence](log_p, log_q, **numbers), x))
+    given = {name: value for name, value in numbers.items() if value is not None}
+    return float(np.trapezoid(INTEGRANDS[divergence](log_p, log_q, **given), x))
 
 
 class BestGaussian(NamedTuple):
@@ -129,7 +131,7 @@ class BestGaussian(NamedTuple):
 
 
 def best_gaussian(
-    log_p: np.ndarray, x: np.ndarray, divergence: str, **numbers: float
+    log_p: np.ndarray, x: np.ndarray, divergence: str, **numbers: float | None
 ) -> BestGaussian:
     """The Q = N(mean, sd^2) of the least D_f(P || Q).
 
