@@ -1,7 +1,7 @@
-"""Trains, evaluates or samples one run of an experiment.
+"""Trains, evaluates, samples or exports one run of an experiment.
 
 python -m ganjax.main --config=FILE.py[:ARGUMENT] --workdir=RUN [--config.KEY=VALUE ...]
-python -m ganjax.main --mode=evaluate|sample --workdir=RUN
+python -m ganjax.main --mode=evaluate|sample|export --workdir=RUN
 
 Exit codes: 0 done; 2 bad usage, config or data; 3 diverged; 75 stopped after saving,
 run the same command again to resume; 1 a bug.
@@ -47,11 +47,12 @@ _WORKDIR = flags.DEFINE_string(
 _MODE = flags.DEFINE_enum(
     "mode",
     "train",
-    ["train", "evaluate", "sample", "check"],
+    ["train", "evaluate", "sample", "export", "check"],
     "train: train or resume; evaluate: write evaluation.json; sample: write "
     "samples/final.npz and pictures, or with flags such as --number and --label "
-    "samples/sample-*.npz; check: check the config, and that its data is there, and "
-    "stop. To evaluate and to sample need --workdir alone.",
+    "samples/sample-*.npz; export: write the networks as files for jax alone, "
+    "export/*.jaxexport, and their weights; check: check the config, and that its data "
+    "is there, and stop. To evaluate, sample or export needs --workdir alone.",
 )
 _NUMBER = flags.DEFINE_integer(
     "number", None, "With --mode=sample: how many samples.", lower_bound=1
@@ -173,7 +174,7 @@ def _read_program() -> Program:
     given = [f"{x.name}={x.value}" for x in (_INIT_FROM, _INIT_PLAYERS) if x.value]
     if _CONFIG.value:
         return read_program(_CONFIG.value, [*_overrides, *given])
-    if _MODE.value not in ("evaluate", "sample"):
+    if _MODE.value not in ("evaluate", "sample", "export"):
         _fail("--config is missing; write --config=experiments/ring.py")
     if not _WORKDIR.value:
         _fail("--workdir is missing; write --workdir=runs/NAME")

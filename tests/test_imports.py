@@ -54,6 +54,7 @@ JAX = {"jax", "jaxlib", "flax", "optax", "orbax", "chex"}
 ONLY_IN = {
     "flax": {"networks"},
     "orbax": {"checkpoint"},
+    "safetensors": {"look"},
     "tensorboardX": {"record"},
     "ml_collections": {"config"},
     "pytest": set(),  # whoever goes through the checks of ganjax.testing has it

@@ -156,7 +156,7 @@ _GAMES = (
         takes=("likelihood",),
         players=("encoder", "generator"),
         makes=("real", "mean", "log_var", "reconstruction_logits"),
-        probes=(*_CODES, "sample", "log_weights"),
+        probes=(*_CODES, "latents", "sample", "log_weights"),
     ),
     Part(
         *("game", "vae_gan", "ganjax.games.vae_gan:vae_gan"),
@@ -167,7 +167,7 @@ _GAMES = (
             *(*_EXAMPLES, *_SCORES, "real_features", "mean", "log_var"),
             *("reconstruction_score", "reconstruction_features"),
         ),
-        probes=(*_CODES, "sample", "score"),
+        probes=(*_CODES, "latents", "sample", "score"),
     ),
 )
 

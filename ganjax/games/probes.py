@@ -59,6 +59,15 @@ def make_decode(decode: Decode) -> Probe:
     return probe
 
 
+def make_latents(draw: Callable[[Array], Array]) -> Probe:
+    """`latents [B, Z]`, as they are drawn for `sample`: `draw(keys)`."""
+
+    def latents(variables: Players, batch: Batch, keys: Array) -> Array:
+        return draw(keys)
+
+    return latents
+
+
 def make_sample(decode: Decode, draw: Callable[[Array], Array]) -> Probe:
     """`sample [B, ...]`, examples of latents that are drawn: `draw(keys) -> [B, Z]`."""
 
@@ -97,14 +106,11 @@ def make_latent_probes(
     `latents`; and `interpolation [B, 9, ...]`, along the straight line between two.
     """
 
-    def latents(variables: Players, batch: Batch, keys: Array) -> Array:
-        return draw(keys)
-
     def ends(variables: Players, batch: Batch, keys: Array) -> tuple[Array, Array]:
         return draw(keys), draw_end(keys)
 
     return {
-        "latents": latents,
+        "latents": make_latents(draw),
         "sample": make_sample(decode, draw),
         "decode": make_decode(decode),
         "interpolation": make_interpolation(decode, ends),
@@ -122,13 +128,14 @@ def make_code_probes(
 
     `encode [B, Z]`; `reconstruction [B, ...]`; `decode [B, ...]` of the batch's
     `latents`; `interpolation [B, 9, ...]`, along the straight line from the code of
-    each example of the batch to that of the next; and `sample [B, ...]`.
+    each example of the batch to that of the next; `latents [B, Z]` of the prior, and
+    `sample [B, ...]` of these.
 
     Args:
       coder: whose they are.
       observed: of a batch, what the encoder sees.
       shown: of what the generator makes, the examples.
-      draw: latents `[B, Z]` of the prior; without one there is no `sample`.
+      draw: latents `[B, Z]` of the prior; without one there are no such two.
     """
 
     def decode(variables: Players, latents: Array, batch: Batch, keys: Array) -> Array:
@@ -154,6 +161,7 @@ def make_code_probes(
         "interpolation": make_interpolation(decode, ends),
     }
     if draw is not None:
+        probes["latents"] = make_latents(draw)
         probes["sample"] = make_sample(decode, draw)
     return probes
 

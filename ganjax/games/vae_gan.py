@@ -44,7 +44,7 @@ def vae_gan(
     Fakes are of latents of the prior, reconstructions of codes drawn by the encoder;
     the discriminator scores both beside real examples. Probes, without the view:
     `encode`, `reconstruction`, `decode`, `interpolation` (see `make_code_probes`),
-    `sample`, and `score [B]` of the given batch.
+    `latents`, `sample`, and `score [B]` of the given batch.
 
     Larsen et al. 2016, "Autoencoding beyond pixels using a learned similarity metric",
     algorithm 1.

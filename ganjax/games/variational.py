@@ -76,9 +76,9 @@ def vae(
       importance_samples: latents of q for each example in `log_weights`.
 
     `real` of the outcome is what is modelled. Probes: `encode`, `reconstruction`,
-    `decode`, `interpolation`, `sample`; and `log_weights [B, K]`, log p(z) p(x|z) /
-    q(z|x) in nats for K = `importance_samples` latents z of q. Their mean over all is
-    the ELBO; log of their mean exponential is the bound of Burda et al. 2016,
+    `decode`, `interpolation`, `latents`, `sample`; and `log_weights [B, K]`, log p(z)
+    p(x|z) / q(z|x) in nats for K = `importance_samples` latents z of q. Their mean over
+    all is the ELBO; log of their mean exponential is the bound of Burda et al. 2016,
     "Importance Weighted Autoencoders", eq. 8, which rises to log p(x) with K.
 
     Kingma and Welling 2014, "Auto-Encoding Variational Bayes", section 3.

@@ -401,7 +401,7 @@ class TrainedRun(NamedTuple):
         if field == "real":
             shape, what = (
                 light.example_shape,
-                "images" if self._has_images else "examples",
+                "images" if self.has_images else "examples",
             )
         elif field == "latents":
             shape, what = self._latent_shape(), "latents"
@@ -416,12 +416,12 @@ class TrainedRun(NamedTuple):
             )
         if array.dtype.kind != "f":
             hint = ""
-            if array.dtype == np.uint8 and self._has_images:
+            if array.dtype == np.uint8 and self.has_images:
                 hint = "; write x / 127.5 - 1 for pixels of 0 to 255"
             raise ValueError(f"{what}: must be float32, not {array.dtype}{hint}")
         if not np.isfinite(array).all():
             raise ValueError(f"{what}: some numbers are not finite")
-        if field == "real" and self._has_images:
+        if field == "real" and self.has_images:
             low, high = float(array.min()), float(array.max())
             if max(-low, high) > 1 + _OUTSIDE:
                 raise ValueError(
@@ -431,7 +431,7 @@ class TrainedRun(NamedTuple):
         return array.astype(np.float32)
 
     @property
-    def _has_images(self) -> bool:
+    def has_images(self) -> bool:
         """Whether examples are images whose pixels are known to lie in [-1, 1]."""
         part = rows(self.program.catalogue, "data")[self.config["data"]["name"]]
         return len(self.looks.light.example_shape) == 3 and not part.is_own
@@ -458,12 +458,14 @@ class TrainedRun(NamedTuple):
         return np.array(found, np.int32)
 
 
-def load(folder: str | Path, step: int | None = None) -> TrainedRun:
-    """See `ganjax.load`."""
+def load(
+    folder: str | Path, step: int | None = None, program: Program | None = None
+) -> TrainedRun:
+    """See `ganjax.load`; `program` is the run's, which is read from its folder."""
     keep_compiled_programs()
     folder = Path(folder)
     record = read_run(folder)
-    program = read_stored(folder)
+    program = program or read_stored(folder)
     check_saved(folder)
 
     @cache

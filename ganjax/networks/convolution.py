@@ -69,8 +69,13 @@ def _fit(
 
 
 def _in_parts(function: _Map, size: int, least: int, *batched: Array) -> Array:
-    """[parts, ...]: the function of equal parts of a batch of `size`, above `least`."""
-    batch = len(batched[0])
+    """[parts, ...]: the function of equal parts of a batch of `size`, above `least`.
+
+    A batch whose size is left open, as in an exported program, stays whole.
+    """
+    batch = batched[0].shape[0]
+    if not isinstance(batch, int):
+        return function(*batched)[None]
     most = min(batch, size // least)
     parts = max((n for n in range(1, most + 1) if batch % n == 0), default=1)
     if parts == 1:

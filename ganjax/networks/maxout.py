@@ -70,7 +70,7 @@ class _Discriminator(nn.Module):
         features = []
         drawn = keys if train else None
         # From [-1, 1] to the paper's [0, 1], for which its rates and ranges are.
-        hidden = (examples.reshape(len(examples), -1) + 1) / 2
+        hidden = (examples.reshape(examples.shape[0], -1) + 1) / 2
         for layer, units in enumerate(self.units):
             keep = self.keep_hidden if layer else self.keep_input
             hidden = _dropout(hidden, drawn, keep, layer)

@@ -1,4 +1,4 @@
-"""Runs a config in a run folder: trains or resumes, evaluates, samples. Wiring only."""
+"""Runs a config in a run folder: trains, evaluates, samples, exports. Wiring only."""
 
 import math
 import sys
@@ -22,7 +22,9 @@ from ganjax.config import ConfigError
 from ganjax.config.chosen import choose
 from ganjax.config.program import Program, store
 from ganjax.look.evaluate import Evaluator
+from ganjax.look.export import write_export
 from ganjax.look.restore import restore
+from ganjax.look.run import load
 from ganjax.look.sampling import Choice, write_choice
 from ganjax.parallel import Layout
 from ganjax.record.files import write_json
@@ -58,19 +60,19 @@ def run(
     stop: StopRequest | None = None,
     on_record: OnRecord | None = None,
 ) -> int:
-    """Trains, evaluates or samples a run, and returns the exit code.
+    """Trains, evaluates, samples or exports a run, and returns the exit code.
 
     Args:
       program: the validated config, and the parts that it names.
       folder: of the run; training makes it, or resumes what it finds there.
-      mode: "train", "evaluate" or "sample".
+      mode: "train", "evaluate", "sample" or "export".
       choice: of samples, fields of a `Choice`; by default as at the end of a training.
       stop: what tells this process to save and end; by default nothing does.
       on_record: is called with the step and the metrics of each record of a training.
 
     Raises:
       ConfigError: the folder belongs to another run, has nothing to look at, or cannot
-        be read or written; or there is nothing to sample.
+        be read or written; or there is nothing to sample or to export.
     """
     keep_compiled_programs()
     try:
@@ -80,6 +82,10 @@ def run(
         if mode == "train":
             with alone(program, folder) if is_first else nullcontext():
                 return _train(program, folder, stop or StopRequest(), on_record)
+        if mode == "export":
+            if is_first:
+                write_export(load(folder, program=program))
+            return Exit.DONE
         sample = partial(_write_samples, choice=choice)
         _look(program, folder, (sample if mode == "sample" else write_evaluation,))
         if is_first:
