@@ -22,9 +22,7 @@ from ganjax.config import ConfigError
 from ganjax.config.chosen import choose
 from ganjax.config.program import Program, store
 from ganjax.look.evaluate import Evaluator
-from ganjax.look.export import write_export
 from ganjax.look.restore import restore
-from ganjax.look.run import load
 from ganjax.look.sampling import Choice, write_choice
 from ganjax.parallel import Layout
 from ganjax.record.files import write_json
@@ -83,6 +81,10 @@ def run(
             with alone(program, folder) if is_first else nullcontext():
                 return _train(program, folder, stop or StopRequest(), on_record)
         if mode == "export":
+            # Which no training waits for.
+            from ganjax.look.export import write_export
+            from ganjax.look.run import load
+
             if is_first:
                 write_export(load(folder, program=program))
             return Exit.DONE
