@@ -62,7 +62,7 @@ def test_help(ganjax):
     done = ganjax("--help")
     assert done.returncode == 0
     assert done.stderr == ""
-    for flag in ("--config=FILE.py", "--workdir: ", "train|evaluate|sample|check"):
+    for flag in ("--config=FILE.py", "--workdir: ", "train|evaluate|sample|export|check"):
         assert flag in done.stdout
 
 
@@ -110,7 +110,7 @@ def test_check_of_a_good_config(ganjax, tmp_path, location, arguments):
         ),
         (("--config=experiment.py", "--workdir="), "--workdir is missing"),
         (("--confg=experiment.py",), "Unknown command line flag 'confg'"),
-        (("--mode=trian",), "should be one of <train|evaluate|sample|check>"),
+        (("--mode=trian",), "should be one of <train|evaluate|sample|export|check>"),
         (("experiment.py",), "'experiment.py' is not a flag; write --name=value"),
         (("--config.steps", "100"), "'100' is not a flag; write --name=value"),
         (("--config=experiment.py", "--config.steps"), "write --config.steps=VALUE"),
