@@ -38,8 +38,9 @@ from ganjax.training.devices import be_patient
 _CONFIG = flags.DEFINE_string(
     "config",
     None,
-    "Experiment file, its argument behind a colon: experiments/ring.py:wasserstein. "
-    "--config.KEY=VALUE sets one of its values.",
+    "Experiment file, or the name of one that came with ganjax, its argument behind a "
+    "colon: experiments/ring.py:wasserstein or ring:wasserstein. --config.KEY=VALUE "
+    "sets one of its values.",
 )
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "Run folder. The same command on the same folder resumes."

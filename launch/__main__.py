@@ -36,8 +36,9 @@ BACKENDS: dict[str, session.MakeBackend] = {"local": _make_local}
 _CONFIG = flags.DEFINE_string(
     "config",
     None,
-    "Experiment file with a function sweep(add), its argument behind a colon. "
-    "--config.KEY=VALUE sets a value of every point.",
+    "Experiment file with a function sweep(add), or the name of one that came with "
+    "ganjax, its argument behind a colon. --config.KEY=VALUE sets a value of every "
+    "point.",
 )
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "Sweep folder; it holds a run folder each."

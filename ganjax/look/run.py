@@ -484,12 +484,11 @@ def load(
 def _light(program: Program, folder: Path) -> Evaluator | None:
     """Of a run whose folder tells the shapes of its data."""
     data = read_data(folder)
-    if not {"shape", "class_count"} <= data.keys():
-        return None
     names = tuple(data.get("classes") or ())
-    source = absent(
-        tuple(data["shape"]), classes=data["class_count"], class_names=names
-    )
+    classes = data.get("class_count", len(names) or None)  # which older runs lack
+    if "shape" not in data or classes is None:
+        return None
+    source = absent(tuple(data["shape"]), classes=classes, class_names=names)
     return Evaluator(build_setup(program.config, program.catalogue, source))
 
 
