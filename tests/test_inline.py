@@ -200,6 +200,13 @@ def test_what_is_refused_leaves_nothing(experiment, tmp_path, config, overrides,
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_config_that_names_parts_of_a_file(experiment, tmp_path):
+    config = load(str(experiment))
+    config.networks.generator.name = "mine"
+    with pytest.raises(ValueError, match=r"'mine' is none of .*own give its file$"):
+        ganjax.train(config, tmp_path / "run")
+
+
 def test_another_runs_folder_is_refused(experiment, commanded):
     with pytest.raises(ValueError, match="holds another run: seed was 0, is 4"):
         ganjax.train(experiment, commanded.folder, overrides={"seed": 4})

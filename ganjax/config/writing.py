@@ -18,6 +18,7 @@ from ganjax.config.consistency import (
     SCORE_FIELDS,
 )
 from ganjax.config.experiment import ConfigError, shown
+from ganjax.config.parts import catalogue_with
 
 _ADVERSARIAL = ("discriminator", "generator")
 
@@ -83,7 +84,7 @@ def section(
       parts: rows of the experiment's file.
       **values: in place of defaults.
     """
-    catalogue = (*BUILT_IN, *parts)
+    catalogue = catalogue_with(parts)
     row = _row(rows(catalogue, kind, player), name)
     return ConfigDict({"name": name} | _defaults(keys_of(catalogue, row)) | values)
 
@@ -91,7 +92,7 @@ def section(
 def _listed(
     kind: str, name: str, parts: Iterable[Part], values: Mapping[str, Any]
 ) -> ConfigDict:
-    catalogue = (*BUILT_IN, *parts)
+    catalogue = catalogue_with(parts)
     row = _row(rows(catalogue, kind), name)
     return ConfigDict(_defaults(keys_of(catalogue, row)) | dict(values))
 
@@ -159,7 +160,7 @@ def defaults(
     the rows of the experiment's file, whose names may be given too.
     """
     parts = tuple(parts)
-    catalogue = (*BUILT_IN, *parts)
+    catalogue = catalogue_with(parts)
     played = _row(rows(catalogue, "game"), game)
     players = played.players
     _check_players(catalogue, network, players)

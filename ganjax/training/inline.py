@@ -10,7 +10,7 @@ from ganjax.command.line import check_folder
 from ganjax.command.stopping import StopRequest
 from ganjax.config import ConfigDict, ConfigError, flatten, override
 from ganjax.config.builtin import BUILT_IN
-from ganjax.config.completion import completed
+from ganjax.config.completion import completed, names_others
 from ganjax.config.program import Program, read_program
 from ganjax.config.validation import validate
 from ganjax.look.run import TrainedRun, load
@@ -69,4 +69,9 @@ def _program(
         kind = type(config).__name__
         raise ConfigError(f"config: a file, a ConfigDict or a run's config, not {kind}")
     override(config, words, "config")
-    return Program(validate(config))
+    try:
+        return Program(validate(config))
+    except ConfigError as error:
+        has_own = names_others(config.to_dict())
+        hint = "; for parts of an experiment's own give its file" if has_own else ""
+        raise ConfigError(f"{error}{hint}") from error
