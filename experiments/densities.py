@@ -22,8 +22,8 @@ Each run takes a few seconds. Arguments, as in experiments/densities.py:apart,mi
 
   scene      gaussian (default): both are a Gaussian; mixture: an mlp learns two of
              them; or apart
-  objective  non_saturating (default), or any other of docs/objectives.md that
-             reads scores; wasserstein gets its wgan_gp
+  objective  non_saturating (default), or any other of experiments/ring.py;
+             wasserstein gets its wgan_gp
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -8,7 +8,7 @@ Expect most of a grid of 64 to be readable after 80 s on two cores (docs/results
 
 Arguments, as in experiments/digits.py:hinge,mlp:
 
-  objective  non_saturating (default), or any other of docs/objectives.md
+  objective  non_saturating (default), or any other of experiments/ring.py
   network    dense (default): 256-512-1024 with batch norm against 512-256; or mlp
 """
 

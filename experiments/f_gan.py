@@ -14,7 +14,9 @@ of the cross table on the diagonal (docs/results.md); 24 runs in four minutes of
 
 Arguments, as in experiments/f_gan.py:divergence=kl,alternating or f_gan.py:gan,mnist:
 
-  divergence jensen_shannon (default) or any other of ganjax.config.schema.DIVERGENCES
+  divergence jensen_shannon (default), weighted_jensen_shannon, gan, total_variation,
+             kl, reverse_kl, jeffrey, pearson, neyman, squared_hellinger,
+             alpha_below_one or alpha_above_one
   generator  saturating (default): descends the bound; or direct: section 3.2
   play       simultaneous (default): the paper's single-step algorithm 1; or
              alternating: a double loop, --config.play.discriminator_rounds=k

@@ -3,7 +3,7 @@
     python -m ganjax.main --config=experiments/fashion_mnist.py --workdir=runs/fashion
 
 Does the convolutional GAN draw garments that one recognises? Arguments and networks are
-those of mnist.py, as in experiments/fashion_mnist.py:wasserstein,dcgan.
+those of experiments/mnist.py, as in experiments/fashion_mnist.py:wasserstein,dcgan.
 
 The data is looked for in --config.data.directory, then in $GANJAX_DATA/fashion_mnist,
 and downloaded once if it is in neither.

@@ -10,7 +10,7 @@ four seeds.
 
 Arguments, as in experiments/grid.py:hinge:
 
-  objective  relativistic (default), or any other of docs/objectives.md
+  objective  relativistic (default), or any other of experiments/ring.py
   constraint usual (default): zero-centred gradient penalties on both sides; none; or
              wgan_gp
   size       full (default): 100,000 steps; or small: 10,000, for a sweep in ten minutes
@@ -28,11 +28,6 @@ from ganjax.config import (
     schedule,
 )
 from ganjax.study import Figure, Run
-
-OBJECTIVES = (
-    *("minimax", "non_saturating", "least_squares", "hinge", "wasserstein"),
-    *("relativistic", "relativistic_average"),
-)
 
 
 def get_config(arg: str = "") -> ConfigDict:
@@ -69,7 +64,7 @@ def get_config(arg: str = "") -> ConfigDict:
 def sweep(add: Callable[..., None]) -> None:
     """The seven objectives, each with its usual constraint, over four seeds."""
     for seed in range(4):
-        for objective in OBJECTIVES:
+        for objective in ring.OBJECTIVES:
             penalised = objective == "wasserstein"
             arg = f"{objective},wgan_gp" if penalised else objective
             add(arg=arg, seed=seed)

@@ -7,7 +7,7 @@ it is told the class?
 
 Arguments, as in experiments/mnist.py:wasserstein,dcgan or mnist.py:hinge,conditional:
 
-  objective    non_saturating (default), or any other of docs/objectives.md
+  objective    non_saturating (default), or any other of experiments/ring.py
   network      dcgan (default) or dense
   conditioning unconditional (default) or conditional
 

@@ -13,7 +13,10 @@ with its usual constraint, over four seeds.
 
 Arguments, as in experiments/ring.py:hinge or ring.py:wasserstein,wgan_gp:
 
-  objective  relativistic (default), or any other of docs/objectives.md
+  objective  relativistic (default), relativistic_average, minimax, non_saturating,
+             least_squares, hinge, wasserstein, f_divergence, loss_sensitive,
+             generalized_loss_sensitive or feature_matching: all that a discriminator
+             and a generator play without labels
   play       alternating (default) or simultaneous
   constraint usual (default): zero-centred gradient penalties on both sides, and for
              wasserstein clipped weights; none; or wgan_gp

@@ -1,5 +1,6 @@
 """Every way in which a config can be wrong, found before anything is compiled."""
 
+import ast
 import json
 import re
 from copy import deepcopy
@@ -80,6 +81,20 @@ def test_every_argument_of_every_experiment_is_good(path):
     for slot in slots:
         for word in slot.partition(": ")[2].split(", "):
             validate(load(f"{path}:{word}"))
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+def test_an_experiments_first_lines_have_every_word_that_it_knows(path):
+    with pytest.raises(ConfigError, match="known are") as caught:
+        load(f"{path}:?")
+    slots = str(caught.value).partition("known are ")[2].split("; ")
+    known = {word for slot in slots for word in slot.partition(": ")[2].split(", ")}
+    said, others = "", [path.name]
+    for name in others:  # grows: what another that is named says need not be repeated
+        said += ast.get_docstring(ast.parse(path.with_name(name).read_text()))
+        found = re.findall(r"experiments/(\w+\.py)", said)
+        others += [other for other in dict.fromkeys(found) if other not in others]
+    assert known <= set(re.findall(r"\w+", said))
 
 
 def test_good_config_comes_back_plain():
