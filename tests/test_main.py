@@ -62,7 +62,11 @@ def test_help(ganjax):
     done = ganjax("--help")
     assert done.returncode == 0
     assert done.stderr == ""
-    for flag in ("--config=FILE.py", "--workdir: ", "train|evaluate|sample|export|check"):
+    for flag in (
+        "--config=FILE.py",
+        "--workdir: ",
+        "train|evaluate|sample|export|check",
+    ):
         assert flag in done.stdout
 
 
