@@ -168,7 +168,7 @@ def _truncated(
     After Brock et al. 2019, "Large Scale GAN Training for High Fidelity Natural Image
     Synthesis", section 3.1.
     """
-    is_normal = config["game"].get("prior") == "normal"
+    is_normal = config["game"].get("prior", "normal") == "normal"
     if "latents" not in evaluator.probes or not is_normal:
         raise ConfigError(
             f"truncation: the game {config['game']['name']} of this run draws no "
