@@ -85,7 +85,7 @@ def study(runs: Sequence[Run]) -> Iterator[Figure | Table]:
     for ax in axes:
         ax.axhline(0.5, color="black", ls=":", lw=1)
     yield Figure("Towards 1/2", figure, "Geometric means over the batch.")
-    figure, (ax,) = curves(runs, "discriminator/loss", by=BY, width=6.0)
+    figure, (ax,) = curves(runs, "discriminator/loss", by=BY, scale="log", width=6)
     ax.axhline(math.log(4), color="black", ls=":", lw=1)
     yield Figure("Towards log 4", figure, "The loss is -V.")
     figure, _ = curves(runs, "generator/gradient_norm", by=BY, scale="log", width=6.0)

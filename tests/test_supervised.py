@@ -75,7 +75,7 @@ def test_test_error_of_a_trained_classifier(monkeypatch):
     assert after["error"] < 0.1
     by_hand = errors_by_hand(state.params["discriminator"], *setup.test[:2])
     assert after["error"] == by_hand / 355
-    monkeypatch.setattr("ganjax.look.evaluate._CHUNK", 100)
+    monkeypatch.setattr("ganjax.look.evaluate._SIZES", (100,))
     assert evaluator.measure(state, 10) == after
 
 
