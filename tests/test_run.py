@@ -211,6 +211,20 @@ def test_the_field_of_a_dirac_gan(tmp_path):
     slope = 1 / (1 + np.exp(-psi * theta))
     np.testing.assert_allclose(found["discriminator"]["psi"], slope * theta, rtol=1e-6)
     np.testing.assert_allclose(found["generator"]["theta"], -slope * psi, rtol=1e-6)
+    # A generator that ignores its latents decodes them all the same.
+    theta = run.state.params["generator"]["theta"]
+    np.testing.assert_array_equal(run.decode(run.latents(3)), np.stack([theta] * 3))
+
+
+def test_the_field_of_a_game_that_keeps_examples(tmp_path):
+    """Of an energy, whose chains go on from those of the step before."""
+    config = made("ring", objective="energy", game="energy")
+    config.game.update(chain_steps=1, buffer_size=8)
+    run = ganjax.load(stored(tmp_path, config))
+    found = run.field()(run.state.params)
+    assert jax.tree.structure(found) == jax.tree.structure(run.state.params)
+    again = run.field()(run.state.params)
+    jax.tree.map(np.testing.assert_array_equal, found, again)
 
 
 def test_what_if(ring):

@@ -155,6 +155,7 @@ class TrainedRun(NamedTuple):
         if label is not None:
             given["label"] = np.resize(self._labels(label), n)
         # Of latents, where they are truncated, nothing else is read.
+        self._check_read("sample", given)
         look = self._look("sample", given)
         return draw_samples(
             self.config, look, self.state, n, seed=seed, truncation=limit, **given
@@ -248,6 +249,7 @@ class TrainedRun(NamedTuple):
             said = ", ".join(f"{x} of {field}" for field, x in lengths.items())
             raise ValueError(f"{name}: say how many; {said or 'nothing'} given, n={n}")
         self._check(name, n, seed)
+        self._check_read(name, batch)
         look = self._look(name, batch)
         return look.probe(name, self.state, n, seed=seed, **batch)
 
@@ -286,7 +288,8 @@ class TrainedRun(NamedTuple):
         look = self.looks.whole()
         setup, parts, players = look.setup, look.setup.parts, tuple(self.state.params)
         batch, index = look.batch(setup.batch_size), jnp.arange(setup.batch_size)
-        play = make_field(parts, players, self.state, batch, 0, index)
+        batch, state = jax.device_put((batch, self.state))
+        play = make_field(parts, players, state, batch, 0, index)
 
         def gradients(params: dict[str, Tree]) -> dict[str, Tree]:
             return play(params)[0]
@@ -354,9 +357,12 @@ class TrainedRun(NamedTuple):
         self._check(name, 1, None)
         ((field, value),) = given.items()
         batch: dict[str, Any] = {field: self._array(field, value)}
+        n = len(batch[field])
         if label is not None:
-            batch["label"] = self._classes(label, len(batch[field]))
-        return self.probe(name, **batch)
+            batch["label"] = self._classes(label, n)
+            self._check_read(name, batch, besides=field)
+        # Nothing is said of a network that ignores what it is given, as Dirac's does.
+        return self._look(name, batch).probe(name, self.state, n, **batch)
 
     def _check(self, name: str, n: int, seed: int | None) -> None:
         if name not in self.looks.light.probes:
@@ -370,27 +376,36 @@ class TrainedRun(NamedTuple):
         if seed is not None and not 0 <= seed < _SEEDS:
             raise ValueError(f"seed: must be within [0, 2^32), not {seed}")
 
-    def _look(self, name: str, batch: Mapping[str, np.ndarray]) -> Evaluator:
-        """What can look by a probe: without the data, where that does not read it."""
-        light = self.looks.light
+    def _read(self, name: str, batch: Mapping[str, np.ndarray]) -> set[str]:
+        """The fields of a batch that a probe reads, of these and of the data's."""
         two = {
             field: jax.ShapeDtypeStruct((2, *x.shape[1:]), x.dtype)
             for field, x in batch.items()
         }
-        read = light.fields_read(name, self.state, **two)
-        if unread := sorted(batch.keys() - read):
+        return self.looks.light.fields_read(name, self.state, **two)
+
+    def _check_read(
+        self, name: str, batch: Mapping[str, np.ndarray], besides: str = ""
+    ) -> None:
+        """Checks that nothing is given that a probe would ignore."""
+        read = self._read(name, batch)
+        if unread := sorted(batch.keys() - read - {besides}):
             what = ", ".join(sorted(read)) or "nothing that can be given"
             hint = "; decode does" if unread == ["latents"] else ""
             raise ValueError(f"{name} reads no {unread[0]}{hint}; it reads {what}")
-        if not read - batch.keys():
-            return light
+
+    def _look(self, name: str, batch: Mapping[str, np.ndarray]) -> Evaluator:
+        """What can look by a probe: without the data, where that does not read it."""
+        lacking = self._read(name, batch) - batch.keys()
+        if not lacking:
+            return self.looks.light
         if batch:
-            lacks = ", ".join(sorted(read - batch.keys()))
+            lacks = ", ".join(sorted(lacking))
             raise ValueError(f"{name}: {lacks} is missing; this run's networks read it")
         try:
             return self.looks.whole()
         except ConfigError as error:
-            hint = "; or give label" if read == {"label"} else ""
+            hint = "; or give label" if lacking == {"label"} else ""
             raise ConfigError(f"{error}{hint}") from error
 
     def _array(self, field: str, value: Any) -> np.ndarray:
