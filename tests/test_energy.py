@@ -1,6 +1,5 @@
 """The game of the discriminator alone: its chains, its buffer, and what it learns."""
 
-import runpy
 from functools import cache, partial
 from pathlib import Path
 
@@ -11,8 +10,10 @@ import optax
 import pytest
 from processes import finish, virtual, wait_for
 from tables import GAMES, NETWORKS, OBJECTIVES, SOURCES
+from test_run import stored
 from test_train import ENVIRONMENT, assert_same_run, final_state, run, start
 
+import ganjax
 from ganjax.build import build_setup
 from ganjax.config import ConfigError, defaults, load
 from ganjax.config import experiment as experiment_file
@@ -20,9 +21,11 @@ from ganjax.config.validation import validate
 from ganjax.keys import Purpose, example_keys, purpose_key
 from ganjax.look.evaluate import Evaluator
 from ganjax.look.pictures import draw_pictures
+from ganjax.measures import mixture_log_density
 from ganjax.parallel import jit_layout, pmap_layout, shard_map_layout
 from ganjax.state import init_state
 from ganjax.step import make_train_step
+from ganjax.study import read_run
 from ganjax.types import Batch, Examples, Network, Parts
 
 COUNT, SIZE = 8, 32
@@ -414,25 +417,34 @@ def test_every_point_of_the_sweep_is_valid():
         assert bool(config["game"]["buffer_size"]) != ("noise" in argument)
 
 
-def test_on_a_line_the_score_learns_the_density():
-    names = runpy.run_path(EXPERIMENT)
+def test_on_a_line_the_score_learns_the_density(tmp_path):
+    path = str(Path(EXPERIMENT).with_name("langevin.py"))
+    names = experiment_file.run_file(path)
     changes = ("steps=500", "game.sample_steps=100", "optimizers.discriminator.b2=0.9")
-    config = load(f"{EXPERIMENT}:line", changes).to_dict()
-    first, *_, last = names["moments_of"](config)
-    width = names["LINE"][1] - names["LINE"][0]
-    true = names["density_of"](config["data"])
+    run = ganjax.load(stored(tmp_path, load(path, changes)))
+    line = names["LINE"]
+    width = line[1] - line[0]
+    true = np.exp(mixture_log_density(line[:, None], run.config["data"]))
     np.testing.assert_allclose(true.sum() * width, 1.0, atol=1e-3)
+
+    def density(moment):
+        found = names["density_of"](moment.score(line[:, None]), moment.config["game"])
+        np.testing.assert_allclose(found.sum() * width, 1.0, atol=1e-2)
+        return found
 
     def distance(moment):
         """Of total variation, 0 where exp(D / T) / Z is the data's density."""
-        np.testing.assert_allclose(moment.density.sum() * width, 1.0, atol=1e-2)
-        return 0.5 * np.abs(moment.density - true).sum() * width
+        return 0.5 * np.abs(density(moment) - true).sum() * width
 
+    first, *_, last = run.replay(100)
     assert (first.step, last.step) == (0, 500)
     assert distance(first) > 0.3
     assert distance(last) < 0.15
     # Chains end where the density says: means of a third of the line.
+    samples = last.sample(2_000)[:, 0]
     for low in (-3, -1, 1):
-        share = ((last.samples >= low) & (last.samples < low + 2)).mean()
-        inside = (names["LINE"] >= low) & (names["LINE"] < low + 2)
-        assert abs(share - last.density[inside].sum() * width) < 0.08
+        share = ((samples >= low) & (samples < low + 2)).mean()
+        inside = (line >= low) & (line < low + 2)
+        assert abs(share - density(last)[inside].sum() * width) < 0.08
+    (figure,) = experiment_file.study(path, [read_run(tmp_path)])
+    assert figure.title == "Chains that begin in a buffer"

@@ -41,7 +41,8 @@ def stored(folder, config, steps=(0,)):
         for step in steps:
             # Other weights at each, so that steps can be told apart.
             params = jax.tree.map(lambda x, step=step: x + 0.1 * step, state.params)
-            now = state._replace(step=np.int32(step), params=params, average={})
+            average = {player: params[player] for player in state.average}
+            now = state._replace(step=np.int32(step), params=params, average=average)
             saved.save(step, now)
     return folder
 

@@ -259,6 +259,19 @@ def test_pictures_of_a_grid_are_of_the_first_run_that_has_one(runs):
         np.testing.assert_array_equal(ax.images[0].get_array(), study.picture(path))
 
 
+def test_arrows_are_as_long_as_the_root_of_the_speed():
+    _, ax = study.plot()
+    study.arrows(ax, lambda points: points * [4.0, 0.0], reach=2.0, across=3)
+    (quiver,) = ax.collections
+    at = 0.9 * 2.0
+    np.testing.assert_allclose(np.unique(quiver.XY), [-at, 0, at])
+    # A speed of 4 x: the root of 7.2 to either side, and 0 in the middle.
+    root = (4 * at) ** 0.5
+    np.testing.assert_allclose(quiver.U.reshape(3, 3)[0], [-root, 0, root])
+    np.testing.assert_array_equal(quiver.V, np.zeros(9))
+    assert (ax.get_xlim(), ax.get_ylim()) == ((-2, 2), (-2, 2))
+
+
 def test_plot_wears_the_style_of_the_page():
     figure, axes = study.plot(2, 3, width=2.0, height=1.0, sharex=True)
     assert axes.shape == (2, 3)

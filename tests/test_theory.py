@@ -4,7 +4,6 @@ Everything is trained by the step of a run's config. Densities are on a line, wh
 integrals are sums over a fine grid.
 """
 
-import runpy
 from pathlib import Path
 
 import jax
@@ -12,7 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.stats import norm
+from test_run import stored
 
+import ganjax
 from ganjax.config import ConfigDict, defaults, load, penalty, schedule
 from ganjax.config import experiment as experiment_file
 from ganjax.config.validation import validate
@@ -22,9 +23,10 @@ from ganjax.look.evaluate import Evaluator
 from ganjax.look.pictures import draw_pictures
 from ganjax.look.replay import replay
 from ganjax.losses.loss_sensitive import l1_margin, loss_sensitive_discriminator
+from ganjax.measures import STEP_FACTORS, measured_factor
 from ganjax.measures.nonparametric import cone_bounds, loss_sensitive_optimum
 from ganjax.step import make_field
-from ganjax.study import Run
+from ganjax.study import read_run
 
 PLAYERS = ("discriminator", "generator")
 LINE, WIDTH = np.linspace(-12, 12, 8_001, retstep=True)
@@ -284,7 +286,7 @@ def test_replay_gives_the_states_on_the_way():
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 
 
-@pytest.mark.parametrize("name", ["dirac", "densities"])
+@pytest.mark.parametrize("name", ["dirac", "densities", "apart", "steepness"])
 def test_every_point_of_the_sweep_is_valid(name):
     path = str(EXPERIMENTS / f"{name}.py")
     for point in experiment_file.sweep(path):
@@ -292,36 +294,38 @@ def test_every_point_of_the_sweep_is_valid(name):
         validate(load(f"{path}:{point.arg}", overrides))
 
 
-def test_dirac_study_knows_the_truth():
-    names = runpy.run_path(str(EXPERIMENTS / "dirac.py"))
-    config = load(f"{EXPERIMENTS / 'dirac.py'}:wasserstein,r1").to_dict()
-    assert names["name_of"](config) == "wasserstein, r1 1"
+def untrained(folder, name, *overrides):
+    """A run of an experiment of which only the first state is saved."""
+    path, _, argument = name.partition(":")
+    config = load(f"{EXPERIMENTS / path}.py:{argument}", overrides)
+    return read_run(stored(folder, config))
+
+
+def test_dirac_study_knows_the_truth(tmp_path):
+    names = experiment_file.run_file(str(EXPERIMENTS / "dirac.py"))
+    run = untrained(tmp_path, "dirac:wasserstein,r1")
+    assert names["game"](run) == "wasserstein, r1 1"
     # By hand at (psi, theta) = (2, 1): data at 0 has no score, and R1 is psi^2 / 2.
     # Flow: psi falls by theta and by psi, theta rises by psi.
-    flow = names["flow_at"](config, np.array([[2.0, 1.0]]))
+    flow = names["flow_of"](run)(np.array([[2.0, 1.0]]))
     np.testing.assert_allclose(flow, [[-3.0, 2.0]], rtol=1e-6)
-    path = names["path_of"](config, 0.01)
+    # So is its Jacobian at 0.
+    at_zero = np.array(names["FLOWS"]["wasserstein, r1 1"])
+    np.testing.assert_allclose(at_zero @ [2.0, 1.0], flow[0], rtol=1e-6)
+    path = names["path_of"](run, 0.01)
     assert path.shape == (501, 2)
     # 0.01 - 0.1 (0.01 + 0.01) and 0.01 + 0.1 0.01.
     np.testing.assert_allclose(path[1], [0.008, 0.011], rtol=1e-5)
-    exact = names["EXACT"]["wasserstein, r1 1"]
-    np.testing.assert_allclose(names["rate"](path), exact.simultaneous, atol=1e-3)
+    exact = STEP_FACTORS["simultaneous"](at_zero, names["RATE"])
+    np.testing.assert_allclose(measured_factor(path), exact, atol=1e-3)
 
 
-def test_densities_study_sets_ls_gan_beside_the_best_loss_function(tmp_path):
-    names = runpy.run_path(str(EXPERIMENTS / "densities.py"))
-    config = load(f"{EXPERIMENTS / 'densities.py'}:apart,loss_sensitive").to_dict()
-    config["steps"] = 1_000
-    config["objective"]["margin_scale"] = 2.0
-    steps, ones = np.arange(10.0, 1_001.0, 10.0), np.ones(100)
-    metrics = {"generator/gradient_norm": (steps, ones)}
-    metrics |= {
-        f"discriminator/{side}_score": (steps, ones) for side in ("real", "fake")
-    }
-    run = Run(tmp_path, config, {}, {}, {}, metrics, {})
-    *_, figure, table = names["study"]([run])
+def test_steepness_sets_ls_gan_beside_the_best_loss_function(tmp_path):
+    path = str(EXPERIMENTS / "steepness.py")
+    names = experiment_file.run_file(path)
+    run = untrained(tmp_path, "steepness", "steps=1000", "objective.margin_scale=2.0")
+    figure, table = experiment_file.study(path, [run])
     assert "LS-GAN" in figure.title
-    assert "LS-GAN" in table.title
     step, slope, found, least, room = np.array(table.rows, float).T
     assert step.tolist() == [0, 1, 2, 3, 4, 6, 8, 1_000]
     assert (found >= least - 1e-6).all()
@@ -331,11 +335,64 @@ def test_densities_study_sets_ls_gan_beside_the_best_loss_function(tmp_path):
     assert (found[-1], least[-1]) == (0, 0)
     # Supports 4 apart: a slope of 2 satisfies margins of 2 |x - z|, 0 none of them.
     assert slope[-1] > 2
-    np.testing.assert_allclose(names["_least"](config, 0.0), 2 * 4.0, rtol=1e-6)
-    np.testing.assert_allclose(names["_least"](config, 1.0), 4.0, rtol=1e-6)
-    for bound in names["bounds_of"](config):
-        assert (bound.lower <= bound.loss + 1e-6).all()
-        assert (bound.loss <= bound.upper + 1e-6).all()
+    np.testing.assert_allclose(names["least"](run.config, 0.0), 2 * 4.0, rtol=1e-6)
+    np.testing.assert_allclose(names["least"](run.config, 1.0), 4.0, rtol=1e-6)
+    # L lies between its bounds.
+    right = figure.image.axes[1]
+    (line,), (between,) = right.lines, right.collections
+    corners = between.get_paths()[0].vertices
+    for x, loss in zip(*line.get_data(), strict=True):
+        bounds = corners[corners[:, 0] == x, 1]
+        assert bounds.min() - 1e-6 <= loss <= bounds.max() + 1e-6
+
+
+def test_apart_holds_its_generator_and_shows_its_gradient(tmp_path):
+    path = str(EXPERIMENTS / "apart.py")
+    run = ganjax.train(
+        path,
+        tmp_path / "run",
+        overrides={
+            "steps": 20,
+            "record.every": 10,
+            "parallel.mode": "jit",
+            "evaluation.samples": 20,
+        },
+    )
+    for name, value in run.state.params["generator"].items():
+        given = np.float32(run.config["networks"]["generator"][name])
+        np.testing.assert_array_equal(value, [given])
+    steps, values = run.metrics()["generator/gradient_norm"]
+    assert (steps.tolist(), (values > 0).all()) == ([10, 20], True)
+    figure, table = experiment_file.study(path, [read_run(tmp_path / "run")])
+    assert figure.title == "The gradient that the generator would get"
+    assert table.rows[0][2:4] == (values[0], values[-1])
+
+
+@pytest.mark.parametrize(
+    ("flow", "play", "factor"),
+    [
+        # |1 + 0.1 (0.5i)|, and of turning in turn none.
+        ([[0, -0.5], [0.5, 0]], "simultaneous", 1.00124922),
+        ([[0, -0.5], [0.5, 0]], "alternating", 1.0),
+        ([[0, -1], [1, 0]], "simultaneous", 1.00498756),
+        ([[-1, -1], [1, 0]], "simultaneous", 0.9539392),
+        ([[-1, -1], [1, 0]], "alternating", 0.9486833),
+        ([[-1, -0.5], [0.5, 0]], "simultaneous", 0.95),
+        ([[-1, -0.5], [0.5, 0]], "alternating", 0.96),
+        ([[-0.3, -0.5], [0.5, 0]], "alternating", 0.98488578),
+        ([[-0.25, -0.5], [0.5, -0.25]], "simultaneous", 0.97628121),
+    ],
+)
+def test_factors_of_a_step(flow, play, factor):
+    found = STEP_FACTORS[play](np.array(flow, float), 0.1)
+    np.testing.assert_allclose(found, factor, rtol=1e-7)
+
+
+def test_measured_factor_of_a_path():
+    angle, length = np.arange(21.0), 0.9 ** np.arange(21.0)
+    path = length[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    path[:10] += 5.0  # its first half counts for nothing
+    np.testing.assert_allclose(measured_factor(path), 0.9, rtol=1e-12)
 
 
 def test_film_of_a_lone_point_at_0_shows_2_to_either_side(monkeypatch):

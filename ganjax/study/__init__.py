@@ -18,7 +18,15 @@ returns or yields on the page, in order.
 from ganjax.record.reading import RunError, read_object
 from ganjax.study.groups import Key, Keys, group_by, words
 from ganjax.study.items import Cell, Figure, Table, check
-from ganjax.study.plots import PALETTE, curves, picture_grid, plot, side_by_side, style
+from ganjax.study.plots import (
+    PALETTE,
+    arrows,
+    curves,
+    picture_grid,
+    plot,
+    side_by_side,
+    style,
+)
 from ganjax.study.runs import (
     Floats,
     Metric,
@@ -51,6 +59,7 @@ __all__ = [
     "Run",
     "RunError",
     "Table",
+    "arrows",
     "check",
     "curve",
     "curves",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ganjax.study.groups import Keys, group_by, label, named, words
 from ganjax.study.runs import Metric, Run, curve, picture
@@ -13,6 +16,8 @@ from ganjax.study.runs import Metric, Run, curve, picture
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+Points = NDArray[Any]
 
 # The colours of groups in page.css, as they are on light paper. The page replaces them
 # by its own, and black by its ink, so that a figure reads well on dark paper too.
@@ -162,6 +167,28 @@ def _show(ax: Axes, path: str | Path, title: str) -> None:
     ax.imshow(picture(path), interpolation="none")  # an SVG then holds every pixel
     ax.axis("off")
     ax.set_title(title)
+
+
+def arrows(
+    ax: Axes, flow: Callable[[Points], Points], reach: float, *, across: int = 9
+) -> None:
+    """Draws a flow in the plane, from -reach to reach both ways, under what is drawn.
+
+    Arrows are as long as the root of the flow's speed, so that slow ones show.
+
+    Args:
+      ax: whose limits become the plane's, with equal scales.
+      flow: from points `[P, 2]` to velocities `[P, 2]`.
+      reach: above 0.
+      across: arrows to a side.
+    """
+    ticks = np.linspace(-0.9 * reach, 0.9 * reach, across)
+    points = np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2)
+    velocities = np.asarray(flow(points))
+    speed = np.linalg.norm(velocities, axis=1, keepdims=True)
+    shown = velocities / np.sqrt(np.maximum(speed, 1e-12))
+    ax.quiver(*points.T, *shown.T, color="black", alpha=0.3, width=0.006)
+    ax.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
 
 
 def style() -> AbstractContextManager[None]:
