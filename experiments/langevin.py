@@ -8,8 +8,9 @@ own score D, x <- x + s grad D(x) + n e, with normal e. Where steps are small, t
 Langevin's, and long ones settle in the density exp(D / T) / Z, T = n^2 / (2 s). Does
 that become the data's, two Gaussians, and do chains end where it says?
 
-It does, in 1,000 steps and a few seconds: the film shows the curve rise under the data
-and sink under the chains, until nothing tells them apart.
+With a buffer it does, in 1,000 steps and a few seconds: the film shows the curve rise
+under the data and sink under the chains, until nothing tells them apart. Chains that
+begin at noise each time are too short to get there: the broader Gaussian gets too much.
 
 Arguments, as in experiments/langevin.py:noise:
 
