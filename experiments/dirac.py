@@ -126,7 +126,7 @@ def study(runs: Sequence[Run]) -> Iterator[Figure | Table]:
             rows.append((name, play, eigenvalue, exact, *measured, end))
         ax.plot(1, 1, "ko", ms=4)
         ax.set(title=words(name), xlabel="psi", ylabel="theta")
-    axes[0, 0].legend()
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper left")
     yield Figure(
         "Where training goes",
         figure,

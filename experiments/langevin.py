@@ -8,9 +8,11 @@ own score D, x <- x + s grad D(x) + n e, with normal e. Where steps are small, t
 Langevin's, and long ones settle in the density exp(D / T) / Z, T = n^2 / (2 s). Does
 that become the data's, two Gaussians, and do chains end where it says?
 
-With a buffer it does, in 1,000 steps and a few seconds: the film shows the curve rise
-under the data and sink under the chains, until nothing tells them apart. Chains that
-begin at noise each time are too short to get there: the broader Gaussian gets too much.
+With a buffer it nearly does, in 1,000 steps and a few seconds: the total variation
+between that density and the data's falls from 0.43 to 0.06. With chains that begin at
+noise each time, too short to get there, it ends at 0.16: the broader Gaussian gets too
+much. Either way long chains end where the score says, to 0.06, about what a histogram
+of 2,000 of them can tell.
 
 Arguments, as in experiments/langevin.py:noise:
 
