@@ -108,15 +108,16 @@ def study(runs: Sequence[Run]) -> Iterator[Figure | Table]:
     from ganjax.measures import STEP_FACTORS, measured_factor
 
     games, rows = group_by(runs, game), []
-    figure, axes = plot(-(-len(games) // 4), 4, width=2.7, height=2.7, squeeze=False)
+    shared = {"sharex": True, "sharey": True, "squeeze": False}
+    figure, axes = plot(-(-len(games) // 4), 4, width=2.7, height=2.7, **shared)
     for ax in axes.flat[len(games) :]:
         ax.set_axis_off()
     for ax, (name, group) in zip(axes.flat, games.items(), strict=False):
         arrows(ax, flow_of(group[0]), reach=2.2)
         eigenvalue, at_zero = "", np.array(FLOWS.get(name, ()))
         if name in FLOWS:
-            found = np.linalg.eigvals(at_zero).astype(complex)
-            eigenvalue = f"{max(np.round(found, 3), key=np.imag):.3g}"
+            upper = max(np.linalg.eigvals(at_zero).astype(complex), key=np.imag)
+            eigenvalue = f"{upper.real:.3g} ± {upper.imag:.3g}i"
         for run in group:
             play, path = setting(run, "play.name"), path_of(run, 1.0)
             ax.plot(*path.T, PLAYS[play], lw=1, label=play)
@@ -126,6 +127,7 @@ def study(runs: Sequence[Run]) -> Iterator[Figure | Table]:
             rows.append((name, play, eigenvalue, exact, *measured, end))
         ax.plot(1, 1, "ko", ms=4)
         ax.set(title=words(name), xlabel="psi", ylabel="theta")
+        ax.label_outer()
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper left")
     yield Figure(
         "Where training goes",
@@ -136,7 +138,7 @@ def study(runs: Sequence[Run]) -> Iterator[Figure | Table]:
         "wherever psi theta is 1. The interpolated gradient, of which the slope should "
         "be 1, ends where it balances the score, in (0, 2).",
     )
-    heads = ("game", "play", "eigenvalue of the flow", "exact factor a step")
+    heads = ("game", "play", "eigenvalues of the flow", "exact factor a step")
     yield Table(
         "The rate: exact and measured",
         (*heads, "measured near 0", "measured from (1, 1)", "distance at the end"),
