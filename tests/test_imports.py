@@ -207,6 +207,14 @@ def test_loads_no_jax(arguments):
     assert not packages & (JAX | {"scipy", "sklearn", "tensorboardX"})
 
 
+def test_a_training_waits_for_nothing_that_it_does_not_use():
+    slow = {"scipy.stats", "scipy.optimize", "matplotlib", "safetensors", "IPython"}
+    script = f"import ganjax.training.loop, sys; print({slow!r} & set(sys.modules))"
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
 def test_signals_are_heeded_before_anything_is_imported():
     packages = loaded("-c", "import ganjax.command.stopping")
     assert packages.isdisjoint({"absl", "ml_collections", "numpy", "yaml"})

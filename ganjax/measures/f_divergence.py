@@ -13,8 +13,6 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import minimize
-from scipy.stats import norm
 
 _EXACT = 1e-6  # of the mean, and of the log of the sd
 
@@ -147,6 +145,9 @@ def best_gaussian(
 
     Nowozin, Cseke and Tomioka 2016, "f-GAN", section 3.1 and table 3.
     """
+    # Slow to import, and no training needs them.
+    from scipy.optimize import minimize
+    from scipy.stats import norm
 
     def loss(parameters: np.ndarray) -> float:
         log_q = norm.logpdf(x, parameters[0], np.exp(parameters[1]))
