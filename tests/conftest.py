@@ -94,8 +94,8 @@ def pytest_report_header():
 
 # The files that take longest, by their time: begun last, one worker would end alone.
 LONGEST = (
-    *("train", "parallel", "variational_games", "step", "launch", "energy", "theory"),
-    *("f_divergence", "convolution", "objectives"),
+    *("notebook", "train", "parallel", "variational_games", "step", "launch", "energy"),
+    *("own_parts", "theory", "f_divergence", "convolution", "objectives"),
 )
 
 
