@@ -292,7 +292,11 @@ REFUSED = {
     "half": (lambda run: run.sample(2.5), r"n must be a whole number .* not 2\.5"),
     "a seed": (
         lambda run: run.sample(2, seed=-1),
-        r"seed: must be within \[0, 2\^32\)",
+        "seed: must be a whole number",
+    ),
+    "half a seed": (
+        lambda run: run.sample(2, seed=1.5),
+        r"seed: must be a whole number in \[0, 2\^32\), not 1\.5",
     ),
     "no limit": (
         lambda run: run.sample(2, truncation=0),

@@ -55,7 +55,7 @@ def check_saved(folder: Path) -> None:
       ConfigError: it has none.
     """
     if not (folder / "checkpoints").is_dir():
-        raise ConfigError(f"{folder} has no checkpoint yet; train first")
+        raise _nothing_saved(folder)
 
 
 def read_state(
@@ -78,5 +78,9 @@ def read_state(
         target = jax.eval_shape(setup.init)
         restored = saved.restore(target._replace(seed=np.uint32(setup.seed)), step)
     if restored is None:
-        raise ConfigError(f"{folder} has no checkpoint yet; train first")
+        raise _nothing_saved(folder)
     return restored
+
+
+def _nothing_saved(folder: Path) -> ConfigError:
+    return ConfigError(f"{folder} has no checkpoint yet; train first")

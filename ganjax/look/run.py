@@ -154,7 +154,6 @@ class TrainedRun(NamedTuple):
         given: dict[str, Any] = {}
         if label is not None:
             given["label"] = np.resize(self._labels(label), n)
-        # Of latents, where they are truncated, nothing else is read.
         self._check_read("sample", given)
         look = self._look("sample", given)
         return draw_samples(
@@ -373,8 +372,9 @@ class TrainedRun(NamedTuple):
             )
         if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
             raise ValueError(f"{name}: n must be a whole number above 0, not {n!r}")
-        if seed is not None and not 0 <= seed < _SEEDS:
-            raise ValueError(f"seed: must be within [0, 2^32), not {seed}")
+        is_whole = isinstance(seed, int | np.integer)
+        if seed is not None and not (is_whole and 0 <= seed < _SEEDS):
+            raise ValueError(f"seed: must be a whole number in [0, 2^32), not {seed!r}")
 
     def _read(self, name: str, batch: Mapping[str, np.ndarray]) -> set[str]:
         """The fields of a batch that a probe reads, of these and of the data's."""
