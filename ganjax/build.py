@@ -62,6 +62,7 @@ class Setup(NamedTuple):
     source: Source
     rounds: Rounds
     frozen: frozenset[str]
+    refuse: bool  # updates that are not finite
     batch_size: int
     seed: int
     classes: int  # that the generator is told of, or 0
@@ -87,6 +88,7 @@ class Setup(NamedTuple):
             self.source.batch,
             self.rounds,
             frozen=self.frozen,
+            refuse=self.refuse,
             batch_size=self.batch_size,
             axis_name=axis_name,
         )
@@ -122,6 +124,7 @@ def build_setup(
         source=source,
         rounds=builder_of(chosen.play)(chosen.game.players, **play),
         frozen=frozenset(filter(None, config["play"]["frozen"].split(","))),
+        refuse=config["non_finite"] == "skip",
         batch_size=config["batch_size"],
         seed=config["seed"],
         classes=_told_classes(config, chosen, source),

@@ -9,7 +9,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from ganjax.networks.reorder import reorder
-from ganjax.state import TrainState
+from ganjax.state import TrainState, count_not_finite
 from ganjax.step import Step
 from ganjax.types import Terms, Tree
 
@@ -37,13 +37,17 @@ class Layout(NamedTuple):
 
 
 def _scan(step: Step, count: int) -> Step:
-    """`count` steps as one, with the means of their metrics."""
+    """`count` steps as one, with the means of their metrics.
+
+    Then looks for what is not finite, of which a step need not see all.
+    """
 
     def steps(state: TrainState, numbers: Tree, data: Tree) -> tuple[TrainState, Terms]:
         state, metrics = jax.lax.scan(
             lambda state, _: step(state, numbers, data), state, length=count
         )
-        return state, jax.tree.map(lambda values: jnp.mean(values, axis=0), metrics)
+        means = jax.tree.map(lambda values: jnp.mean(values, axis=0), metrics)
+        return count_not_finite(state), means
 
     return steps
 

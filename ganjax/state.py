@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
@@ -22,7 +23,7 @@ class TrainState(NamedTuple):
     mutable: dict[str, Tree]  # every collection that no gradient moves
     optimizer: dict[str, Any]
     average: dict[str, Tree]  # moving averages of params, see `average_decay`
-    skipped: dict[str, Array]  # int32 [], updates refused as not finite
+    skipped: dict[str, Array]  # int32 [], updates that were not finite
 
 
 def init_state(parts: Parts, seed: Array | int) -> TrainState:
@@ -45,6 +46,26 @@ def init_state(parts: Parts, seed: Array | int) -> TrainState:
         average={player: params[player] for player in parts.average},
         skipped={player: jnp.zeros((), jnp.int32) for player in parts.optimizers},
     )
+
+
+def all_finite(tree: Tree) -> Array:
+    """Whether each number of each array is finite."""
+    leaves = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(tree)]
+    return jnp.stack(leaves).all()
+
+
+def count_not_finite(state: TrainState) -> TrainState:
+    """Adds 1 to `skipped` of each player of whose slices some number is not finite.
+
+    What is once not finite in a state mostly remains so, or makes the next loss so. So
+    the step itself need not look at each number: it is enough to look after many steps.
+    """
+    skipped = {}
+    for player, count in state.skipped.items():
+        own = (state.params, state.mutable, state.optimizer, state.average)
+        finite = all_finite([by_player.get(player) for by_player in own])
+        skipped[player] = count + jnp.where(finite, 0, 1)
+    return state._replace(skipped=skipped)
 
 
 def averaged_variables(state: TrainState) -> dict[str, dict[str, Tree]]:

@@ -16,7 +16,7 @@ from jax import Array
 
 from ganjax.axis import device_count, example_index, mean_over
 from ganjax.keys import Purpose, example_keys, fold_name, purpose_key
-from ganjax.state import TrainState, average_decay
+from ganjax.state import TrainState, all_finite, average_decay
 from ganjax.types import Batch, Outcome, Parts, Rounds, ScoreFn, TakeBatch, Terms, Tree
 
 Step = Callable[[TrainState, Tree, Tree], tuple[TrainState, Terms]]
@@ -29,6 +29,7 @@ def make_train_step(
     *,
     batch_size: int,
     frozen: Collection[str] = (),
+    refuse: bool = True,
     axis_name: str | None = None,
 ) -> Step:
     """Makes `step(state, numbers, data) -> (state, metrics)`.
@@ -43,6 +44,9 @@ def make_train_step(
       batch_size: over all devices.
       frozen: players whose loss and gradient are recorded in their rounds as if they
         moved, and whose slices of the state stay as they are.
+      refuse: whether an update is left out whose loss, gradient or result is not
+        finite; `skipped` counts it. Without, such an update is made, and counted where
+        its loss or gradient norm is not finite: `count_not_finite` sees the rest.
       axis_name: the mapped device axis, if any; its size must divide `batch_size`.
 
     Metrics are scalars named `player/quantity`, of the player's last round.
@@ -68,7 +72,15 @@ def make_train_step(
                     index,
                 )
                 return _play_round(
-                    parts, players, frozen, state, batch, round, index, axis_name
+                    parts,
+                    players,
+                    frozen,
+                    refuse,
+                    state,
+                    batch,
+                    round,
+                    index,
+                    axis_name,
                 )
 
             if repeats == 1:
@@ -108,7 +120,7 @@ def make_field(
 
     v(params) = {player: gradient of its own loss in its own parameters}, penalties
     included, corrections not. All of it comes from one forward pass and one pullback
-    for each player. Simultaneous descent follows the flow -v.
+    for each loss. Simultaneous descent follows the flow -v.
 
     Args:
       parts: the game, its objective and penalties.
@@ -119,6 +131,8 @@ def make_field(
       index: global indices of the batch's examples.
       axis_name: the mapped device axis, if any, over which the gradients are means.
     """
+
+    sharing = _sharing(parts, players)
 
     def keys(purpose: Purpose) -> Array:
         return example_keys(purpose_key(state.seed, purpose), state.step, round, index)
@@ -136,41 +150,69 @@ def make_field(
             return parts.game.score(variables, examples, label, keys(Purpose.PLAY))
 
         terms = {
-            player: _terms(
+            first: _terms(
                 parts,
-                player,
+                first,
                 outcome,
                 score_fn,
                 keys(Purpose.PENALTY),
                 state.step,
                 axis_name,
             )
-            for player in players
+            for first in sharing
         }
         # The mean of the loss is taken here and that of the gradient below: with only
         # one of them, pmap or shard_map is wrong by a factor of the number of devices.
         terms = mean_over(terms, axis_name)
-        losses = {player: sum(terms[player].values()) for player in players}
-        return losses, Played(losses, terms, mutable, outcome)
+        losses = {first: sum(terms[first].values()) for first in sharing}
+        each = {player: first for first, all in sharing.items() for player in all}
+        played = Played(
+            {player: losses[first] for player, first in each.items()},
+            {player: terms[first] for player, first in each.items()},
+            mutable,
+            outcome,
+        )
+        return losses, played
 
     def field(params: dict[str, Tree]) -> tuple[dict[str, Tree], Played]:
         losses, pullback, played = jax.vjp(play, params, has_aux=True)
-        gradients = {}
-        for player in players:
+        gradients: dict[str, Tree] = {}
+        for first, all in sharing.items():
             seeds = {
-                name: jnp.ones_like(loss) if name == player else jnp.zeros_like(loss)
+                name: jnp.ones_like(loss) if name == first else jnp.zeros_like(loss)
                 for name, loss in losses.items()
             }
-            gradients[player] = mean_over(pullback(seeds)[0][player], axis_name)
+            (pulled,) = pullback(seeds)
+            gradients |= {p: mean_over(pulled[p], axis_name) for p in all}
         return gradients, played
 
     return field
+
+
+def _sharing(parts: Parts, players: tuple[str, ...]) -> dict[str, list[str]]:
+    """The players of each loss, by the first of them.
+
+    Those of one function share one; but for the discriminator, who has penalties.
+    """
+    sharing: dict[str, list[str]] = {}
+    for player in players:
+        own = parts.objective.losses[player]
+        for first, others in sharing.items():
+            if own is parts.objective.losses[first] and not (
+                parts.penalties and "discriminator" in (first, player)
+            ):
+                others.append(player)
+                break
+        else:
+            sharing[player] = [player]
+    return sharing
 
 
 def _play_round(
     parts: Parts,
     players: tuple[str, ...],
     frozen: Collection[str],
+    refuse: bool,
     state: TrainState,
     batch: Batch,
     round: Array | int,
@@ -192,12 +234,13 @@ def _play_round(
         for correction in corrections.values():
             gradient = optax.tree.add(gradient, correction[player])
         loss, mutable = played.losses[player], played.mutable[player]
+        norm = optax.tree.norm(gradient)
         if player not in frozen:
-            state = _update(parts, player, state, loss, gradient, mutable)
+            state = _update(parts, player, state, refuse, loss, gradient, norm, mutable)
         recorded = {
             "loss": loss,
             **played.terms[player],
-            "gradient_norm": optax.tree.norm(gradient),
+            "gradient_norm": norm,
             **{
                 f"{name}_norm": optax.tree.norm(correction[player])
                 for name, correction in corrections.items()
@@ -258,11 +301,13 @@ def _update(
     parts: Parts,
     player: str,
     state: TrainState,
+    refuse: bool,
     loss: Array,
     gradient: Tree,
+    norm: Array,
     mutable: Tree,
 ) -> TrainState:
-    """Writes `player`'s slices, unless its loss, gradient or update is not finite."""
+    """Writes `player`'s slices; see `make_train_step` for what is not finite."""
     params = state.params[player]
     updates, optimizer = parts.optimizers[player].update(
         gradient, state.optimizer[player], params
@@ -278,16 +323,16 @@ def _update(
             state.average[player],
             1 - average_decay(parts.average[player], state.step),
         )
-    finite = jnp.stack(
-        [
-            jnp.all(jnp.isfinite(leaf))
-            for leaf in jax.tree.leaves((loss, gradient, moved))
-        ]
-    ).all()
-    changes: dict[str, Any] = {}
-    for field, new in moved.items():
-        slices = getattr(state, field)
-        kept = jax.tree.map(lambda n, o: jnp.where(finite, n, o), new, slices[player])
-        changes[field] = {**slices, player: kept}
+    if refuse:
+        finite = all_finite((loss, gradient, moved))
+        old = {field: getattr(state, field)[player] for field in moved}
+        moved = jax.tree.map(lambda n, o: jnp.where(finite, n, o), moved, old)
+    else:
+        # Both are there anyway, where a look at all that moved is another pass over
+        # the memory: half of the step of a large dense network with small batches.
+        finite = jnp.isfinite(loss) & jnp.isfinite(norm)
+    changes: dict[str, Any] = {
+        field: {**getattr(state, field), player: new} for field, new in moved.items()
+    }
     skipped = state.skipped[player] + jnp.where(finite, 0, 1)
     return state._replace(**changes, skipped={**state.skipped, player: skipped})

@@ -252,21 +252,30 @@ def step_that_breaks():
             optimizers=optimizers, objective=Objective(losses, threshold=None)
         )
 
-    step = make_train_step(build, SOURCE.batch, ALTERNATING, batch_size=16)
-    return build, jax.jit(step)
+    def make(refuse):
+        return make_train_step(
+            build, SOURCE.batch, ALTERNATING, refuse=refuse, batch_size=16
+        )
+
+    layout = jit_layout(jax.devices()[0])
+    return build, jax.jit(make(refuse=True)), layout.compile(make(refuse=False))
+
+
+def spoil_one(player, broken):
+    return numbers("minimax") | {
+        "spoiled": {
+            p: {what: np.float32((p, what) == (player, broken)) for what in BROKEN}
+            for p in PLAYERS
+        }
+    }
 
 
 @pytest.mark.parametrize("broken", BROKEN)
 @pytest.mark.parametrize("player", PLAYERS)
 def test_an_update_that_is_not_finite_is_refused(player, broken):
     other = PLAYERS[1 - PLAYERS.index(player)]
-    build, step = step_that_breaks()
-    chosen = numbers("minimax") | {
-        "spoiled": {
-            p: {what: np.float32((p, what) == (player, broken)) for what in BROKEN}
-            for p in PLAYERS
-        }
-    }
+    build, step, _ = step_that_breaks()
+    chosen = spoil_one(player, broken)
     before = start(build, chosen)
     after, metrics = step(before, chosen, SOURCE.arrays)
     assert_same_bits(slices(before, player), slices(after, player))
@@ -279,6 +288,18 @@ def test_an_update_that_is_not_finite_is_refused(player, broken):
     ):
         assert not np.array_equal(a, b)
     assert np.isnan(metrics[f"{player}/spoiled"]) == (broken == "loss")
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+@pytest.mark.parametrize("player", PLAYERS)
+def test_an_update_that_is_not_finite_is_counted_where_none_is_refused(player, broken):
+    build, _, advance = step_that_breaks()
+    chosen = spoil_one(player, broken)
+    after, _ = advance(start(build, chosen), chosen, SOURCE.arrays, 1)
+    assert after.skipped[player] > 0
+    well = spoil_one(player, "nothing")
+    after, _ = advance(start(build, well), well, SOURCE.arrays, 1)
+    assert after.skipped == {"discriminator": 0, "generator": 0}
 
 
 @pytest.mark.usefixtures("quickly_compiled")

@@ -34,6 +34,7 @@ def replay(
       ConfigError: the config is not valid, or its data is missing.
       ValueError: `every` does not divide the run's steps, or the run began from
         another's state.
+      ArithmeticError: the replay diverges, and non_finite is "stop".
     """
     if every < 1 or config["steps"] % every:
         raise ValueError(f"every = {every} must divide {config['steps']} steps")
@@ -48,4 +49,6 @@ def replay(
     for _ in range(config["steps"] // every):
         placed, _ = advance(placed, setup.numbers, data, every)
         states.append(layout.fetch(placed))
+        if not setup.refuse and any(states[-1].skipped.values()):
+            raise ArithmeticError(f"the replay is not finite by step {states[-1].step}")
     return setup, jax.tree.map(lambda *leaves: np.stack(leaves), *states)

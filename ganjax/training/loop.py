@@ -154,7 +154,7 @@ class _Chunk(NamedTuple):
     step: int
     seconds: float
     metrics: dict[str, float]  # means over the steps
-    skipped: dict[str, int]  # updates refused since the run began, by player
+    skipped: dict[str, int]  # updates that were not finite since the run began
     fetch: Callable[[], TrainState]
 
 
@@ -287,10 +287,19 @@ def _is_due(before: int, step: int, steps: int, cadence: int) -> bool:
 
 
 def _what_diverged(chunk: _Chunk, kept: int) -> str:
-    """Names what was not finite, and `kept`, the last step that was saved."""
-    names = [name for name, value in chunk.metrics.items() if not math.isfinite(value)]
+    """Names what was not finite, and `kept`, the last step that was saved.
+
+    The player whose updates were the first comes first: the others mostly follow it.
+    """
+    order = sorted(chunk.skipped, key=chunk.skipped.__getitem__, reverse=True)
+    names = [
+        name
+        for player in order
+        for name, value in chunk.metrics.items()
+        if name.startswith(f"{player}/") and not math.isfinite(value)
+    ]
     if not names:
-        names = [f"{player}'s update" for player, n in chunk.skipped.items() if n]
+        names = [f"{player}'s update" for player in order if chunk.skipped[player]]
     steps = f"between steps {chunk.before} and {chunk.step}"
     advice = f"no checkpoint was saved; set record.checkpoint_every below {chunk.step}"
     saved = f"the last good checkpoint, of step {kept}, is kept" if kept else advice
