@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from ganjax.networks.convolution import Convolution, TransposedConvolution
+from ganjax.networks.dense import dense
 from ganjax.networks.layers import (
     Embedding,
     Head,
@@ -56,7 +57,7 @@ class _Generator(nn.Module):
         use_bias = not self.batch_norm
         units = math.prod(first) * self.channels[0]
         inputs = Embedding(self.classes)(latents, label)
-        hidden = nn.Dense(units, use_bias=use_bias, kernel_init=_INIT)(inputs)
+        hidden = dense(units, use_bias=use_bias, kernel_init=_INIT)(inputs)
         hidden = activate(hidden.reshape(-1, *first, self.channels[0]))
         for size, features in zip(reversed(sizes[1:]), self.channels[1:], strict=True):
             hidden = activate(self._up(features, size, use_bias)(hidden))
@@ -127,11 +128,11 @@ class _Discriminator(nn.Module):
         def constrained(layer: nn.Module) -> nn.Module:
             return nn.SpectralNorm(layer) if spectral else layer
 
-        def dense(units: int) -> nn.Module:
-            return constrained(nn.Dense(units, kernel_init=_INIT))
+        def linear(units: int) -> nn.Module:
+            return constrained(dense(units, kernel_init=_INIT))
 
         features = _features(self, images, train, constrained, **update)
-        score, logits = read_out(self.head, dense, features[-1], label, **update)
+        score, logits = read_out(self.head, linear, features[-1], label, **update)
         return score, logits, features
 
 

@@ -8,6 +8,8 @@ import jax.numpy as jnp
 from jax import Array
 from jax.nn import log_softmax, logsumexp
 
+from ganjax.networks.dense import dense
+
 
 def batch_norm(axis_name: str | None, train: bool) -> nn.BatchNorm:
     """Batch norm over all devices of `axis_name`; by running averages unless training.
@@ -48,7 +50,7 @@ class Posterior(nn.Module):
     def __call__(self, features: Array) -> tuple[Array, Array]:
         """Mean and logarithm of the variance, of two linear layers."""
         flat = features.reshape(features.shape[0], -1)
-        return nn.Dense(self.latent_size)(flat), nn.Dense(self.latent_size)(flat)
+        return dense(self.latent_size)(flat), dense(self.latent_size)(flat)
 
 
 class Score(nn.Module):

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from ganjax.keys import fold
+from ganjax.networks.dense import dense
 from ganjax.networks.module import from_module
 from ganjax.types import Examples, Network
 
@@ -33,9 +34,9 @@ class _Generator(nn.Module):
         del label, train
         hidden = latents
         for width in self.widths:
-            hidden = nn.relu(nn.Dense(width, kernel_init=_uniform(self.reach))(hidden))
+            hidden = nn.relu(dense(width, kernel_init=_uniform(self.reach))(hidden))
         size = math.prod(self.examples.shape)
-        flat = nn.Dense(size, kernel_init=_uniform(self.reach))(hidden)
+        flat = dense(size, kernel_init=_uniform(self.reach))(hidden)
         # The paper's sigmoid, from [0, 1] to [-1, 1].
         return jnp.tanh(flat / 2).reshape(-1, *self.examples.shape)
 
@@ -75,11 +76,11 @@ class _Discriminator(nn.Module):
             keep = self.keep_hidden if layer else self.keep_input
             hidden = _dropout(hidden, drawn, keep, layer)
             kernel = _uniform(self.reach)
-            pieces = nn.Dense(units * self.pieces, kernel_init=kernel)(hidden)
+            pieces = dense(units * self.pieces, kernel_init=kernel)(hidden)
             hidden = pieces.reshape(-1, units, self.pieces).max(axis=-1)
             features.append(hidden)
         hidden = _dropout(hidden, drawn, self.keep_hidden, len(self.units))
-        score = nn.Dense(1, kernel_init=_uniform(self.reach))(hidden)
+        score = dense(1, kernel_init=_uniform(self.reach))(hidden)
         return jnp.squeeze(score, -1), None, tuple(features)
 
 

@@ -6,6 +6,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
 
+from ganjax.networks.dense import dense
 from ganjax.networks.layers import (
     Embedding,
     Head,
@@ -33,7 +34,7 @@ class _Layers(nn.Module):
         features = []
         hidden = inputs.reshape(inputs.shape[0], -1)
         for width in self.widths:
-            hidden = nn.Dense(width, use_bias=not self.batch_norm)(hidden)
+            hidden = dense(width, use_bias=not self.batch_norm)(hidden)
             # Normalised after the last activation, a discriminator would have the same
             # mean score on every batch, and a loss linear in the score no gradient.
             if self.batch_norm:
@@ -54,7 +55,7 @@ class _Generator(nn.Module):
         classes = self.examples.classes if self.conditional else 0
         inputs = Embedding(classes)(latents, label)
         hidden = self.layers(inputs, train)[-1]
-        flat = nn.Dense(math.prod(self.examples.shape))(hidden)
+        flat = dense(math.prod(self.examples.shape))(hidden)
         made = flat.reshape(flat.shape[0], *self.examples.shape)
         return jnp.tanh(made) if self.output == "tanh" else made
 
@@ -79,7 +80,7 @@ class _Discriminator(nn.Module):
         self, examples: Array, label: Array | None, train: bool
     ) -> tuple[Array, Array | None, tuple[Array, ...]]:
         features = self.layers(examples, train)
-        score, logits = read_out(self.head, nn.Dense, features[-1], label)
+        score, logits = read_out(self.head, dense, features[-1], label)
         return score, logits, features
 
 

@@ -1,0 +1,1 @@
+"""The training step beside PyTorch's, in one run: `python -m benchmarks --help`."""
