@@ -105,7 +105,8 @@ class _Training:
         images = self.data.get("examples")
         self.example = (2,) if images is None else tuple(images.shape[1:])
         self.networks = _networks(config, self.example)
-        self.is_wide = config["networks"]["discriminator" if "discriminator" in self.networks else "encoder"]["name"] == "dcgan"
+        kinds = {section["name"] for section in config["networks"].values()}
+        self.is_wide = "dcgan" in kinds
         self.params = {p: list(net.parameters()) for p, net in self.networks.items()}
         self.average = {
             p: [x.detach().clone() for x in self.params[p]] for p in config["ema"]
@@ -203,7 +204,9 @@ def _adversarial(run: _Training, compiled: bool) -> Callable[[], None]:
         s = judge(generate(latents, label), label)
         if objective["name"] == "relativistic":
             return softplus(judge(real, label).detach() - s).mean()
-        return softplus(-s).mean() if objective["name"] == "non_saturating" else -s.mean()
+        if objective["name"] == "non_saturating":
+            return softplus(-s).mean()
+        return -s.mean()
 
     if compiled:
         opponent, maker = torch.compile(opponent), torch.compile(maker)

@@ -78,7 +78,8 @@ def _networks(config: Config, image: int) -> tuple[Cost, Cost]:
     if config["networks"]["discriminator"]["name"] == "dcgan":
         return _dcgan(batch, latent)
     made, judged = (
-        config["networks"][player]["widths"] for player in ("generator", "discriminator")
+        config["networks"][player]["widths"]
+        for player in ("generator", "discriminator")
     )
     return (
         _dense(batch, (latent, *made, image)),
@@ -170,9 +171,7 @@ def _faces(batch_size: int) -> Callable[[Path], ConfigDict]:
 
 
 def _of_mnist(experiment: str) -> Callable[[Path], ConfigDict]:
-    return lambda data: load(
-        f"{EXPERIMENTS}/{experiment}", [f"data.directory={data}"]
-    )
+    return lambda data: load(f"{EXPERIMENTS}/{experiment}", [f"data.directory={data}"])
 
 
 def _points(config: Config) -> int:

@@ -40,6 +40,14 @@ def by_example(values: Array) -> Array:
     return _some(widen(values)).reshape(len(values), -1)
 
 
+def sum_by_example(values: Array) -> Array:
+    """The sum of each example's features, `[B]` of `[B, ...]`, widened like `mean`."""
+    each = by_example(values)
+    # As a product: a reduction would first have all that it adds up written to memory.
+    ones = jnp.ones(each.shape[1:], each.dtype)
+    return jnp.matmul(each, ones, precision="highest")
+
+
 def _some(values: Array) -> Array:
     if not values.size:
         raise ValueError(f"a batch of 0 examples has no mean: {values.shape}")

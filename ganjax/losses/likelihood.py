@@ -10,7 +10,7 @@ from jax import Array
 from jax.nn import log_sigmoid
 
 from ganjax.losses._shared import check_paired
-from ganjax.precision import by_example, widen
+from ganjax.precision import sum_by_example, widen
 from ganjax.types import Likelihood
 
 
@@ -28,7 +28,7 @@ def bernoulli() -> Likelihood:
         check_paired(examples=examples, made=made)
         target, logits = (widen(examples) + 1) / 2, widen(made)
         # log sigmoid(l) = l + log sigmoid(-l).
-        return by_example(target * logits + log_sigmoid(-logits)).sum(axis=-1)
+        return sum_by_example(target * logits + log_sigmoid(-logits))
 
     return Likelihood(log_p, mean=lambda made: jnp.tanh(made / 2))
 
@@ -45,6 +45,6 @@ def gaussian(*, noise_variance: float | Array) -> Likelihood:
         check_paired(examples=examples, made=made)
         square = jnp.square(widen(examples) - widen(made)) / noise_variance
         each = square + jnp.log(noise_variance) + math.log(2 * math.pi)
-        return -0.5 * by_example(each).sum(axis=-1)
+        return -0.5 * sum_by_example(each)
 
     return Likelihood(log_p, mean=lambda made: made)

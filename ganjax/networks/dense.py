@@ -16,7 +16,7 @@ _LARGE, _FEW = 2**16, 64
 
 
 def product(inputs: Array, kernel: Array, *how: Any, **precision: Any) -> Array:
-    """[..., K] by [K, N] to [..., N], in the place of `lax.dot_general` in `nn.Dense`."""
+    """[..., K] by [K, N] to [..., N], as `nn.Dense` asks `lax.dot_general` for it."""
 
     def plain(inputs: Array, kernel: Array) -> Array:
         return lax.dot_general(inputs, kernel, *how, **precision)

@@ -1,0 +1,115 @@
+"""Times the training step beside PyTorch's, and keeps what it found.
+
+    python -m pip install -e '.[bench]'
+    python -m benchmarks ring vae --threads=1
+    python -m benchmarks --record
+    python -m benchmarks.page
+
+Each workload is timed in a process of its own, all sides in turn, round after round, so
+that a noisy machine disturbs all alike. Ratios are of the two turns of a round; their
+median and range over the rounds are given. --record writes all workloads' rounds to
+benchmarks/results/, of which benchmarks.page makes docs/performance.md.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from benchmarks.summary import SIDES, summarize
+from benchmarks.workloads import WORKLOADS, write_data
+
+RESULTS = Path(__file__).parent / "results"
+LIMIT = 900  # seconds of one process
+
+
+def _child(cache: Path, *arguments: object) -> dict[str, Any]:
+    """What a process measured, compiled programs kept in `cache`."""
+    environment = {
+        **os.environ,
+        "JAX_COMPILATION_CACHE_DIR": str(cache / "jax"),
+        "TORCHINDUCTOR_CACHE_DIR": str(cache / "torch"),
+    }
+    command = [sys.executable, "-m", "benchmarks.child", *map(str, arguments)]
+    done = subprocess.run(
+        command,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)}:\n{done.stderr}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def measure(name: str, counts: list[int], rounds: int, data: Path) -> dict[str, Any]:
+    """All numbers of a workload: its speed by threads, and the starts of each side."""
+    found: dict[str, Any] = {"threads": {}, "start": {}}
+    with tempfile.TemporaryDirectory() as folder:
+        for side in SIDES:
+            for kind in ("cold", "warm"):
+                measured = _child(Path(folder), side, name, counts[0], data, 0)
+                found["start"].setdefault(side, {})[kind] = measured
+        for count in counts:
+            load = os.getloadavg()[0]
+            speed = _child(Path(folder), "speed", name, count, data, rounds)
+            found["threads"][str(count)] = {**speed, "load": load}
+    return found
+
+
+def describe() -> dict[str, Any]:
+    """The machine and the versions of what ran on it."""
+    models = [
+        line.partition(":")[2].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    ]
+    return {
+        "date": datetime.date.today().isoformat(),
+        "machine": f"{models[0]}, {len(os.sched_getaffinity(0))} cores",
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("jax", "torch", "numpy")},
+        },
+    }
+
+
+def main() -> None:
+    """Measures what the command line says."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("workloads", nargs="*", metavar="WORKLOAD", help="or all")
+    parser.add_argument("--threads", default="1,2", help="numbers, by commas")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--record", action="store_true", help="keep the results")
+    arguments = parser.parse_args()
+    names = arguments.workloads or list(WORKLOADS)
+    if unknown := set(names) - set(WORKLOADS):
+        parser.error(f"{', '.join(unknown)}: none of {', '.join(WORKLOADS)}")
+    counts = [int(count) for count in arguments.threads.split(",")]
+    results = {**describe(), "rounds": arguments.rounds, "workloads": {}}
+    with tempfile.TemporaryDirectory() as folder:
+        write_data(Path(folder))
+        for name in names:
+            found = measure(name, counts, arguments.rounds, Path(folder))
+            results["workloads"][name] = found
+            for row in summarize(name, found):
+                print(row, flush=True)
+            if arguments.record:
+                RESULTS.mkdir(exist_ok=True)
+                path = RESULTS / f"{results['date']}.json"
+                path.write_text(json.dumps(results, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
