@@ -26,7 +26,7 @@ from ganjax.data.files import FEWEST
 from ganjax.data.images import as_held, as_seen
 from ganjax.measures import nearest_rows
 from ganjax.monitors import score_statistics
-from ganjax.optim import resolve_schedules
+from ganjax.optim import resolve_schedules, unscheduled
 from ganjax.parallel import Layout, LayoutError, choose_layout
 from ganjax.state import TrainState, init_state
 from ganjax.step import Step, make_train_step
@@ -50,14 +50,16 @@ Build = Callable[[Tree, Array | int], Parts]
 class Setup(NamedTuple):
     """A run that is set up: what a config describes.
 
-    `make_build(axis_name)` returns `build(numbers, step) -> Parts`; `measures` are by
-    name; `distinct` are different examples of the data as networks see them, where it
-    holds examples and some measure reads them; `nearest(samples)` gives, of such data,
-    the training example nearest to each; `test` is the whole test split where the run
+    `make_parts(axis_name)` returns `make(numbers) -> Parts`, of numbers without
+    schedules; `init()` returns the state before the first step; `measures` are by name;
+    `distinct` are different examples of the data as networks see them, where it holds
+    examples and some measure reads them; `nearest(samples)` gives, of such data, the
+    training example nearest to each; `test` is the whole test split where the run
     trains on the other and its discriminator classifies, or there is an encoder.
     """
 
-    make_build: Callable[[str | None], Build]
+    make_parts: Callable[[str | None], Callable[[Tree], Parts]]
+    init: Callable[[], TrainState]
     numbers: dict[str, Any]
     source: Source
     rounds: Rounds
@@ -75,11 +77,17 @@ class Setup(NamedTuple):
     @property
     def parts(self) -> Parts:
         """The parts as they are at step 0, for use outside a step."""
-        return self.make_build(None)(self.numbers, 0)
+        return self.make_parts(None)(unscheduled(self.numbers))
 
-    def init(self) -> TrainState:
-        """The state before the first step."""
-        return jax.jit(partial(init_state, self.parts))(np.uint32(self.seed))
+    def make_build(self, axis_name: str | None) -> Build:
+        """`build(numbers, step) -> Parts`, as the schedules of the numbers have it."""
+        make = self.make_parts(axis_name)
+
+        def build(numbers: Tree, step: Array | int) -> Parts:
+            progress = jnp.clip(step / numbers["steps"], 0, 1)
+            return make(resolve_schedules(numbers, progress))
+
+        return build
 
     def make_step(self, axis_name: str | None) -> Step:
         """The training step."""
@@ -111,16 +119,23 @@ def build_setup(
     is_whole = source is None
     source = source or _source(chosen.data, config["data"])
     batch = jax.eval_shape(
-        source.batch, source.arrays, jax.random.key(0), 0, 0, jnp.arange(1)
+        lambda arrays: source.batch(arrays, jax.random.key(0), 0, 0, jnp.arange(1)),
+        source.arrays,
     )
     examples = Examples(batch.real.shape[1:], source.classes)
     _check_examples(chosen, examples)
     play = {key: config["play"][key] for key in chosen.play.keys}
+    make_parts = partial(_make_parts, config, catalogue, examples)
+    values = numbers(config)
+
+    @jax.jit  # so traced once, whoever asks for the state or for its shapes
+    def init(seed: Array) -> TrainState:
+        return init_state(make_parts(None)(unscheduled(values)), seed)
+
     return Setup(
-        make_build=lambda axis_name: _make_build(
-            config, catalogue, examples, axis_name
-        ),
-        numbers=numbers(config),
+        make_parts=make_parts,
+        init=lambda: init(np.uint32(config["seed"])),
+        numbers=values,
         source=source,
         rounds=builder_of(chosen.play)(chosen.game.players, **play),
         frozen=frozenset(filter(None, config["play"]["frozen"].split(","))),
@@ -232,9 +247,9 @@ def _keywords(section: Config) -> dict[str, Any]:
     }
 
 
-def _make_build(
+def _make_parts(
     config: Config, catalogue: Catalogue, examples: Examples, axis_name: str | None
-) -> Build:
+) -> Callable[[Tree], Parts]:
     chosen = choose(config, catalogue)
 
     def given(part: Part, **besides: Any) -> dict[str, Any]:
@@ -263,9 +278,7 @@ def _make_build(
         value = partial(builder_of(part), **keyed(part, section, values), **given(part))
         return Penalty(value, every=section["every"], stream=part.stream)
 
-    def build(numbers: Tree, step: Array | int) -> Parts:
-        progress = jnp.clip(step / numbers["steps"], 0, 1)
-        values = resolve_schedules(numbers, progress)
+    def make(values: Tree) -> Parts:
         section = {**config["objective"], **values["objective"]}
         keywords = arguments(catalogue, chosen.objective, section)
         by_key = {key: keywords[key] for key in chosen.by_key}
@@ -311,7 +324,7 @@ def _make_build(
             monitors=_monitors(chosen.game, objective.threshold),
         )
 
-    return build
+    return make
 
 
 def _monitors(
@@ -339,3 +352,5 @@ def keep_compiled_programs() -> None:
     if not jax.config.jax_compilation_cache_dir:  # type: ignore[attr-defined]
         caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
         jax.config.update("jax_compilation_cache_dir", str(Path(caches, "ganjax/xla")))
+        # Small programs too: a start has a dozen of them.
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)

@@ -48,6 +48,15 @@ def resolve_schedules(numbers: dict[str, Any], progress: Array) -> dict[str, Any
     return resolved
 
 
+def unscheduled(numbers: dict[str, Any]) -> dict[str, Any]:
+    """`numbers` without their schedules, whose factors are 1 when a run begins."""
+    return {
+        key: unscheduled(value) if isinstance(value, dict) else value
+        for key, value in numbers.items()
+        if not key.endswith("_schedule")
+    }
+
+
 def clip_weights(limit: Number) -> optax.GradientTransformation:
     """Changes an update so that the weights it leads to lie within [-limit, limit].
 

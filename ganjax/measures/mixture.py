@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from scipy.special import chdtr, logsumexp
 
 _SIGMAS = 3.0  # a sample within so many standard deviations of a centre is good
 
@@ -31,6 +30,8 @@ def mixture_quality(
         sample mean, over the variance that true samples cut at 3 sd have; below 1 the
         modes are too narrow. NaN where no component has two good samples.
     """
+    from scipy.special import chdtr
+
     means, sds, weights = (density[name] for name in ("means", "sds", "weights"))
     dimensions = means.shape[1]
     distances = np.linalg.norm(samples[:, None] - means[None], axis=-1)
@@ -71,6 +72,8 @@ def mixture_log_density(points: np.ndarray, density: Mapping[str, Any]) -> np.nd
       density: of the mixture, as of `mixture_quality`, of any kind of sequence: the
         `data` section of a config is one. Standard deviations are above 0.
     """
+    from scipy.special import logsumexp
+
     means, sds, weights = (
         np.asarray(density[name], float) for name in ("means", "sds", "weights")
     )

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import logsumexp
 
 _CHUNK = 1_000  # examples at a time: distances to all samples must fit into memory
 
@@ -39,6 +38,7 @@ def _log_likelihoods(
     examples: np.ndarray, samples: np.ndarray, sds: Sequence[float]
 ) -> np.ndarray:
     """`[len(sds), N]`: distances, which cost the most, are taken once for all."""
+    from scipy.special import logsumexp
     from sklearn.metrics.pairwise import euclidean_distances
 
     points = examples.reshape(len(examples), -1).astype(np.float64)

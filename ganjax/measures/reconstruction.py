@@ -1,7 +1,6 @@
 """How much of an example its code keeps."""
 
 import numpy as np
-from scipy.special import logsumexp
 
 
 def likelihood_bounds(log_weights: np.ndarray) -> dict[str, float]:
@@ -13,6 +12,8 @@ def likelihood_bounds(log_weights: np.ndarray) -> dict[str, float]:
 
     Burda et al. 2016, "Importance Weighted Autoencoders", eq. 8 and theorem 1.
     """
+    from scipy.special import logsumexp
+
     log_weights = np.asarray(log_weights, np.float64)
     bounds = logsumexp(log_weights, axis=1) - np.log(log_weights.shape[1])
     return {"elbo": float(log_weights.mean()), "log_likelihood": float(bounds.mean())}
