@@ -19,12 +19,12 @@ import zlib
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
-import orbax.checkpoint as ocp  # type: ignore[import-untyped]
 from absl import logging
 from jax.experimental import multihost_utils
 
@@ -59,13 +59,6 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
         self._asked: int | None = None  # the last step given to `reached_preemption`
         self._pending: Future[None] | None = None
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="save")
-        process = jax.process_index()
-        alone = ocp.options.MultiprocessingOptions(  # Orbax waits for no other process
-            primary_host=process, active_processes={process}
-        )
-        items = ocp.CompositeOptions(multiprocessing_options=alone)
-        handler = ocp.CompositeCheckpointHandler(composite_options=items)
-        self._orbax = ocp.Checkpointer(handler, multiprocessing_options=alone)
         self._on_first(lambda: self._directory.mkdir(parents=True, exist_ok=True))
         self._alias: tempfile.TemporaryDirectory | None = None
         self._way = self._directory  # by which Orbax goes to it
@@ -73,6 +66,19 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
             self._alias = tempfile.TemporaryDirectory(prefix="ganjax-")
             self._way = Path(self._alias.name, "checkpoints")
             self._way.symlink_to(self._directory, target_is_directory=True)
+
+    @cached_property
+    def _orbax(self) -> Any:
+        """Imported late, by the first save mostly, beside the training."""
+        import orbax.checkpoint as ocp  # type: ignore[import-untyped]
+
+        process = jax.process_index()
+        alone = ocp.options.MultiprocessingOptions(  # Orbax waits for no other process
+            primary_host=process, active_processes={process}
+        )
+        items = ocp.CompositeOptions(multiprocessing_options=alone)
+        handler = ocp.CompositeCheckpointHandler(composite_options=items)
+        return ocp.Checkpointer(handler, multiprocessing_options=alone)
 
     def steps(self) -> list[int]:
         """Returns the steps whose saves have finished, damaged ones too, ascending."""
@@ -136,7 +142,8 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
         self._asked = step
         # After a signal the processes agree on the number after the highest that any
         # has asked for, and only that very number is answered by true: ask for each.
-        return any(ocp.multihost.reached_preemption(n) for n in range(first, step + 1))
+        reached = multihost_utils.reached_preemption_sync_point
+        return any(reached(n) for n in range(first, step + 1))
 
     def close(self) -> None:
         """Waits for the save under way; raises `CheckpointError` if it failed."""
@@ -189,6 +196,8 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
         return not newer
 
     def _write(self, step: int, data: np.ndarray, table: Table) -> None:
+        import orbax.checkpoint as ocp
+
         folder = self._directory / str(step)
         items = ocp.args.Composite(
             arrays=ocp.args.PyTreeSave({"bytes": data}), leaves=ocp.args.JsonSave(table)
@@ -230,6 +239,8 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
 
         A `TrainState` counts its steps itself: a folder renamed to another is damaged.
         """
+        import orbax.checkpoint as ocp
+
         folder = self._directory / str(step)
         items = ocp.args.Composite(
             arrays=ocp.args.PyTreeRestore(), leaves=ocp.args.JsonRestore()
