@@ -4,15 +4,15 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import (
-    AbstractContextManager,
-    nullcontext,
-)
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
+from jax import Array
 
 from ganjax.build import Setup, build_layout, build_setup, keep_compiled_programs
 from ganjax.checkpoint import CheckpointError, Checkpoints
@@ -41,6 +41,7 @@ from ganjax.training.journal import (
     write_samples,
 )
 from ganjax.training.rehearsal import rehearse
+from ganjax.types import Terms
 
 Config = Mapping[str, Any]
 OnRecord = Callable[[int, Mapping[str, float]], object]
@@ -155,26 +156,71 @@ class _Chunk(NamedTuple):
     seconds: float
     metrics: dict[str, float]  # means over the steps
     skipped: dict[str, int]  # updates that were not finite since the run began
-    fetch: Callable[[], TrainState]
+    is_last: bool  # here the run is told to stop
+    state: TrainState | None  # on the host, where something is made of it
 
 
-def _chunks(
+class _Sent(NamedTuple):
+    """A chunk that was dispatched; the next dispatch takes its `placed` state."""
+
+    before: int
+    step: int
+    began: float
+    ended: Future[float]
+    metrics: Terms
+    skipped: dict[str, Array]
+    placed: TrainState
+
+
+def _send(
     config: Config, setup: Setup, layout: Layout, step: int, state: TrainState
-) -> Iterator[_Chunk]:
-    """Takes the steps that are left, up to `record.every` of them at a time."""
+) -> Iterator[_Sent]:
+    """Dispatches the steps that are left, up to `record.every` of them at a time."""
     every, steps = config["record"]["every"], config["steps"]
     advance = layout.compile(setup.make_step(layout.axis_name))
     data = layout.place_data(setup.source.arrays)
     placed = layout.place(state)
-    while step < steps:
-        count = min(every - step % every, steps - step)
-        began = time.perf_counter()
-        placed, metrics = advance(placed, setup.numbers, data, count)
-        metrics, skipped = jax.device_get(metrics), layout.fetch(placed.skipped)
-        seconds = time.perf_counter() - began
-        before, step = step, step + count
-        fetch = partial(layout.fetch, placed)
-        yield _Chunk(before, step, seconds, metrics, skipped, fetch)
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="wait") as waiting:
+        while step < steps:
+            count = min(every - step % every, steps - step)
+            began = time.perf_counter()
+            placed, metrics = advance(placed, setup.numbers, data, count)
+            skipped = jax.tree.map(jnp.copy, placed.skipped)
+            ended = waiting.submit(_end, metrics)
+            before, step = step, step + count
+            yield _Sent(before, step, began, ended, metrics, skipped, placed)
+
+
+def _end(metrics: Terms) -> float:
+    """When they were computed, however late the host looks at them."""
+    jax.block_until_ready(metrics)
+    return time.perf_counter()
+
+
+def _chunks(
+    config: Config,
+    layout: Layout,
+    sent: Iterator[_Sent],
+    stops: Callable[[int], bool],
+) -> Iterator[_Chunk]:
+    """Hands over one chunk after another, when the next one is dispatched already.
+
+    So the devices go on while the host records, saves and draws. After a chunk where
+    the run `stops` nothing is dispatched.
+    """
+    this, last = next(sent, None), 0.0
+    while this is not None:
+        before, step, began, ended = this[:4]
+        is_due = _is_anything_due(config, before, step)
+        if is_due:
+            ended.result()  # the run may be told to stop until then
+        is_last = stops(step)
+        state = layout.fetch(this.placed) if is_due or is_last else None
+        ahead = None if is_last else next(sent, None)
+        seconds = ended.result() - max(began, last)
+        metrics, skipped = jax.device_get(this.metrics), layout.fetch(this.skipped)
+        yield _Chunk(before, step, seconds, metrics, skipped, is_last, state)
+        this, last = ahead, ended.result()
 
 
 def _make(program: Program, folder: Path) -> _Made:
@@ -217,25 +263,31 @@ def _advance(
             kept = step
             if step and journal is not None:  # killed once it had saved
                 before = (step - 1) // record["every"] * record["every"]
-                _observe(config, journal, before, step, lambda: state)
+                _observe(config, journal, before, step, state)
             if stop.requested:
                 return "preempted", step, AGAIN
-            for chunk in _chunks(config, setup, layout, step, state):
+
+            def stops(step: int) -> bool:
+                return stop.requested or saved.reached_preemption(step)
+
+            sent = _send(config, setup, layout, step, state)
+            for chunk in _chunks(config, layout, sent, stops):
                 step = chunk.step
-                stopping = stop.requested or saved.reached_preemption(step)
                 if journal is not None:
                     journal.record(step, chunk.seconds, chunk.metrics)
                     if on_record is not None:
                         on_record(step, chunk.metrics)
                 if config["non_finite"] == "stop" and any(chunk.skipped.values()):
                     return "diverged", step, _what_diverged(chunk, kept)
+                if chunk.state is None:
+                    continue
                 every = record["checkpoint_every"]
-                if stopping or _is_due(chunk.before, step, steps, every):
-                    saved.save(step, chunk.fetch())
+                if chunk.is_last or _is_due(chunk.before, step, steps, every):
+                    saved.save(step, chunk.state)
                     kept = step
                 if journal is not None:
-                    _observe(config, journal, chunk.before, step, chunk.fetch)
-                if stopping and step < steps:
+                    _observe(config, journal, chunk.before, step, chunk.state)
+                if chunk.is_last and step < steps:
                     return "preempted", step, AGAIN
     return "done", step, ""
 
@@ -270,14 +322,21 @@ def _observe(
     journal: Journal,
     before: int,
     step: int,
-    fetch: Callable[[], TrainState],
+    state: TrainState,
 ) -> None:
     """Draws and evaluates the state after `step`, where that is due."""
     due = partial(_is_due, before, step, config["steps"])
     if due(config["record"]["pictures_every"]):
-        journal.draw(fetch())
+        journal.draw(state)
     if due(config["evaluation"]["every"]):
-        journal.evaluate(fetch())
+        journal.evaluate(state)
+
+
+def _is_anything_due(config: Config, before: int, step: int) -> bool:
+    """Whether something is made of the state after `step`, as of the last."""
+    record, evaluation = config["record"], config["evaluation"]
+    cadences = record["checkpoint_every"], record["pictures_every"], evaluation["every"]
+    return any(_is_due(before, step, config["steps"], cadence) for cadence in cadences)
 
 
 def _is_due(before: int, step: int, steps: int, cadence: int) -> bool:
