@@ -132,7 +132,7 @@ def main() -> None:
         found = speed(config, setup, int(threads), int(rounds))
     else:
         found = start(config, setup, int(threads), measurement)
-    found["flops"] = workload.flops(config)
+    found |= {"flops": workload.flops(config), "batch_size": config["batch_size"]}
     print(json.dumps(found))
 
 

@@ -73,7 +73,8 @@ def _dcgan(batch: int, latent: int) -> tuple[Cost, Cost]:
     )
 
 
-def _networks(config: Config, image: int) -> tuple[Cost, Cost]:
+def networks(config: Config, image: int) -> tuple[Cost, Cost]:
+    """Generator and discriminator of examples of so many numbers."""
     batch, latent = config["batch_size"], config["game"]["latent_size"]
     if config["networks"]["discriminator"]["name"] == "dcgan":
         return _dcgan(batch, latent)
@@ -95,11 +96,11 @@ def _adversarial(config: Config, image: int) -> int:
     a constant; between reals and fakes it needs another pass forwards as well. A
     relativistic generator has the scores of reals as well.
     """
-    made, judged = _networks(config, image)
+    made, judged = networks(config, image)
     round = made.whole + 2 * (3 * judged.whole - judged.first)
     for name in config["penalties"]:
         round += 3 * judged.whole - judged.last
-        round += judged.whole if name == "wgan_gp" else 0
+        round += judged.whole - judged.last if name == "wgan_gp" else 0
     scored = 2 if config["objective"]["name"] == "relativistic" else 1
     moves = 3 * made.whole - made.first + (1 + scored) * judged.whole
     return config["play"]["discriminator_rounds"] * round + moves
@@ -124,10 +125,10 @@ def _vae(config: Config) -> int:
 
 
 def _energy(config: Config) -> int:
-    """Chains climb by the score's gradient; then both kinds are scored."""
+    """Chains climb by the gradient of a score; then both kinds are scored."""
     widths = config["networks"]["discriminator"]["widths"]
     judged = _dense(config["batch_size"], (28**2, *widths, 1))
-    chain = config["game"]["chain_steps"] * 2 * judged.whole
+    chain = config["game"]["chain_steps"] * (2 * judged.whole - judged.last)
     return chain + 2 * (3 * judged.whole - judged.first)
 
 

@@ -1,0 +1,136 @@
+"""Writes the tables and the plot of docs/performance.md, from the newest results.
+
+    python -m benchmarks.page
+
+What stands between its two marks is written anew; all else on the page is kept.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.summary import OURS, Row, summarize
+from benchmarks.workloads import WORKLOADS
+
+DOCS = Path(__file__).parents[1] / "docs"
+RESULTS = Path(__file__).parent / "results"
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+
+
+def newest() -> Mapping[str, Any]:
+    """The results of the latest date."""
+    return json.loads(max(RESULTS.glob("*.json")).read_text())
+
+
+def rows_of(results: Mapping[str, Any]) -> list[Row]:
+    """All rows, in the order of the workloads."""
+    found = results["workloads"]
+    return [
+        row
+        for name in WORKLOADS
+        if name in found
+        for row in summarize(name, found[name])
+    ]
+
+
+def _table(results: Mapping[str, Any], rows: Sequence[Row]) -> list[str]:
+    lines = [
+        "| workload | batch | examples/s | PyTorch's time over ours: eager | compiled "
+        "| share of sgemm's speed | memory over PyTorch's |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        found = results["workloads"][row.name]["threads"]
+        batch = found[str(row.threads)]["batch_size"]
+        eager, compiled = row.ratios.values()
+        lines.append(
+            f"| {WORKLOADS[row.name].title} | {batch} | {batch * row.batches:,.0f} "
+            f"| {eager} | {compiled} | {row.peak_share:.2f} | {row.memory:.2f} |"
+        )
+    return lines
+
+
+def _starts(rows: Sequence[Row]) -> list[str]:
+    lines = [
+        "| workload | ours | PyTorch, eager | PyTorch, compiled |",
+        "|---|---|---|---|",
+    ]
+    for row in rows:
+        spans = [f"{cold:.1f}, {warm:.1f}" for cold, warm in row.first.values()]
+        lines.append(f"| {WORKLOADS[row.name].title} | {' | '.join(spans)} |")
+    return lines
+
+
+def write(results: Mapping[str, Any]) -> str:
+    """What stands between the marks."""
+    rows = rows_of(results)
+    versions = ", ".join(f"{name} {v}" for name, v in results["versions"].items())
+    loads = [
+        measured["load"]
+        for found in results["workloads"].values()
+        for measured in found["threads"].values()
+    ]
+    lines = [
+        f"{results['date']}, {results['machine']}; {versions}. `python -m benchmarks "
+        f"--record --rounds={results['rounds']}`; the load average before a workload "
+        f"was {min(loads):.1f} to {max(loads):.1f}.",
+    ]
+    for threads in sorted({row.threads for row in rows}):
+        lines += ["", f"With {threads} thread{'s' if threads > 1 else ''}:", ""]
+        lines += _table(results, [row for row in rows if row.threads == threads])
+    fewest = min(row.threads for row in rows)
+    lines += ["", "Seconds to the end of the first two steps, cold and warm:", ""]
+    lines += _starts([row for row in rows if row.threads == fewest])
+    return "\n".join(lines)
+
+
+def plot(results: Mapping[str, Any], path: Path) -> None:
+    """The ratio to the better form of PyTorch, with its range, by workload."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    rows = rows_of(results)
+    names = list(dict.fromkeys(row.name for row in rows))
+    figure = Figure(figsize=(7.0, 0.36 * len(names) + 1.0), layout="constrained")
+    FigureCanvasAgg(figure)
+    ax = figure.subplots()
+    counts = sorted({row.threads for row in rows})
+    for shift, count in enumerate(counts):
+        of_count = [row for row in rows if row.threads == count]
+        best = [row.ratios[row.best] for row in of_count]
+        middles = [ratio.middle for ratio in best]
+        ax.errorbar(
+            middles,
+            [names.index(row.name) + 0.25 * shift for row in of_count],
+            xerr=[
+                [ratio.middle - ratio.low for ratio in best],
+                [ratio.high - ratio.middle for ratio in best],
+            ],
+            fmt="os"[shift % 2],
+            capsize=2,
+            label=f"{count} thread{'s' if count > 1 else ''}",
+        )
+    ax.axvline(1.0, color="black", lw=0.8)
+    ax.set(
+        xlabel=f"time of PyTorch's best form over {OURS}'s, median and range",
+        yticks=range(len(names)),
+        yticklabels=names,
+    )
+    ax.invert_yaxis()
+    ax.legend()
+    figure.savefig(path, dpi=110)
+
+
+def main() -> None:
+    """Renews the page."""
+    results = newest()
+    page = DOCS / "performance.md"
+    before, _, rest = page.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    page.write_text(f"{before}{BEGIN}\n{write(results)}\n{END}{after}")
+    plot(results, DOCS / "performance.png")
+
+
+if __name__ == "__main__":
+    main()
