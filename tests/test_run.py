@@ -240,6 +240,8 @@ def test_what_if(ring):
         ring.replay(3)
     with pytest.raises(ValueError, match=r"has no such key; did you mean steps\?"):
         ring.replay(4, stepz=1)
+    with pytest.raises(ArithmeticError, match="the replay is not finite by step 4"):
+        ring.replay(4, **{"optimizers.discriminator.learning_rate": 1e38})
 
 
 class TestWithoutItsData:

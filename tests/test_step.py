@@ -317,6 +317,7 @@ def test_numbers_and_steps_change_without_another_trace():
     )
     state = layout.place(start(real_build, numbers("hinge")))
     data = layout.place_data(SOURCE.arrays)
+    first = state
     for chosen, count in [
         (numbers("hinge"), 3),
         (numbers("minimax", "r1", 0.1), 3),
@@ -326,6 +327,21 @@ def test_numbers_and_steps_change_without_another_trace():
         state, _ = advance(state, chosen, data, count)
     assert int(state.step) == 8
     assert len(traces) == 1
+    # Whose memory the next state has.
+    assert all(leaf.is_deleted() for leaf in jax.tree.leaves(first))
+
+
+@pytest.mark.usefixtures("quickly_compiled")
+def test_a_chunk_asks_nothing_of_the_host():
+    build, step = toy_step(ALTERNATING, ("minimax",), ("r1",))
+    layout = jit_layout(jax.devices()[0])
+    state = layout.place(start(build, numbers("minimax", "r1")))
+    given = jax.device_put((numbers("minimax", "r1"), SOURCE.arrays))
+    advance = layout.compile(step)
+    text = advance.lower(state, *given, 3).as_text()
+    assert "callback" not in text
+    with jax.transfer_guard("disallow"):
+        jax.block_until_ready(advance(state, *given, 3))
 
 
 def test_a_scan_is_its_steps_however_they_are_cut():
