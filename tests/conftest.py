@@ -45,7 +45,7 @@ def _processes_end():
 # Compiled quickly, as what these compare are parts and pictures. Bits, and numbers at
 # their limits, are tested of programs as they are compiled for use.
 UNOPTIMIZED = (
-    *("augment", "corrections", "data", "dcgan", "dirac", "energy", "export"),
+    *("augment", "corrections", "costs", "data", "dcgan", "dirac", "energy", "export"),
     "f_divergence",
     *("folder", "games", "halfway", "inherit", "inline", "labels", "loss_sensitive"),
     *(
