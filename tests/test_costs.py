@@ -1,4 +1,4 @@
-"""What a run does once, and what a chunk of steps never does: counted, not timed."""
+"""What a run does only once: counted, not timed."""
 
 from contextlib import contextmanager
 
@@ -10,7 +10,6 @@ import ganjax
 from ganjax.build import Setup, build_setup
 from ganjax.config import defaults, schedule
 from ganjax.config.validation import validate
-from ganjax.parallel import jit_layout
 
 
 @pytest.fixture
@@ -79,16 +78,3 @@ def test_building_a_run_compiles_nothing(config):
         assert not asked
         setup.init()
         assert len(asked) == 1
-
-
-def test_a_chunk_talks_to_no_host_and_takes_its_state(config):
-    setup = build_setup(validate(config))
-    layout = jit_layout(jax.devices()[0])
-    advance = layout.compile(setup.make_step(None))
-    numbers, data = layout.place_data((setup.numbers, setup.source.arrays))
-    state = layout.place(jax.device_get(setup.init()))
-    program = advance.lower(state, numbers, data, 2).compile().as_text()
-    assert "callback" not in program
-    with jax.transfer_guard("disallow"):
-        advance(state, numbers, data, 2)
-    assert all(leaf.is_deleted() for leaf in jax.tree.leaves(state))
