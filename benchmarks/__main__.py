@@ -19,6 +19,7 @@ import platform
 import subprocess
 import sys
 import tempfile
+import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,8 @@ def _child(cache: Path, *arguments: object) -> dict[str, Any]:
         "JAX_COMPILATION_CACHE_DIR": str(cache / "jax"),
         "TORCHINDUCTOR_CACHE_DIR": str(cache / "torch"),
     }
-    command = [sys.executable, "-m", "benchmarks.child", *map(str, arguments)]
+    words = [*map(str, arguments), str(time.time())]
+    command = [sys.executable, "-m", "benchmarks.child", *words]
     done = subprocess.run(
         command,
         env=environment,
@@ -53,17 +55,24 @@ def _child(cache: Path, *arguments: object) -> dict[str, Any]:
 
 def measure(name: str, counts: list[int], rounds: int, data: Path) -> dict[str, Any]:
     """All numbers of a workload: its speed by threads, and the starts of each side."""
-    found: dict[str, Any] = {"threads": {}, "start": {}}
+    found: dict[str, Any] = {"threads": {}, "start": {}, "load": os.getloadavg()[0]}
     with tempfile.TemporaryDirectory() as folder:
         for side in SIDES:
             for kind in ("cold", "warm"):
                 measured = _child(Path(folder), side, name, counts[0], data, 0)
                 found["start"].setdefault(side, {})[kind] = measured
         for count in counts:
-            load = os.getloadavg()[0]
             speed = _child(Path(folder), "speed", name, count, data, rounds)
-            found["threads"][str(count)] = {**speed, "load": load}
+            found["threads"][str(count)] = speed
     return found
+
+
+def _commit() -> str:
+    """Of this checkout, or nothing where it is none."""
+    command = ["git", "-C", str(RESULTS.parent), "describe", "--always", "--dirty"]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False
+    ).stdout.strip()
 
 
 def describe() -> dict[str, Any]:
@@ -80,6 +89,7 @@ def describe() -> dict[str, Any]:
             "python": platform.python_version(),
             **{name: version(name) for name in ("jax", "torch", "numpy")},
         },
+        "commit": _commit(),
     }
 
 
@@ -93,6 +103,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--record", action="store_true", help="keep the results")
     arguments = parser.parse_args()
+    if arguments.record and arguments.workloads:
+        parser.error("--record is of all workloads")
     names = arguments.workloads or list(WORKLOADS)
     if unknown := set(names) - set(WORKLOADS):
         parser.error(f"{', '.join(unknown)}: none of {', '.join(WORKLOADS)}")

@@ -66,11 +66,7 @@ def write(results: Mapping[str, Any]) -> str:
     """What stands between the marks."""
     rows = rows_of(results)
     versions = ", ".join(f"{name} {v}" for name, v in results["versions"].items())
-    loads = [
-        measured["load"]
-        for found in results["workloads"].values()
-        for measured in found["threads"].values()
-    ]
+    loads = [found["load"] for found in results["workloads"].values()]
     lines = [
         f"{results['date']}, {results['machine']}; {versions}. `python -m benchmarks "
         f"--record --rounds={results['rounds']}`; the load average before a workload "

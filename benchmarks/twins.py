@@ -1,11 +1,13 @@
 """The same steps in PyTorch, in the form that is fastest there.
 
-Fused Adam; channels_last for convolutions; gradients only of who moves; nothing read
-back to Python. What a step does is read from the same config as ours.
+Fused Adam; channels_last for convolutions; gradients only of who moves; reals and fakes
+judged at once where no statistics couple them; nothing read back to Python. What a step
+does is read from the same config as ours.
 """
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -26,7 +28,7 @@ class _Dense(nn.Sequential):
             layers.append(nn.Linear(inputs, units, bias=norm == "none"))
             if norm == "batch":
                 layers.append(nn.BatchNorm1d(units))
-            layers.append(nn.LeakyReLU(slope))
+            layers.append(nn.LeakyReLU(slope, inplace=True))
         super().__init__(*layers, nn.Linear(*last))
 
 
@@ -41,16 +43,34 @@ class _Conditioned(nn.Module):
         return self.body(torch.cat([latents, self.embedding(label)], 1))
 
 
+class _Pixels(nn.Module):
+    """Rows to images whose channels lie side by side, without a copy."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels = channels
+
+    def forward(self, rows: Tensor) -> Tensor:
+        return rows.view(-1, 7, 7, self.channels).permute(0, 3, 1, 2)
+
+
+class _Rows(nn.Module):
+    """The other way."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images.permute(0, 2, 3, 1).flatten(1)
+
+
 def _dcgan_generator(section: Config, latent: int) -> nn.Module:
     first, second = section["channels"]
     return nn.Sequential(
         nn.Linear(latent, 7 * 7 * first, bias=False),
-        nn.Unflatten(1, (first, 7, 7)),
+        _Pixels(first),
         nn.BatchNorm2d(first),
-        nn.ReLU(),
+        nn.ReLU(inplace=True),
         nn.ConvTranspose2d(first, second, 4, 2, 1, bias=False),
         nn.BatchNorm2d(second),
-        nn.ReLU(),
+        nn.ReLU(inplace=True),
         nn.ConvTranspose2d(second, 1, 4, 2, 1),
         nn.Tanh(),
     ).to(memory_format=torch.channels_last)
@@ -61,11 +81,11 @@ def _dcgan_discriminator(section: Config) -> nn.Module:
     batch = section["normalization"] == "batch"
     return nn.Sequential(
         nn.Conv2d(1, first, 4, 2, 1),
-        nn.LeakyReLU(section["slope"]),
+        nn.LeakyReLU(section["slope"], inplace=True),
         nn.Conv2d(first, second, 4, 2, 1, bias=not batch),
         nn.BatchNorm2d(second) if batch else nn.Identity(),
-        nn.LeakyReLU(section["slope"]),
-        nn.Flatten(),
+        nn.LeakyReLU(section["slope"], inplace=True),
+        _Rows(),
         nn.Linear(7 * 7 * second, 1),
     ).to(memory_format=torch.channels_last)
 
@@ -164,23 +184,16 @@ class _Training:
         return torch.randn(self.batch_size, self.config["game"]["latent_size"])
 
 
-def _penalty(name: str, section: Config, judge: Any, real: Tensor, fake: Tensor) -> Any:
-    at = {"r1": real, "r2": fake}.get(name)
-    if at is None:
-        mix = torch.rand(len(real), *[1] * (real.ndim - 1))
-        at = mix * real + (1 - mix) * fake
-    at = at.detach().requires_grad_()
-    (slope,) = torch.autograd.grad(judge(at).sum(), at, create_graph=True)
-    squares = slope.flatten(1).square().sum(1)
-    if name == "wgan_gp":
-        return section["weight"] * (squares.sqrt() - section["target"]).square().mean()
-    return 0.5 * section["weight"] * squares.mean()
-
-
 def _adversarial(run: _Training, compiled: bool) -> Callable[[], None]:
-    config, objective = run.config, run.config["objective"]
+    config, objective, penalties = (
+        run.config,
+        run.config["objective"],
+        run.config["penalties"],
+    )
     made, judged = run.networks["generator"], run.networks["discriminator"]
     is_conditional = objective["name"] == "conditional_loss_sensitive"
+    is_relativistic = objective["name"] == "relativistic"
+    is_coupled = config["networks"]["discriminator"]["normalization"] == "batch"
 
     def generate(latents: Tensor, label: Tensor | None) -> Tensor:
         return made(latents, label) if isinstance(made, _Conditioned) else made(latents)
@@ -191,41 +204,79 @@ def _adversarial(run: _Training, compiled: bool) -> Callable[[], None]:
             return said.squeeze(1)
         return log_softmax(said, 1).gather(1, label[:, None]).squeeze(1)
 
-    def opponent(real: Tensor, fake: Tensor, label: Tensor | None) -> Tensor:
-        r, s = judge(real, label), judge(fake, label)
-        if objective["name"] == "relativistic":
+    def both(real: Tensor, fake: Tensor, label: Tensor | None) -> tuple[Tensor, Tensor]:
+        if is_coupled:  # by the statistics of a batch
+            return judge(real, label), judge(fake, label)
+        labels = None if label is None else torch.cat([label, label])
+        r, s = judge(torch.cat([real, fake]), labels).chunk(2)
+        return r, s
+
+    def compare(r: Tensor, s: Tensor, real: Tensor, fake: Tensor) -> Tensor:
+        if is_relativistic:
             return softplus(s - r).mean()
         if objective["name"] == "non_saturating":
             return softplus(-r).mean() + softplus(s).mean()
         margin = objective["margin_scale"] * (real - fake).abs().flatten(1).sum(1)
         return torch.relu(margin + s - r).mean() - objective["real_weight"] * r.mean()
 
-    def maker(real: Tensor, latents: Tensor, label: Tensor | None) -> Tensor:
-        s = judge(generate(latents, label), label)
-        if objective["name"] == "relativistic":
-            return softplus(judge(real, label).detach() - s).mean()
-        if objective["name"] == "non_saturating":
-            return softplus(-s).mean()
-        return -s.mean()
+    def opponent(real: Tensor, fake: Tensor, label: Tensor | None) -> Tensor:
+        return compare(*both(real, fake, label), real, fake)
 
+    def penalised(real: Tensor, fake: Tensor, label: Tensor | None) -> Tensor:
+        real, fake = real.requires_grad_(), fake.requires_grad_()
+        r, s = both(real, fake, label)
+        loss = compare(r, s, real, fake)
+        zero_centred = {"r1": (r, real), "r2": (s, fake)}
+        chosen = {
+            name: zero_centred[name] for name in penalties if name in zero_centred
+        }
+        if chosen:
+            scores, points = zip(*chosen.values(), strict=True)
+            total = sum(score.sum() for score in scores)
+            slopes = torch.autograd.grad(total, points, create_graph=True)
+            for name, slope in zip(chosen, slopes, strict=True):
+                squares = slope.flatten(1).square().sum(1)
+                loss = loss + 0.5 * penalties[name]["weight"] * squares.mean()
+        if "wgan_gp" in penalties:
+            mix = torch.rand(len(real), *[1] * (real.ndim - 1))
+            at = (mix * real + (1 - mix) * fake).detach().requires_grad_()
+            (slope,) = torch.autograd.grad(
+                judge(at, label).sum(), at, create_graph=True
+            )
+            norms = slope.flatten(1).norm(dim=1)
+            section = penalties["wgan_gp"]
+            loss = (
+                loss + section["weight"] * (norms - section["target"]).square().mean()
+            )
+        return loss
+
+    def maker(real: Tensor | None, latents: Tensor, label: Tensor | None) -> Tensor:
+        s = judge(generate(latents, label), label)
+        if is_relativistic:
+            with torch.no_grad():
+                r = judge(real, label)
+            return softplus(r - s).mean()
+        return (
+            softplus(-s).mean() if objective["name"] == "non_saturating" else -s.mean()
+        )
+
+    against, generate_alone = penalised if penalties else opponent, generate
     if compiled:
-        opponent, maker = torch.compile(opponent), torch.compile(maker)
-        generate_alone = torch.compile(generate)
-    else:
-        generate_alone = generate
+        against = against if penalties else torch.compile(against)
+        maker, generate_alone = torch.compile(maker), torch.compile(generate)
 
     def step() -> None:
         for _ in range(config["play"]["discriminator_rounds"]):
             real, label = run.batch()
             with torch.no_grad():
                 fake = generate_alone(run.latents(), label)
-            loss = opponent(real, fake, label)
-            for name, section in config["penalties"].items():
-                judge_alone = lambda x: judge(x, label)  # noqa: B023, E731
-                loss = loss + _penalty(name, section, judge_alone, real, fake)
-            run.move(("discriminator",), loss)
-        real, label = run.batch()
+            run.move(("discriminator",), against(real, fake.detach(), label))
+        # Reals are gathered where something reads them.
+        unread = not (is_relativistic or is_conditional)
+        real, label = (None, None) if unread else run.batch()
+        judged.requires_grad_(False)
         run.move(("generator",), maker(real, run.latents(), label))
+        judged.requires_grad_(True)
 
     return step
 
@@ -233,7 +284,8 @@ def _adversarial(run: _Training, compiled: bool) -> Callable[[], None]:
 def _vae(run: _Training, compiled: bool) -> Callable[[], None]:
     encoder, generator = run.networks["encoder"], run.networks["generator"]
 
-    def bound(real: Tensor, noise: Tensor) -> Tensor:
+    def bound(grey: Tensor, levels: Tensor, noise: Tensor) -> Tensor:
+        real = torch.where(grey > levels, 1.0, -1.0)
         mean, log_var = encoder(real).chunk(2, 1)
         logits = generator(mean + (0.5 * log_var).exp() * noise)
         pixels = binary_cross_entropy_with_logits(
@@ -247,9 +299,8 @@ def _vae(run: _Training, compiled: bool) -> Callable[[], None]:
 
     def step() -> None:
         real, _ = run.batch()
-        black = torch.rand_like(real) * 2 - 1
-        real = torch.where(real > black, 1.0, -1.0)
-        run.move(("encoder", "generator"), bound(real, run.latents()))
+        levels = torch.rand_like(real).mul_(2).sub_(1)
+        run.move(("encoder", "generator"), bound(real, levels, run.latents()))
 
     return step
 
@@ -264,27 +315,35 @@ def _energy(run: _Training, compiled: bool) -> Callable[[], None]:
     own = torch.arange(batch_size)
 
     def slope(x: Tensor) -> Tensor:
-        x = x.detach().requires_grad_()
+        x = x.requires_grad_()
         return torch.autograd.grad(judged(x).sum(), x)[0]
 
+    def climb(x: Tensor, noise: Tensor, slope: Callable[[Tensor], Tensor]) -> Tensor:
+        moved = x.detach() + game["step_size"] * slope(x) + game["noise"] * noise
+        return moved.clamp(-game["reach"], game["reach"])
+
     def loss_of(real: Tensor, fake: Tensor) -> Tensor:
-        r, s = judged(real), judged(fake)
+        r, s = judged(torch.cat([real, fake])).chunk(2)
         return (weight * (r.square() + s.square()) + s - r).mean()
 
+    advance = partial(climb, slope=slope)
     if compiled:
-        slope = torch.compile(torch.func.grad(lambda x: judged(x).sum()))
+        functional = torch.func.grad(lambda x: judged(x).sum())
+        advance = torch.compile(partial(climb, slope=functional))
         loss_of = torch.compile(loss_of)
 
     def step() -> None:
         real, _ = run.batch()
-        slots = torch.randint(len(buffer) // batch_size, (batch_size,))
-        slots = own + batch_size * slots
-        x = torch.rand(batch_size, size) * 2 - 1
+        slots = own + batch_size * torch.randint(
+            len(buffer) // batch_size, (batch_size,)
+        )
+        x = torch.rand(batch_size, size).mul_(2).sub_(1)
         anew = torch.rand(batch_size, 1) < game["refresh"]
         x = torch.where(anew, x, buffer[slots])
+        judged.requires_grad_(False)
         for _ in range(game["chain_steps"]):
-            x = x + game["step_size"] * slope(x).detach()
-            x = (x + game["noise"] * torch.randn_like(x)).clamp_(-1, 1)
+            x = advance(x, torch.randn_like(x)).detach()
+        judged.requires_grad_(True)
         buffer[slots] = x
         noisy = (real + view * torch.randn_like(real), x + view * torch.randn_like(x))
         run.move(("discriminator",), loss_of(*noisy))
@@ -299,9 +358,9 @@ def make_twin(
 
     Args:
       config: validated.
-      data: the arrays of our source; none of points, which are drawn.
-      compiled: losses by `torch.compile`, which knows no second derivatives: with a
-        gradient penalty it makes the parts around it.
+      data: images and labels; none of points, which are drawn.
+      compiled: losses by `torch.compile`, which knows no second derivatives: of a game
+        with a gradient penalty only the generator's.
     """
     training = _Training(config, data)
     make = {"adversarial": _adversarial, "vae": _vae, "energy": _energy}

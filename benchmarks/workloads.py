@@ -57,6 +57,18 @@ def write_data(folder: Path) -> None:
         Image.fromarray(pixels).save(folder / "images" / f"{index}.png")
 
 
+def random_arrays(config: Config) -> dict[str, np.ndarray]:
+    """Data of the same sizes for a twin, which is to import nothing of ours."""
+    random, kind = np.random.default_rng(0), config["data"]["name"]
+    if kind == "ring":
+        return {}
+    count, shape = (512, (32, 32, 3)) if kind == "own_images" else (6_000, (28, 28, 1))
+    return {
+        "examples": random.integers(0, 256, (count, *shape), dtype=np.uint8),
+        "labels": random.integers(0, 10, count),
+    }
+
+
 def _dense(batch: int, sizes: Sequence[int]) -> Cost:
     layers = [2 * batch * inputs * units for inputs, units in pairwise(sizes)]
     return Cost(sum(layers), layers[0], layers[-1])

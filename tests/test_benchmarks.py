@@ -84,7 +84,7 @@ def test_a_row_is_beside_the_better_form_of_pytorch():
         side: {"cold": started(9.0, 1.0), "warm": started(3.0, megabytes)}
         for side, megabytes in zip(seconds, (300.0, 200.0, 600.0), strict=True)
     }
-    speed = {"seconds": seconds, "peaks": [100.0, 50.0], "flops": 10, "load": 0.0}
+    speed = {"seconds": seconds, "peaks": [100.0, 50.0], "flops": 10}
     (row,) = summarize("ring", {"start": start, "threads": {"2": speed}})
     assert (row.threads, row.batches, row.best) == (2, 2, "torch.compile")
     assert row.ratios == {"torch": Ratio(3, 2, 4), "torch.compile": Ratio(2, 2, 2)}
