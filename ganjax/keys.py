@@ -12,6 +12,8 @@ import jax
 import numpy as np
 from jax import Array
 
+from ganjax.threefry import THREEFRY
+
 
 class Purpose(IntEnum):
     """What a key is for; two purposes never share one."""
@@ -25,7 +27,7 @@ class Purpose(IntEnum):
 
 def purpose_key(seed: Array | int, purpose: Purpose) -> Array:
     """The key from which all keys of one purpose follow."""
-    return jax.random.fold_in(jax.random.key(seed), purpose)
+    return jax.random.fold_in(jax.random.key(seed, impl=THREEFRY), purpose)
 
 
 def example_keys(
