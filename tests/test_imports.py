@@ -20,7 +20,8 @@ BELOW_BUILD = SHARED | LEAVES | {"config", "measures", "objectives", "step", "pa
 # What a room may import of ganjax besides itself; `experiments/` is a room too.
 RULES: dict[str, set[str]] = {
     "types": set(),
-    "keys": set(),
+    "threefry": set(),
+    "keys": {"threefry"},
     "precision": set(),
     "axis": {"types"},
     **dict.fromkeys(LEAVES, SHARED),
