@@ -21,13 +21,14 @@ import sys
 import tempfile
 import time
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from benchmarks.page import RESULTS
 from benchmarks.summary import SIDES, summarize
 from benchmarks.workloads import WORKLOADS, write_data
 
-RESULTS = Path(__file__).parent / "results"
 LIMIT = 900  # seconds of one process
 
 
@@ -108,7 +109,13 @@ def main() -> None:
     names = arguments.workloads or list(WORKLOADS)
     if unknown := set(names) - set(WORKLOADS):
         parser.error(f"{', '.join(unknown)}: none of {', '.join(WORKLOADS)}")
-    counts = [int(count) for count in arguments.threads.split(",")]
+    cores = len(os.sched_getaffinity(0))
+    words = arguments.threads.split(",")
+    if not all(word.isdecimal() and 0 < int(word) <= cores for word in words):
+        parser.error(f"--threads: numbers from 1 to {cores}, by commas")
+    if find_spec("torch") is None:
+        parser.error("PyTorch is missing: python -m pip install -e '.[bench]'")
+    counts = [int(word) for word in words]
     results = {**describe(), "rounds": arguments.rounds, "workloads": {}}
     with tempfile.TemporaryDirectory() as folder:
         write_data(Path(folder))

@@ -68,11 +68,10 @@ def _timed(run: Run, steps: int) -> float:
     return (time.perf_counter() - began) / steps
 
 
-def _peak(threads: int) -> float:
+def _peak() -> float:
     """FLOP/s of the product of two large float32 matrices, the best of a few."""
     import torch
 
-    torch.set_num_threads(threads)
     a = torch.rand(1024, 1024)
 
     def multiply(times: int) -> None:
@@ -97,7 +96,7 @@ def speed(config: Any, threads: int, rounds: int) -> dict[str, Any]:
     seconds: dict[str, list[float]] = {side: [] for side in SIDES}
     peaks = []
     for _ in range(rounds):
-        peaks.append(_peak(threads))
+        peaks.append(_peak())
         for side, (run, _) in made.items():
             seconds[side].append(_timed(run, steps[side]))
     return {"seconds": seconds, "peaks": peaks}

@@ -23,7 +23,7 @@ class Row(NamedTuple):
     """A workload with some number of threads.
 
     `peak_share` is the share of the speed of a large matrix product; `first` are
-    seconds to the end of the first step, cold and with compiled programs kept.
+    seconds to the end of the first two steps, cold and with compiled programs kept.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Row(NamedTuple):
         return (
             f"{self.name}, {self.threads} threads: {self.batches:.1f} steps/s, "
             f"{self.ratios[self.best]} of {self.best}, {self.peak_share:.2f} of a "
-            f"product's speed, memory {self.memory:.2f}, first step after "
+            f"product's speed, memory {self.memory:.2f}, two steps after "
             f"{self.first[OURS][0]:.1f} s, {self.first[OURS][1]:.1f} s warm"
         )
 

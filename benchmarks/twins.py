@@ -8,112 +8,17 @@ does is read from the same config as ours.
 import math
 from collections.abc import Callable, Mapping
 from functools import partial
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, log_softmax, softplus
+
+from benchmarks.twin_networks import Conditioned, make_networks
 
 Config = Mapping[str, Any]
 Run = Callable[[int], None]
-
-
-class _Dense(nn.Sequential):
-    def __init__(self, sizes: tuple[int, ...], slope: float, norm: str) -> None:
-        layers: list[nn.Module] = []
-        *hidden, last = pairwise(sizes)
-        for inputs, units in hidden:
-            layers.append(nn.Linear(inputs, units, bias=norm == "none"))
-            if norm == "batch":
-                layers.append(nn.BatchNorm1d(units))
-            layers.append(nn.LeakyReLU(slope, inplace=True))
-        super().__init__(*layers, nn.Linear(*last))
-
-
-class _Conditioned(nn.Module):
-    """A generator that has a vector of the class beside the latents."""
-
-    def __init__(self, body: nn.Module, classes: int, latent: int) -> None:
-        super().__init__()
-        self.body, self.embedding = body, nn.Embedding(classes, latent)
-
-    def forward(self, latents: Tensor, label: Tensor) -> Tensor:
-        return self.body(torch.cat([latents, self.embedding(label)], 1))
-
-
-class _Pixels(nn.Module):
-    """Rows to images whose channels lie side by side, without a copy."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.channels = channels
-
-    def forward(self, rows: Tensor) -> Tensor:
-        return rows.view(-1, 7, 7, self.channels).permute(0, 3, 1, 2)
-
-
-class _Rows(nn.Module):
-    """The other way."""
-
-    def forward(self, images: Tensor) -> Tensor:
-        return images.permute(0, 2, 3, 1).flatten(1)
-
-
-def _dcgan_generator(section: Config, latent: int) -> nn.Module:
-    first, second = section["channels"]
-    return nn.Sequential(
-        nn.Linear(latent, 7 * 7 * first, bias=False),
-        _Pixels(first),
-        nn.BatchNorm2d(first),
-        nn.ReLU(inplace=True),
-        nn.ConvTranspose2d(first, second, 4, 2, 1, bias=False),
-        nn.BatchNorm2d(second),
-        nn.ReLU(inplace=True),
-        nn.ConvTranspose2d(second, 1, 4, 2, 1),
-        nn.Tanh(),
-    ).to(memory_format=torch.channels_last)
-
-
-def _dcgan_discriminator(section: Config) -> nn.Module:
-    first, second = section["channels"]
-    batch = section["normalization"] == "batch"
-    return nn.Sequential(
-        nn.Conv2d(1, first, 4, 2, 1),
-        nn.LeakyReLU(section["slope"], inplace=True),
-        nn.Conv2d(first, second, 4, 2, 1, bias=not batch),
-        nn.BatchNorm2d(second) if batch else nn.Identity(),
-        nn.LeakyReLU(section["slope"], inplace=True),
-        _Rows(),
-        nn.Linear(7 * 7 * second, 1),
-    ).to(memory_format=torch.channels_last)
-
-
-def _networks(config: Config, example: tuple[int, ...]) -> dict[str, nn.Module]:
-    size, made = math.prod(example), {}
-    latent = config["game"].get("latent_size", 0)
-    for player, section in config["networks"].items():
-        if section["name"] == "dcgan":
-            made[player] = (
-                _dcgan_generator(section, latent)
-                if player == "generator"
-                else _dcgan_discriminator(section)
-            )
-            continue
-        told = section.get("conditioning") == "embedding"
-        outputs = {
-            "generator": size,
-            "encoder": 2 * latent,
-            "discriminator": 1 if section.get("head") == "score" else 10,
-        }[player]
-        inputs = latent * (2 if told else 1) if player == "generator" else size
-        sizes = (inputs, *section["widths"], outputs)
-        body: nn.Module = _Dense(sizes, section["slope"], section["normalization"])
-        if section.get("output") == "tanh":
-            body = nn.Sequential(body, nn.Tanh())
-        made[player] = _Conditioned(body, 10, latent) if told else body
-    return made
 
 
 class _Training:
@@ -124,7 +29,7 @@ class _Training:
         self.data = {name: torch.from_numpy(np.array(a)) for name, a in data.items()}
         images = self.data.get("examples")
         self.example = (2,) if images is None else tuple(images.shape[1:])
-        self.networks = _networks(config, self.example)
+        self.networks = make_networks(config, self.example)
         kinds = {section["name"] for section in config["networks"].values()}
         self.is_wide = "dcgan" in kinds
         self.params = {p: list(net.parameters()) for p, net in self.networks.items()}
@@ -196,7 +101,7 @@ def _adversarial(run: _Training, compiled: bool) -> Callable[[], None]:
     is_coupled = config["networks"]["discriminator"]["normalization"] == "batch"
 
     def generate(latents: Tensor, label: Tensor | None) -> Tensor:
-        return made(latents, label) if isinstance(made, _Conditioned) else made(latents)
+        return made(latents, label) if isinstance(made, Conditioned) else made(latents)
 
     def judge(examples: Tensor, label: Tensor | None) -> Tensor:
         said = judged(examples)

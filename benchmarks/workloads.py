@@ -17,6 +17,9 @@ from ganjax.config import ConfigDict, load, penalty
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 
+# How many images there are, and of what shape.
+_DIGITS, _FACES = (6_000, 28, 28, 1), (512, 32, 32, 3)
+
 Config = Any  # a validated config: nested mappings
 
 
@@ -43,8 +46,8 @@ class Workload(NamedTuple):
 def write_data(folder: Path) -> None:
     """Random images, as MNIST's files and as a folder of coloured ones."""
     random = np.random.default_rng(0)
-    for split, count in (("train", 6_000), ("t10k", 1_000)):
-        images = random.integers(0, 256, (count, 28, 28), dtype=np.uint8)
+    for split, count in (("train", _DIGITS[0]), ("t10k", 1_000)):
+        images = random.integers(0, 256, (count, *_DIGITS[1:3]), dtype=np.uint8)
         labels = random.integers(0, 10, count, dtype=np.uint8)
         for name, array in (("images-idx3", images), ("labels-idx1", labels)):
             sizes = np.array(array.shape, ">i4").tobytes()
@@ -52,8 +55,8 @@ def write_data(folder: Path) -> None:
             path = folder / f"{split}-{name}-ubyte"
             path.write_bytes(magic + sizes + array.tobytes())
     (folder / "images").mkdir()
-    for index in range(512):
-        pixels = random.integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    for index in range(_FACES[0]):
+        pixels = random.integers(0, 256, _FACES[1:], dtype=np.uint8)
         Image.fromarray(pixels).save(folder / "images" / f"{index}.png")
 
 
@@ -62,10 +65,10 @@ def random_arrays(config: Config) -> dict[str, np.ndarray]:
     random, kind = np.random.default_rng(0), config["data"]["name"]
     if kind == "ring":
         return {}
-    count, shape = (512, (32, 32, 3)) if kind == "own_images" else (6_000, (28, 28, 1))
+    shape = _FACES if kind == "own_images" else _DIGITS
     return {
-        "examples": random.integers(0, 256, (count, *shape), dtype=np.uint8),
-        "labels": random.integers(0, 10, count),
+        "examples": random.integers(0, 256, shape, dtype=np.uint8),
+        "labels": random.integers(0, 10, shape[0]),
     }
 
 
