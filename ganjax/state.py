@@ -49,9 +49,9 @@ def init_state(parts: Parts, seed: Array | int) -> TrainState:
 
 
 def all_finite(tree: Tree) -> Array:
-    """Whether each number of each array is finite."""
+    """Whether each number of each array is finite, as it is where there is none."""
     leaves = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(tree)]
-    return jnp.stack(leaves).all()
+    return jnp.array(leaves, bool).all()
 
 
 def count_not_finite(state: TrainState) -> TrainState:

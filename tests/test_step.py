@@ -12,7 +12,7 @@ from toys import ALTERNATING, LAZY, SIMULTANEOUS, SOURCE, make_build, numbers
 
 from ganjax.keys import Purpose, example_keys, purpose_key
 from ganjax.parallel import jit_layout
-from ganjax.state import TrainState, averaged_variables, init_state
+from ganjax.state import TrainState, averaged_variables, count_not_finite, init_state
 from ganjax.step import make_field, make_train_step
 from ganjax.types import Batch, Game, Objective, Outcome, Parts, Penalty
 
@@ -300,6 +300,13 @@ def test_an_update_that_is_not_finite_is_counted_where_none_is_refused(player, b
     well = spoil_one(player, "nothing")
     after, _ = advance(start(build, well), well, SOURCE.arrays, 1)
     assert after.skipped == {"discriminator": 0, "generator": 0}
+
+
+def test_a_player_without_parameters_is_finite():
+    state = start(make_build(), numbers("minimax"))
+    assert state.skipped["generator"] == 0
+    bare = {field: {} for field in ("params", "mutable", "optimizer", "average")}
+    assert count_not_finite(state._replace(**bare)).skipped == state.skipped
 
 
 @pytest.mark.usefixtures("quickly_compiled")
