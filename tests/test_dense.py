@@ -16,10 +16,15 @@ def layer_and_inputs(rows, shape):
     return dense(shape[1]), jnp.asarray(inputs, jnp.float32)
 
 
-def lowered(rows, shape):
+def is_turned(rows, shape, differentiated=False):
     layer, inputs = layer_and_inputs(rows, shape)
     variables = layer.init(jax.random.key(0), inputs)
-    return jax.jit(layer.apply).lower(variables, inputs).as_text()
+    look = (
+        jax.grad(lambda v: layer.apply(v, inputs).sum())
+        if differentiated
+        else (lambda v: layer.apply(v, inputs))
+    )
+    return "optimization_barrier" in jax.jit(look).lower(variables).as_text()
 
 
 @pytest.mark.parametrize(
@@ -32,14 +37,31 @@ def lowered(rows, shape):
     ],
 )
 def test_few_rows_are_turned_where_the_kernel_is_large(rows, shape, turned):
-    assert ("optimization_barrier" in lowered(rows, shape)) == turned
+    assert is_turned(rows, shape) == turned
 
 
-@pytest.mark.parametrize("rows", [(4,), (2, 3)])
-def test_a_large_layer_is_that_of_flax_in_value_and_derivatives(rows):
-    layer, inputs = layer_and_inputs(rows, LARGE)
+@pytest.mark.parametrize(
+    ("rows", "shape", "turned"),
+    [
+        ((256,), SMALL, True),
+        ((16, 16), SMALL, True),
+        ((255,), SMALL, False),
+        ((256,), (16, 1), False),
+    ],
+)
+def test_many_rows_are_turned_for_the_gradient_of_the_kernel_alone(rows, shape, turned):
+    assert is_turned(rows, shape, differentiated=True) == turned
+    assert not is_turned(rows, shape)
+
+
+@pytest.mark.parametrize(
+    ("rows", "shape"),
+    [((4,), LARGE), ((2, 3), LARGE), ((256,), SMALL), ((64, 4), SMALL)],
+)
+def test_a_layer_is_that_of_flax_in_value_and_derivatives(rows, shape):
+    layer, inputs = layer_and_inputs(rows, shape)
     variables = layer.init(jax.random.key(0), inputs)
-    plain = nn.Dense(LARGE[1])
+    plain = nn.Dense(shape[1])
     expected = plain.init(jax.random.key(0), inputs)
     jax.tree.map(np.testing.assert_array_equal, variables, expected)
 
