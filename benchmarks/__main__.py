@@ -25,7 +25,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from benchmarks.page import RESULTS
+from benchmarks.page import RESULTS, file_name
 from benchmarks.summary import SIDES, summarize
 from benchmarks.workloads import WORKLOADS, write_data
 
@@ -126,7 +126,7 @@ def main() -> None:
                 print(row, flush=True)
             if arguments.record:
                 RESULTS.mkdir(exist_ok=True)
-                path = RESULTS / f"{results['date']}.json"
+                path = RESULTS / file_name(results)
                 path.write_text(json.dumps(results, indent=1) + "\n")
 
 

@@ -1,11 +1,13 @@
-"""Writes the tables and the plot of docs/performance.md, from the newest results.
+"""Writes the tables and the plot of docs/performance.md.
 
     python -m benchmarks.page
 
-What stands between its two marks is written anew; all else on the page is kept.
+They are of the newest results of each machine. What stands between the page's two marks
+is written anew; all else is kept.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,9 +20,18 @@ RESULTS = Path(__file__).parent / "results"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
-def newest() -> Mapping[str, Any]:
-    """The results of the latest date."""
-    return json.loads(max(RESULTS.glob("*.json")).read_text())
+def file_name(results: Mapping[str, Any]) -> str:
+    """Of results: their date and machine."""
+    machine = re.sub("[^a-z0-9]+", "-", results["machine"].lower()).strip("-")
+    return f"{results['date']}-{machine}.json"
+
+
+def newest() -> list[Mapping[str, Any]]:
+    """The latest results of each machine, by its name."""
+    paths = sorted(RESULTS.glob("*.json"))  # by date
+    every = [json.loads(path.read_text()) for path in paths]
+    by_machine = {results["machine"]: results for results in every}
+    return [by_machine[machine] for machine in sorted(by_machine)]
 
 
 def rows_of(results: Mapping[str, Any]) -> list[Row]:
@@ -62,13 +73,14 @@ def _starts(rows: Sequence[Row]) -> list[str]:
     return lines
 
 
-def write(results: Mapping[str, Any]) -> str:
-    """What stands between the marks."""
+def _of_machine(results: Mapping[str, Any]) -> str:
     rows = rows_of(results)
     versions = ", ".join(f"{name} {v}" for name, v in results["versions"].items())
     loads = [found["load"] for found in results["workloads"].values()]
     lines = [
-        f"{results['date']}, {results['machine']}; {versions}. `python -m benchmarks "
+        f"### {results['machine']}",
+        "",
+        f"{results['date']}; {versions}. `python -m benchmarks "
         f"--record --rounds={results['rounds']}`; the load average before a workload "
         f"was {min(loads):.1f} to {max(loads):.1f}.",
     ]
@@ -81,18 +93,14 @@ def write(results: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def plot(results: Mapping[str, Any], path: Path) -> None:
-    """The ratio to the better form of PyTorch, with its range, by workload."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+def write(every: Sequence[Mapping[str, Any]]) -> str:
+    """What stands between the marks, of the results of each machine."""
+    return "\n\n".join(map(_of_machine, every))
 
+
+def _draw(ax: Any, results: Mapping[str, Any], names: Sequence[str]) -> None:
     rows = rows_of(results)
-    names = list(dict.fromkeys(row.name for row in rows))
-    figure = Figure(figsize=(7.0, 0.36 * len(names) + 1.0), layout="constrained")
-    FigureCanvasAgg(figure)
-    ax = figure.subplots()
-    counts = sorted({row.threads for row in rows})
-    for shift, count in enumerate(counts):
+    for shift, count in enumerate(sorted({row.threads for row in rows})):
         of_count = [row for row in rows if row.threads == count]
         best = [row.ratios[row.best] for row in of_count]
         middles = [ratio.middle for ratio in best]
@@ -108,24 +116,40 @@ def plot(results: Mapping[str, Any], path: Path) -> None:
             label=f"{count} thread{'s' if count > 1 else ''}",
         )
     ax.axvline(1.0, color="black", lw=0.8)
-    ax.set(
-        xlabel=f"time of PyTorch's best form over {OURS}'s, median and range",
-        yticks=range(len(names)),
-        yticklabels=names,
+    ax.set_title(results["machine"], fontsize="medium")
+
+
+def plot(every: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """The ratio to the better form of PyTorch, with its range, by workload."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    names = [n for n in WORKLOADS if any(n in r["workloads"] for r in every)]
+    figure = Figure(
+        figsize=(1.6 + 4.0 * len(every), 0.36 * len(names) + 1.0), layout="constrained"
     )
-    ax.invert_yaxis()
-    ax.legend()
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(1, len(every), sharex=True, sharey=True, squeeze=False)[0]
+    for ax, results in zip(axes, every, strict=True):
+        _draw(ax, results, names)
+    axes[0].set(yticks=range(len(names)), yticklabels=names)
+    axes[0].invert_yaxis()
+    axes[-1].legend()
+    figure.supxlabel(
+        f"time of PyTorch's best form over {OURS}'s, median and range",
+        fontsize="medium",
+    )
     figure.savefig(path, dpi=110)
 
 
 def main() -> None:
     """Renews the page."""
-    results = newest()
+    every = newest()
     page = DOCS / "performance.md"
     before, _, rest = page.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
-    page.write_text(f"{before}{BEGIN}\n{write(results)}\n{END}{after}")
-    plot(results, DOCS / "performance.png")
+    page.write_text(f"{before}{BEGIN}\n{write(every)}\n{END}{after}")
+    plot(every, DOCS / "performance.png")
 
 
 if __name__ == "__main__":
