@@ -7,6 +7,13 @@ from ml_collections import ConfigDict
 
 from ganjax.config.experiment import ConfigError
 from ganjax.config.loading import flatten, load, override
+from ganjax.config.points import (
+    between,
+    product,
+    random_points,
+    sobol_points,
+    zipped,
+)
 from ganjax.config.writing import (
     augmentation,
     correction,
@@ -24,6 +31,7 @@ __all__ = [
     "ConfigDict",
     "ConfigError",
     "augmentation",
+    "between",
     "correction",
     "defaults",
     "divergences",
@@ -34,6 +42,10 @@ __all__ = [
     "override",
     "parse_arg",
     "penalty",
+    "product",
+    "random_points",
     "schedule",
     "section",
+    "sobol_points",
+    "zipped",
 ]
