@@ -46,7 +46,7 @@ def test_points_follow_from_the_seed_and_more_are_added_behind(draw):
 def test_these_are_the_points_of_seed_0():
     """So that a sweep that was launched can be launched again."""
     # 0.8444218515250481 and 0.7579544029403025 of Python's generator: 10^-0.47 and 7.
-    (point,) = random_points(1, {"a": between(0.001, 1.0, log=True), "b": [*range(10)]})
+    (point,) = random_points(1, {"a": between(0.001, 1.0, log=True), "b": range(10)})
     assert point == {"a": float(f"{10 ** (3 * 0.8444218515250481 - 3):.4g}"), "b": 7}
 
 
@@ -104,7 +104,12 @@ def test_sobol_points_leave_smaller_gaps():
         (lambda: list(product({"a": "xy"})), "a: must be a list"),
         (lambda: list(random_points(0, {"a": [1]})), "at least 1"),
         (lambda: list(sobol_points(2, {})), "no key"),
-        (lambda: list(random_points(2, {"a": 3})), "a: must be a list or a range"),
+        (lambda: list(random_points(2, {"a": 3})), "a: must be a list of values"),
+        (
+            lambda: list(product({"a": between(1, 3)})),
+            "a: a range is for random_points",
+        ),
+        (lambda: list(zipped({"a": between(1, 3)})), "a: a range is for random_points"),
     ],
 )
 def test_what_cannot_be_is_said_in_a_line(make, says):

@@ -1,15 +1,17 @@
 """Points of a sweep: grids, and points drawn from ranges.
 
 Each function gives overrides, `{"dotted.key": value}`, for `add(**point)` of an
-experiment's `sweep(add)`. The same arguments give the same points on any machine, and a
-larger `count` adds points behind those of a smaller one.
+experiment's `sweep(add)`. The same arguments give the same points, and a larger `count`
+adds points behind those of a smaller one. Where all values are of lists or are ints, a
+point may be drawn twice, which a sweep refuses.
 """
 
 import itertools
 import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from ganjax.config.experiment import ConfigError
 
@@ -18,7 +20,8 @@ Point = dict[str, Any]
 _DIGITS = 4  # of a float that is drawn, so that folders have readable names
 
 
-class Range(NamedTuple):
+@dataclass(frozen=True)
+class Range:
     """Values from `low` to `high`, see `between`."""
 
     low: float
@@ -65,7 +68,11 @@ def between(low: float, high: float, *, log: bool = False) -> Range:
 
 
 def product(values: Mapping[str, Sequence[Any]]) -> Iterator[Point]:
-    """Each combination of the keys' values, the last key's changing first."""
+    """Each combination of the keys' values, the last key's changing first.
+
+    Raises:
+      ConfigError: no key, no value of a key, or a range, which has no end of values.
+    """
     _check(values)
     for combination in itertools.product(*values.values()):
         yield dict(zip(values, combination, strict=True))
@@ -75,7 +82,7 @@ def zipped(values: Mapping[str, Sequence[Any]]) -> Iterator[Point]:
     """The first value of each key, then the second of each, and so on.
 
     Raises:
-      ConfigError: keys with different numbers of values.
+      ConfigError: as `product`, or keys with different numbers of values.
     """
     _check(values)
     counts = {key: len(own) for key, own in values.items()}
@@ -96,7 +103,7 @@ def random_points(
     Raises:
       ConfigError: no key, no value of a key, or a `count` below 1.
     """
-    _check(values, count)
+    _check_drawn(count, values)
     generator = random.Random(seed)
     for _ in range(count):
         yield _point(values, [generator.random() for _ in values])
@@ -113,7 +120,7 @@ def sobol_points(
     Raises:
       ConfigError: no key, no value of a key, or a `count` below 1.
     """
-    _check(values, count)
+    _check_drawn(count, values)
     from scipy.stats import qmc  # takes a second
 
     sequence = qmc.Sobol(len(values), rng=seed)
@@ -128,17 +135,21 @@ def _point(values: Mapping[str, Values], shares: Sequence[float]) -> Point:
     }
 
 
-def _check(values: Mapping[str, Values], count: int = 1) -> None:
+def _check_drawn(count: int, values: Mapping[str, Values]) -> None:
     if count < 1:
         raise ConfigError(f"a count of {count} points; must be at least 1")
+    lists = {key: own for key, own in values.items() if not isinstance(own, Range)}
+    if lists or not values:
+        _check(lists)
+
+
+def _check(values: Mapping[str, Any]) -> None:
     if not values:
         raise ConfigError("points of no key; must be {'dotted.key': values}")
     for key, own in values.items():
         if isinstance(own, Range):
-            continue
+            raise ConfigError(f"{key}: a range is for random_points and sobol_points")
         if isinstance(own, str) or not isinstance(own, Sequence):
-            raise ConfigError(
-                f"{key}: must be a list or a range of values, not {own!r}"
-            )
+            raise ConfigError(f"{key}: must be a list of values, not {own!r}")
         if not own:
             raise ConfigError(f"{key}: must have a value")
