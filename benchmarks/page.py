@@ -45,6 +45,10 @@ def rows_of(results: Mapping[str, Any]) -> list[Row]:
     ]
 
 
+def _batch_size(results: Mapping[str, Any], row: Row) -> int:
+    return results["workloads"][row.name]["threads"][str(row.threads)]["batch_size"]
+
+
 def _table(results: Mapping[str, Any], rows: Sequence[Row]) -> list[str]:
     lines = [
         "| workload | batch | examples/s | PyTorch's time over ours: eager | compiled "
@@ -52,8 +56,7 @@ def _table(results: Mapping[str, Any], rows: Sequence[Row]) -> list[str]:
         "|---|---|---|---|---|---|---|",
     ]
     for row in rows:
-        found = results["workloads"][row.name]["threads"]
-        batch = found[str(row.threads)]["batch_size"]
+        batch = _batch_size(results, row)
         eager, compiled = row.ratios.values()
         lines.append(
             f"| {WORKLOADS[row.name].title} | {batch} | {batch * row.batches:,.0f} "
@@ -62,14 +65,15 @@ def _table(results: Mapping[str, Any], rows: Sequence[Row]) -> list[str]:
     return lines
 
 
-def _starts(rows: Sequence[Row]) -> list[str]:
+def _starts(results: Mapping[str, Any], rows: Sequence[Row]) -> list[str]:
     lines = [
-        "| workload | ours | PyTorch, eager | PyTorch, compiled |",
-        "|---|---|---|---|",
+        "| workload | batch | ours | PyTorch, eager | PyTorch, compiled |",
+        "|---|---|---|---|---|",
     ]
     for row in rows:
         spans = [f"{cold:.1f}, {warm:.1f}" for cold, warm in row.first.values()]
-        lines.append(f"| {WORKLOADS[row.name].title} | {' | '.join(spans)} |")
+        batch = _batch_size(results, row)
+        lines.append(f"| {WORKLOADS[row.name].title} | {batch} | {' | '.join(spans)} |")
     return lines
 
 
@@ -89,7 +93,7 @@ def _of_machine(results: Mapping[str, Any]) -> str:
         lines += _table(results, [row for row in rows if row.threads == threads])
     fewest = min(row.threads for row in rows)
     lines += ["", "Seconds to the end of the first two steps, cold and warm:", ""]
-    lines += _starts([row for row in rows if row.threads == fewest])
+    lines += _starts(results, [row for row in rows if row.threads == fewest])
     return "\n".join(lines)
 
 
