@@ -69,7 +69,7 @@ def preview(folder: Path, new: Sweep) -> str:
         own = " ".join(map(override, run.overrides.items()))
         rows.append((str(run.index), run.folder, run.arg, own))
     first = shlex.join(["python", *sweeps.command(folder, sweep, sweep.runs[0])])
-    return f"{align(rows)}\n\n{first}"
+    return "\n".join([align(rows), *_outlook(sweep), "", first])
 
 
 def launch(folder: Path, new: Sweep, make_backend: MakeBackend, *, retries: int) -> int:
@@ -98,7 +98,8 @@ def resume(folder: Path, make_backend: MakeBackend, *, retries: int) -> int:
     sweep = open_sweep(folder)
     with lock.hold(folder) as held:
         remove_temporary(folder)
-        if missing := _missing(sweep, _views(folder, sweep)):
+        missing = _missing(sweep, _views(folder, sweep))
+        if missing or sweep.follow == "open":
             sweeps.check_unchanged(folder, sweep, missing)
         return _work(folder, sweep, partial(make_backend, held), retries)
 
@@ -120,7 +121,14 @@ def status(folder: Path) -> str:
         if view.state == "running" and not is_held:
             view = view._replace(state="stopped")
         rows.append((run.folder, *cells_of(view)))
-    return align(rows)
+    return "\n".join([align(rows), *_outlook(sweep)])
+
+
+def _outlook(sweep: Sweep) -> list[str]:
+    """What is known of the points to come, at most a line."""
+    if sweep.follow != "open":
+        return []
+    return ["more points may follow, by follow(add, runs), once all these have ended"]
 
 
 def write_report(folder: Path, *, run_study: bool = False) -> int:
@@ -149,6 +157,35 @@ def _work(
     make_backend: Callable[[int], tuple[Backend, int]],
     retries: int,
 ) -> int:
+    """Runs what is missing, and what follows from it; returns the exit code."""
+    while True:
+        views = _run_missing(folder, sweep, make_backend, retries)
+        if sweep.follow != "open" or _missing(sweep, views):
+            return _conclude(folder, views)
+        sweep = _follow(folder, sweep)
+
+
+def _follow(folder: Path, sweep: Sweep) -> Sweep:
+    """Asks what follows from the runs, which have all ended, and records it."""
+    longer = sweeps.follow(folder, sweep)
+    sweeps.write(folder, longer)
+    new = longer.runs[len(sweep.runs) :]
+    if new:
+        points = "a point" if len(new) == 1 else f"{len(new)} points"
+        ends = " to ".join(dict.fromkeys((new[0].folder, new[-1].folder)))
+        print(f"{folder}: stage {new[0].stage} adds {points}, {ends}", flush=True)
+    else:
+        print(f"{folder}: no more points follow", flush=True)
+    return longer
+
+
+def _run_missing(
+    folder: Path,
+    sweep: Sweep,
+    make_backend: Callable[[int], tuple[Backend, int]],
+    retries: int,
+) -> dict[str, View]:
+    """Runs what is missing; returns how all runs stand then."""
     views = _views(folder, sweep)
     missing = _missing(sweep, views)
     for run in missing:  # whatever an earlier launch left them as
@@ -174,7 +211,7 @@ def _work(
                 raise ConfigError(f"{run}: {message}")
             if standing.state == "failed":
                 mark_failed(folder / run.folder, message)
-    return _conclude(folder, views)
+    return views
 
 
 def _tick(

@@ -17,9 +17,11 @@ from ganjax.config.experiment import (
     Value,
     describe,
     file_hash,
+    has_follow,
     join_args,
     split,
 )
+from ganjax.config.experiment import follow as read_following
 from ganjax.config.experiment import sweep as read_points
 from ganjax.record import files, reading
 from launch import lock
@@ -34,7 +36,8 @@ class Run:
     """One run of a sweep as `sweep.json` has it: a point, and the folder of its run.
 
     `hash` is the SHA-256 of the flat resolved config, as JSON with sorted keys;
-    `config` are the keys of it that differ between the runs.
+    `config` are the keys of it that differ between the runs. `stage` is 0 for a point
+    of `sweep(add)`, and else how often `follow(add, runs)` had been asked.
     """
 
     index: int
@@ -43,6 +46,7 @@ class Run:
     overrides: dict[str, Any]
     hash: str
     config: dict[str, Any]
+    stage: int = 0
 
     def __str__(self) -> str:
         """As messages name it, by its point."""
@@ -53,6 +57,9 @@ class Sweep(NamedTuple):
     """`sweep.json`: the experiment as given, overrides of all runs, common config.
 
     `experiment_hash` is that of the experiment file as it was launched, "" if unknown.
+    `follow` says whether more points may follow from the runs: "none", as the file
+    defines no such function; "open", it is asked once all runs have ended; or "ended",
+    it had nothing to add.
     """
 
     experiment: str
@@ -60,6 +67,7 @@ class Sweep(NamedTuple):
     overrides: list[str]
     common: dict[str, Any]
     runs: list[Run]
+    follow: str = "none"
 
 
 def override(item: tuple[str, Value]) -> str:
@@ -75,32 +83,89 @@ def plan(location: str, overrides: Sequence[str]) -> Sweep:
       ConfigError: no sweep, a point whose config cannot be used, two points with the
         same config, or an override of a key that the points set themselves.
     """
-    points = read_points(location)
+    points = [(point, 0) for point in read_points(location)]
+    sweep = _made(location, overrides, points, _configs(location, overrides, points))
+    for run in sweep.runs:
+        first = next(other for other in sweep.runs if other.hash == run.hash)
+        if first is not run:
+            raise ConfigError(f"{location}: {first} and {run} have the same config")
+    return sweep._replace(follow="open" if has_follow(location) else "none")
+
+
+def follow(folder: Path, sweep: Sweep) -> Sweep:
+    """The sweep with the points that follow from its runs, which have all ended.
+
+    A point whose config a run has already is not added again. Writes nothing.
+
+    Raises:
+      ConfigError: an error in the experiment file, a point whose config cannot be used,
+        what the file says of the points before has changed, or a run is damaged.
+    """
+    from ganjax.study import read_sweep  # numpy, which no other command waits for
+
+    stage = sweep.runs[-1].stage + 1
+    try:
+        runs = read_sweep(folder)
+    except reading.RunError as error:
+        raise ConfigError(str(error)) from error
+    following = read_following(sweep.experiment, runs)
+    points = [*map(_staged, sweep.runs), *((point, stage) for point in following)]
+    configs = _configs(sweep.experiment, sweep.overrides, points)
+    hashes = [_hash(config) for config in configs]
+    new = [
+        i for i, x in enumerate(hashes) if i < len(sweep.runs) or x not in hashes[:i]
+    ]
+    if len(new) == len(sweep.runs):
+        return sweep._replace(follow="ended")
+    longer = _made(
+        sweep.experiment,
+        sweep.overrides,
+        [points[i] for i in new],
+        [configs[i] for i in new],
+    )
+    return _extend(folder, sweep, longer)._replace(follow="open")
+
+
+def _staged(run: Run) -> tuple[Point, int]:
+    return Point(run.arg, run.overrides), run.stage
+
+
+def _configs(
+    location: str, overrides: Sequence[str], points: Sequence[tuple[Point, int]]
+) -> list[dict[str, Any]]:
+    """The flat config of each point, all of them checked."""
     for given in overrides:
         key = given.partition("=")[0]
-        own = [point for point in points if key in point.overrides]
+        own = [point for point, _ in points if key in point.overrides]
         if own:
             raise ConfigError(
                 f"--config.{key}: the sweep sets it itself, as in {describe(own[0])}"
             )
-    configs = _resolve([_with_point(location, overrides, *point) for point in points])
-    hashes = [_hash(config) for config in configs]
+    return _resolve([_with_point(location, overrides, *point) for point, _ in points])
+
+
+def _made(
+    location: str,
+    overrides: Sequence[str],
+    points: Sequence[tuple[Point, int]],
+    configs: Sequence[dict[str, Any]],
+) -> Sweep:
+    """A sweep of points, each with its stage."""
     common = _common(configs)
     runs = [
         Run(
             index=index,
-            folder=_folder(index, len(points), points[index]),
-            arg=points[index].arg,
-            overrides=points[index].overrides,
-            hash=hashes[index],
-            config={k: x for k, x in configs[index].items() if k not in common},
+            folder=_folder(index, len(points), point),
+            arg=point.arg,
+            overrides=point.overrides,
+            hash=_hash(config),
+            config={k: x for k, x in config.items() if k not in common},
+            stage=stage,
         )
-        for index in range(len(points))
+        for index, ((point, stage), config) in enumerate(
+            zip(points, configs, strict=True)
+        )
     ]
-    for run in runs:
-        first = runs[hashes.index(run.hash)]
-        if first is not run:
-            raise ConfigError(f"{location}: {first} and {run} have the same config")
     return Sweep(location, file_hash(location), list(overrides), common, runs)
 
 
@@ -145,9 +210,31 @@ def check_unchanged(folder: Path, sweep: Sweep, runs: Sequence[Run]) -> None:
 def extend(folder: Path, old: Sweep, new: Sweep) -> Sweep:
     """The new sweep where the old one is the beginning of it, in its folders.
 
+    Points that followed from the old one's runs are kept: nothing is decided again.
+
     Raises:
-      ConfigError: names the first point that differs, and its keys.
+      ConfigError: names the first point that differs, and its keys; or points were
+        added before others that followed.
     """
+    following = [_staged(run) for run in old.runs if run.stage]
+    if following:
+        first = len(old.runs) - len(following)
+        if len(new.runs) > first:
+            raise ConfigError(
+                f"--workdir: {folder} holds points that followed from the first "
+                f"{first}, and the sweep has {len(new.runs)} now; choose another folder"
+            )
+        given = (new.experiment, new.overrides)
+        points = [*map(_staged, new.runs), *following]
+        whole = _made(*given, points, _configs(*given, points))
+        new = whole._replace(follow=new.follow)
+    sweep = _extend(folder, old, new)
+    # It is asked again only where there are runs that it has not seen.
+    is_ended = old.follow == "ended" and len(sweep.runs) == len(old.runs)
+    return sweep._replace(follow="ended") if is_ended else sweep
+
+
+def _extend(folder: Path, old: Sweep, new: Sweep) -> Sweep:
     for was, now in zip(old.runs, new.runs, strict=False):
         if was.hash != now.hash:
             changes = _changes(old.common | was.config, new.common | now.config)
@@ -196,13 +283,15 @@ def find(folder: Path) -> Sweep | None:
         experiment_hash=found.get("experiment_hash", ""),
         overrides=found["overrides"],
         common=found["common"],
+        follow=found.get("follow", "none"),
         runs=[_read(point) for point in found["points"]],
     )
 
 
 def _read(point: Mapping[str, Any]) -> Run:
-    """A run as `write` wrote it; older files have keys that are not read any more."""
-    found = {field.name: point[field.name] for field in fields(Run)}
+    """A run as `write` wrote it; older files have other keys, and no stages."""
+    names = {field.name for field in fields(Run)}
+    found = {key: value for key, value in point.items() if key in names}
     own = {key: _tuples(value) for key, value in found["overrides"].items()}
     return Run(**found | {"overrides": own})
 

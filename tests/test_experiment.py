@@ -50,6 +50,43 @@ def sweep(add):
     ]
 
 
+def test_sweep_may_depend_on_its_argument(write):
+    path = write("def sweep(add, arg):\n    add(arg or 'none')")
+    assert experiment.sweep(f"{path}:small") == [Point("small", {})]
+    assert experiment.sweep(path) == [Point("none", {})]
+
+
+FOLLOW = """
+def sweep(add):
+    add()
+
+def follow(add, runs):
+    for run in runs:
+        add("hinge", seed=run)
+"""
+
+
+def test_points_that_follow_may_be_there_twice(write):
+    path = write(FOLLOW)
+    one, two = (Point("hinge", {"seed": seed}) for seed in (1, 2))
+    assert experiment.follow(f"{path}:small", [1, 2, 1]) == [one, two, one]
+    assert experiment.has_follow(path)
+    other = write("def sweep(add):\n    add()")
+    assert not experiment.has_follow(other)
+    assert experiment.follow(other, [1]) == []
+
+
+def test_errors_in_follow_are_one_line(write):
+    refuses(
+        "experiment.py:6: TypeError: 'int' obj", experiment.follow, write(FOLLOW), 3
+    )
+    refuses("follow adds seed=[1]; a value", experiment.follow, write(FOLLOW), [[1]])
+    path = write("def follow(add, runs):\n    add(3)")
+    refuses(
+        "experiment.py: follow adds arg=3; arg must be", experiment.follow, path, []
+    )
+
+
 def test_values_become_pythons_own(write):
     path = write("""
 import numpy as np

@@ -48,6 +48,7 @@ RULES: dict[str, set[str]] = {
 LATE = {
     "__init__": {"look", "report", "training"},
     "main": {"data"},
+    "launch": {"study"},
     "experiments": BELOW_BUILD | {"build", "look"},
 }
 

@@ -65,8 +65,10 @@ def test_plan_and_what_is_written(experiment, tmp_path):
     sweep = plan(f"{path}:small", ["batch_size=16"])
     write(tmp_path / "sweep", sweep)
     found = read_json(tmp_path / "sweep/sweep.json")
-    keys = ["experiment", "experiment_hash", "overrides", "common", "points"]
-    assert list(found) == keys
+    assert list(found) == [
+        *("experiment", "experiment_hash", "overrides", "common", "follow", "points")
+    ]
+    assert found["follow"] == "none"
     assert found["experiment"] == f"{path}:small"
     source = (tmp_path / "experiment.py").read_bytes()
     assert found["experiment_hash"] == hashlib.sha256(source).hexdigest()
@@ -92,6 +94,7 @@ def test_plan_and_what_is_written(experiment, tmp_path):
         "overrides": {"seed": 1, "penalties.r1.weight": 0.1},
         "hash": hashlib.sha256(text.encode()).hexdigest(),
         "config": resolved,
+        "stage": 0,
     }
     assert found["common"] | resolved == json.loads(json.dumps(config))
     assert find(tmp_path / "sweep") == sweep
@@ -237,6 +240,7 @@ def test_damaged_sweep(tmp_path, text, words):
         ({"arg": "a\0b"}, "point 0: damaged, arg must be a string, not 'a\\x00b'"),
         ({"index": None}, "point 0: damaged, index must be a whole number, not None"),
         ({"config": []}, "point 0: damaged, config must be an object, not []"),
+        ({"stage": -1}, "point 0: damaged, stage must be a whole number, not -1"),
     ],
 )
 def test_damaged_point(tmp_path, change, words):
@@ -245,6 +249,17 @@ def test_damaged_point(tmp_path, change, words):
     found["points"][0] |= change
     write_json(tmp_path / "sweep.json", found)
     refuses(words, find, tmp_path)
+
+
+def test_older_files_have_no_stages(tmp_path):
+    sweep = sweep_of(4, 5)
+    write(tmp_path, sweep)
+    found = read_json(tmp_path / "sweep.json")
+    del found["follow"], found["points"][0]["stage"]
+    write_json(tmp_path / "sweep.json", found)
+    assert find(tmp_path) == sweep
+    write_json(tmp_path / "sweep.json", found | {"follow": "later"})
+    refuses("damaged, follow must be one of none, open, ended, not", find, tmp_path)
 
 
 @pytest.mark.parametrize("name", ["000_seed=4", "logs"])

@@ -2,7 +2,6 @@
 
 import csv
 import errno
-import itertools
 import json
 import math
 import re
@@ -268,23 +267,6 @@ def test_ratio_is_compared_by_its_distance_from_one():
     mean = differences.difference(a, b, "variance_ratio", found.ranking).mean
     # |log 2| - |log 0.8| = 0.6931 - 0.2231
     assert mean == pytest.approx(0.4700, abs=1e-4)
-
-
-def test_bootstrap_is_exact_for_few_pairs():
-    pairs = np.array([0.0, 1.0, 4.0, 7.0])
-    means = [sum(drawn) / 4 for drawn in itertools.product(pairs, repeat=4)]
-    expected = np.quantile(means, [0.025, 0.975])  # 256 of them
-    np.testing.assert_allclose(differences.bootstrap(pairs), expected)
-    assert differences.bootstrap(pairs[:2]) is None
-
-
-def test_bootstrap_of_many_pairs_agrees_with_the_normal_interval():
-    pairs = np.random.default_rng(3).normal(2.0, 1.0, 400)
-    low, high = differences.bootstrap(pairs)
-    half = 1.96 * pairs.std() / 20
-    assert low == pytest.approx(pairs.mean() - half, abs=0.01)
-    assert high == pytest.approx(pairs.mean() + half, abs=0.01)
-    assert differences.bootstrap(pairs) == (low, high)
 
 
 def test_curves_are_shortened_by_means():

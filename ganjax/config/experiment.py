@@ -1,21 +1,24 @@
 """Experiment files: runs them and calls their functions. No jax.
 
-An experiment file defines `get_config(arg)`, and may define two more functions:
+An experiment file defines `get_config(arg)`, and may define three more functions:
 
-    sweep(add)   calls `add(arg, **overrides)` once for each point of its sweep
-    study(runs)  makes tables and figures of finished runs, a list or one by one
+    sweep(add)         calls `add(arg, **overrides)` once for each point of its sweep;
+                       sweep(add, arg) gets the argument that the sweep is given too
+    follow(add, runs)  adds points that follow from the runs that have ended
+    study(runs)        makes tables and figures of finished runs, a list or one by one
 
 It is a program: whoever has it read runs it. Whatever goes wrong inside the file is a
 `ConfigError` of one line, with file and line.
 """
 
 import hashlib
+import inspect
 import numbers
 import reprlib
 import runpy
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib import invalidate_caches
@@ -94,29 +97,69 @@ def get_config(location: str) -> Any:
 def sweep(location: str) -> list[Point]:
     """The points that `sweep(add)` of an experiment file adds, in order.
 
+    Where it is `sweep(add, arg)` it gets the argument behind the colon, "" where there
+    is none, so that its points may depend on it.
+
     Raises:
       ConfigError: no such file or function, an error in the file, no point, the same
         point twice, or a value that a command line cannot carry.
     """
-    path = split(location)[0]
+    path, argument = split(location)
     function = _function(path, "sweep")
     if function is None:
         raise ConfigError(f"{path}: has no function sweep(add) that adds points")
     points: list[Point] = []
 
     def add(arg: str = "", **overrides: Any) -> None:
-        if not isinstance(arg, str):
-            raise ConfigError(f"sweep adds arg={shown(arg)}; arg must be a string")
-        point = Point(arg, {key: _value(key, x) for key, x in overrides.items()})
+        point = _point("sweep", arg, overrides)
         if point in points:
             raise ConfigError(f"sweep adds {describe(point)} twice")
         points.append(point)
 
     with _naming(path):
-        function(add)
+        asks = len(inspect.signature(function).parameters) > 1
+        function(add, *[argument or ""] if asks else [])
     if not points:
         raise ConfigError(f"{path}: sweep(add) adds no point")
     return points
+
+
+def has_follow(location: str) -> bool:
+    """Whether an experiment file defines `follow(add, runs)`.
+
+    Raises:
+      ConfigError: no such file, or an error in the file.
+    """
+    return _function(split(location)[0], "follow") is not None
+
+
+def follow(location: str, runs: Sequence[Any]) -> list[Point]:
+    """The points that `follow(add, runs)` of an experiment file adds, in order.
+
+    A point may be among them twice, as one that is the best in two ways, or be one of
+    the sweep already. None is added where the file defines no such function.
+
+    Raises:
+      ConfigError: no such file, an error in the file, or a value that a command line
+        cannot carry.
+    """
+    path = split(location)[0]
+    function = _function(path, "follow")
+    points: list[Point] = []
+
+    def add(arg: str = "", **overrides: Any) -> None:
+        points.append(_point("follow", arg, overrides))
+
+    if function is not None:
+        with _naming(path):
+            function(add, runs)
+    return points
+
+
+def _point(function: str, arg: Any, overrides: Mapping[str, Any]) -> Point:
+    if not isinstance(arg, str):
+        raise ConfigError(f"{function} adds arg={shown(arg)}; arg must be a string")
+    return Point(arg, {key: _value(function, key, x) for key, x in overrides.items()})
 
 
 def study(location: str, runs: Sequence[Any]) -> Iterator[Any] | None:
@@ -166,19 +209,19 @@ def describe(point: Point) -> str:
     return " ".join(filter(None, words)) or "a point without argument or override"
 
 
-def _value(key: str, value: Any) -> Value:
+def _value(function: str, key: str, value: Any) -> Value:
     """`value` in Python's own types: a grid may be made by numpy."""
     if value is None or isinstance(value, bool | str):
         return value
     if isinstance(value, tuple):
-        return tuple(_value(key, item) for item in value)
+        return tuple(_value(function, key, item) for item in value)
     if isinstance(value, numbers.Integral):
         return int(value)
     if isinstance(value, numbers.Real):
         return float(value)
     raise ConfigError(
-        f"sweep adds {key}={shown(value)}; a value must be a number, string, bool, "
-        "tuple or None"
+        f"{function} adds {key}={shown(value)}; a value must be a number, string, "
+        "bool, tuple or None"
     )
 
 

@@ -87,10 +87,11 @@ def read_sweep(folder: Path) -> Mapping[str, Any]:
     path = folder / SWEEP
     if not path.exists():
         raise RunError(f"{path}: there is no such file")
-    found = _read(path, _SWEEP, optional=_EXPERIMENT_HASH)
+    found = _read(path, _SWEEP, optional=_SINCE)
     for index, point in enumerate(found["points"]):
         where = f"{path}: point {index}"
         _check(where, point, _POINT)
+        _check_values(where, point, _STAGE)
         _check_values(where, {**found["common"], **point["config"]}, _CONFIG)
     folders = [point["folder"] for point in found["points"]]
     if len(set(folders)) < len(folders):
@@ -185,7 +186,12 @@ _DATA: _Shape = {
     "class_count": _COUNT,
     "fingerprint": _TEXT,
 }
-_EXPERIMENT_HASH: _Shape = {"experiment_hash": _TEXT}
+_FOLLOW = ("none", "open", "ended")
+_SINCE: _Shape = {  # older files lack them
+    "experiment_hash": _TEXT,
+    "follow": (_FOLLOW.__contains__, f"one of {', '.join(_FOLLOW)}"),
+}
+_STAGE: _Shape = {"stage": _COUNT}
 _SWEEP: _Shape = {
     "experiment": _TEXT,
     "overrides": (_are_texts, "a list of strings"),

@@ -9,17 +9,13 @@ import numpy as np
 
 from ganjax.config import ranks
 from ganjax.report.comparison import Group, finished, measured
-from ganjax.study import Floats
-
-MIN_PAIRS = 3  # below, an interval would be no more than the pairs themselves
-RESAMPLES = 10_000
-_EXACT = 50_000  # ways to resample that are few enough to go through all of them
+from ganjax.study import mean_interval
 
 
 class Difference(NamedTuple):
     """A group minus another over shared seeds, with a 95 % interval of the mean.
 
-    The interval is None for less than `MIN_PAIRS` pairs.
+    The interval is None for less than three pairs.
     """
 
     pairs: int
@@ -35,24 +31,7 @@ def difference(
     shared = [ours[seed] - theirs[seed] for seed in ours if seed in theirs]
     pairs = np.array([pair for pair in shared if math.isfinite(pair)])
     mean = float(pairs.mean()) if len(pairs) else math.nan
-    return Difference(len(pairs), mean, bootstrap(pairs))
-
-
-def bootstrap(pairs: Floats) -> tuple[float, float] | None:
-    """A 95 % percentile interval of the mean `[N]`; None for less than `MIN_PAIRS`.
-
-    It goes through all N^N resamples where they are few, and otherwise through
-    `RESAMPLES` of them, always the same.
-    """
-    count = len(pairs)
-    if count < MIN_PAIRS:
-        return None
-    if count**count <= _EXACT:
-        chosen = np.indices((count,) * count).reshape(count, -1)
-    else:
-        chosen = np.random.default_rng(0).integers(0, count, (count, RESAMPLES))
-    low, high = np.quantile(pairs[chosen].mean(axis=0), (0.025, 0.975)).tolist()
-    return low, high
+    return Difference(len(pairs), mean, mean_interval(pairs))
 
 
 def _by_seed(group: Group, name: str, ranking: ranks.Ranking) -> dict[Any, float]:

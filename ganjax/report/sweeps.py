@@ -10,7 +10,7 @@ from ganjax.config.completion import renamed_key
 from ganjax.record import reading
 from ganjax.record.reading import RunError
 from ganjax.report import text
-from ganjax.study import Run, read_run
+from ganjax.study import Run, read_point, read_run
 
 FINISHED = "done"
 UNREADABLE = "unreadable"
@@ -57,7 +57,7 @@ def read_sweep(folder: Path) -> Sweep:
     """
     plan = reading.read_sweep(folder)
     runs = [
-        _read(folder, point["folder"], plan["common"] | point["config"])
+        _read(folder, point, plan["common"] | point["config"])
         for point in plan["points"]
     ]
     return Sweep(
@@ -81,14 +81,16 @@ def read_runs(folders: Sequence[Path]) -> Sweep:
     return Sweep(text.counted(len(folders), "run"), Path(), "", "", (), runs)
 
 
-def _read(sweep: Path, name: str, written: Mapping[str, Any]) -> SweepRun:
-    folder = sweep / name
+def _read(
+    sweep: Path, point: Mapping[str, Any], written: Mapping[str, Any]
+) -> SweepRun:
+    folder = sweep / point["folder"]
     config = {renamed_key(key): value for key, value in written.items()}
     try:
-        reading.inside(sweep, name)
+        reading.inside(sweep, folder.name)
         if not any((folder / x).exists() for x in ("config.json", "status.json")):
             return SweepRun(folder, config, "missing", 0, "", None)
-        return _judged(folder, config, read_run(folder))
+        return _judged(folder, config, read_point(sweep, point))
     except (RunError, OSError) as error:
         return SweepRun(folder, config, UNREADABLE, 0, str(error), None)
 

@@ -16,6 +16,8 @@ returns or yields on the page, in order.
 """
 
 from ganjax.record.reading import RunError, read_object
+from ganjax.study.bootstrap import Rank, mean_interval, rank_groups
+from ganjax.study.choice import best_setting, by_setting, cost
 from ganjax.study.groups import Key, Keys, group_by, words
 from ganjax.study.items import Cell, Figure, Table, check
 from ganjax.study.plots import (
@@ -38,7 +40,9 @@ from ganjax.study.runs import (
     mean_and_sd,
     measure,
     picture,
+    read_point,
     read_run,
+    read_sweep,
     samples,
     setting,
     tail,
@@ -56,23 +60,31 @@ __all__ = [
     "Measures",
     "Metric",
     "Metrics",
+    "Rank",
     "Run",
     "RunError",
     "Table",
     "arrows",
+    "best_setting",
+    "by_setting",
     "check",
+    "cost",
     "curve",
     "curves",
     "group_by",
     "head",
     "last_step",
     "mean_and_sd",
+    "mean_interval",
     "measure",
     "picture",
     "picture_grid",
     "plot",
+    "rank_groups",
     "read_object",
+    "read_point",
     "read_run",
+    "read_sweep",
     "samples",
     "setting",
     "side_by_side",

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ganjax.config.completion import renamed
+from ganjax.config.experiment import Point
 from ganjax.config.ranks import Ranking
 from ganjax.record import reading
 from ganjax.record.reading import RunError
@@ -42,6 +43,8 @@ class Run(NamedTuple):
     classes: tuple[str, ...] = ()  # names, by label
     problems: tuple[str, ...] = ()
     init: Mapping[str, Any] = MappingProxyType({})  # folder, step, players, of another
+    point: Point = Point("", {})  # of its sweep: what `add` was given
+    stage: int = 0  # of its sweep: 0 for a point of `sweep`, else of `follow`
 
     @property
     def better(self) -> Ranking:
@@ -86,6 +89,31 @@ def read_run(workdir: Path) -> Run:
         init=whole(reading.read_init, workdir, nothing),
         problems=tuple(problems),
     )
+
+
+def read_point(sweep: Path, point: Mapping[str, Any]) -> Run:
+    """Reads the run of a point of `sweep.json`; raises `RunError` as `read_run`."""
+    run = read_run(reading.inside(sweep, point["folder"]))
+    own = {key: _tuples(value) for key, value in point["overrides"].items()}
+    return run._replace(point=Point(point["arg"], own), stage=point.get("stage", 0))
+
+
+def read_sweep(folder: Path) -> list[Run]:
+    """The runs of a sweep folder that have ended, done or diverged, in its order.
+
+    It is what `follow(add, runs)` is given. `study(runs)` is given those that are done;
+    `read_sweep(runs[0].workdir.parent)` has the diverged ones too.
+
+    Raises `RunError` where it is no sweep folder, or a run's config is damaged.
+    """
+    points = reading.read_sweep(folder)["points"]
+    begun = [x for x in points if (folder / x["folder"] / "config.json").exists()]
+    runs = [read_point(folder, point) for point in begun]
+    return [run for run in runs if run.status.get("state") in ("done", "diverged")]
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def _read_metrics(
