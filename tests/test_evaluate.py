@@ -20,7 +20,10 @@ from ganjax.training import loop
 from ganjax.training.journal import Journal, write_evaluation, write_samples
 
 MEASURES = {
-    "ring": {"modes_covered", "high_quality", "reverse_kl", "variance_ratio"},
+    "ring": {
+        *("modes_covered", "high_quality", "reverse_kl", "variance_ratio"),
+        "cell_distance",
+    },
     "digits": {"coverage", "precision", "recall", "density"},
 }
 

@@ -90,6 +90,8 @@ def test_samples_collapsed_to_one_centre(dimensions):
         "high_quality": 1.0,
         "reverse_kl": pytest.approx(math.log(4)),
         "variance_ratio": 0.0,
+        # One of 4 * 5 cells has them all: (0.95 + 19 * 0.05) / 2.
+        "cell_distance": pytest.approx(0.95),
     }
 
 
@@ -103,7 +105,39 @@ def test_far_samples(dimensions):
         "high_quality": 0.0,
         "reverse_kl": pytest.approx(0.0),
         "variance_ratio": pytest.approx(math.nan, nan_ok=True),
+        "cell_distance": pytest.approx(0.8),  # half of them in each outermost shell
     }
+
+
+@each_dimension
+def test_cell_distance_sees_shells_of_equal_probability(dimensions):
+    mixture = make_mixture(dimensions, modes=2) | {"sds": np.array([0.1, 0.2])}
+    # A sample in each of the 10 cells, at the shells' medians.
+    medians = stats.chi.ppf([0.1, 0.3, 0.5, 0.7, 0.9], dimensions)
+    samples = np.repeat(mixture["means"], 5, axis=0)
+    samples[:, 0] += np.concatenate([0.1 * medians, 0.2 * medians])
+    quality = mixture_quality(samples, mixture)
+    assert_allclose(quality["cell_distance"], 0, atol=1e-12)
+    # With weights of 3 to 1 a half is to be 3/4: 5 (0.15 - 0.1) + 5 (0.1 - 0.05), by 2.
+    weighted = mixture | {"weights": np.array([3.0, 1.0])}
+    quality = mixture_quality(samples, weighted)
+    assert_allclose(quality["cell_distance"], 0.25, atol=1e-12)
+
+
+@each_dimension
+def test_cell_distance_of_true_and_of_narrow_samples(dimensions):
+    count = 10_000
+    mixture = make_mixture(dimensions, modes=4)
+    measured = [
+        mixture_quality(draw(mixture, count, seed=seed), mixture)["cell_distance"]
+        for seed in range(20)
+    ]
+    # E |found - p| is (2 p (1 - p) / pi N)^1/2 for each of the 20 cells.
+    expected = 20 / 2 * math.sqrt(2 * 0.05 * 0.95 / math.pi / count)
+    assert_allclose(np.mean(measured), expected, rtol=0.15)
+    narrow = mixture_quality(draw(mixture, count, spread=0.5), mixture)
+    # The outermost of their shells, which should have a fifth, has hardly any.
+    assert narrow["cell_distance"] > 0.2
 
 
 def test_variance_needs_two_samples_of_a_mode():

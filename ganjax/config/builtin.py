@@ -581,6 +581,7 @@ _MEASURES = (
             "modes_covered": "highest",
             "reverse_kl": "lowest",
             "variance_ratio": "one",
+            "cell_distance": "lowest",
         },
     ),
     Part(
