@@ -27,7 +27,7 @@ from ganjax.data.images import as_held, as_seen
 from ganjax.measures import nearest_rows
 from ganjax.monitors import score_statistics
 from ganjax.optim import resolve_schedules, unscheduled
-from ganjax.parallel import Layout, LayoutError, choose_layout
+from ganjax.parallel import Layout, LayoutError, choose_layout, pack_layout
 from ganjax.state import TrainState, init_state
 from ganjax.step import Step, make_train_step
 from ganjax.types import (
@@ -51,7 +51,8 @@ class Setup(NamedTuple):
     """A run that is set up: what a config describes.
 
     `make_parts(axis_name)` returns `make(numbers) -> Parts`, of numbers without
-    schedules; `init()` returns the state before the first step; `measures` are by name;
+    schedules; `begin(numbers, seed)` is the state before the first step, which `init()`
+    returns as this run has it; `measures` are by name;
     `distinct` are different examples of the data as networks see them, where it holds
     examples and some measure reads them; `nearest(samples)` gives, of such data, the
     training example nearest to each; `test` is the whole test split where the run
@@ -59,7 +60,7 @@ class Setup(NamedTuple):
     """
 
     make_parts: Callable[[str | None], Callable[[Tree], Parts]]
-    init: Callable[[], TrainState]
+    begin: Callable[[Tree, np.uint32], TrainState]
     numbers: dict[str, Any]
     source: Source
     rounds: Rounds
@@ -73,6 +74,17 @@ class Setup(NamedTuple):
     distinct: np.ndarray | None
     nearest: Callable[[np.ndarray], np.ndarray] | None
     test: Batch | None
+
+    def init(self) -> TrainState:
+        """The state before the first step."""
+        return self.begin(unscheduled(self.numbers), np.uint32(self.seed))
+
+    def like(self, config: Config) -> "Setup":
+        """The setup of a run that differs in its seed and its numbers alone.
+
+        What was compiled for one serves the other.
+        """
+        return self._replace(numbers=numbers(config), seed=config["seed"])
 
     @property
     def parts(self) -> Parts:
@@ -126,16 +138,15 @@ def build_setup(
     _check_examples(chosen, examples)
     play = {key: config["play"][key] for key in chosen.play.keys}
     make_parts = partial(_make_parts, config, catalogue, examples)
-    values = numbers(config)
 
     @jax.jit  # so traced once, whoever asks for the state or for its shapes
-    def init(seed: Array) -> TrainState:
-        return init_state(make_parts(None)(unscheduled(values)), seed)
+    def begin(numbers: Tree, seed: np.uint32) -> TrainState:
+        return init_state(make_parts(None)(numbers), jnp.asarray(seed))
 
     return Setup(
         make_parts=make_parts,
-        init=lambda: init(np.uint32(config["seed"])),
-        numbers=values,
+        begin=begin,
+        numbers=numbers(config),
         source=source,
         rounds=builder_of(chosen.play)(chosen.game.players, **play),
         frozen=frozenset(filter(None, config["play"]["frozen"].split(","))),
@@ -345,6 +356,25 @@ def build_layout(config: Config) -> Layout:
         return choose_layout(config["parallel"]["mode"], config["batch_size"])
     except LayoutError as error:
         raise ConfigError(f"config.{error}") from error
+
+
+def build_pack_layout(config: Config, count: int) -> Layout:
+    """The layout of `count` runs in one program, over the devices of this process.
+
+    Raises:
+      ConfigError: the batch of each shall be shared out, or there are several
+        processes.
+    """
+    parallel, devices = config["parallel"], jax.local_devices()
+    if parallel["mode"] not in ("auto", "jit"):
+        raise ConfigError(
+            f"config.parallel.mode: {parallel['mode']} shares the batch of one run "
+            "out; runs in a pack have a device each: jit or auto"
+        )
+    mapping = parallel["members"]
+    if mapping == "auto":
+        mapping = "map" if devices[0].platform == "cpu" else "vmap"
+    return pack_layout(devices, count, mapping)
 
 
 def keep_compiled_programs() -> None:

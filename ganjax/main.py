@@ -1,6 +1,7 @@
 """Trains, evaluates, samples or exports one run of an experiment.
 
 python -m ganjax.main --config=FILE.py[:ARGUMENT] --workdir=RUN [--config.KEY=VALUE ...]
+python -m ganjax.main --config=FILE.py[:ARGUMENT] --workdir=RUNS --seeds=8
 python -m ganjax.main --mode=evaluate|sample|export --workdir=RUN
 
 Exit codes: 0 done; 2 bad usage, config or data; 3 diverged; 75 stopped after saving,
@@ -23,17 +24,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from absl import flags
 
 from ganjax.command.exits import Exit
 from ganjax.command.line import check_folder, fail, parse, quiet, start
+from ganjax.command.points import Given, read_points, read_programs
 from ganjax.config import ConfigError, flatten
 from ganjax.config.catalogue import load, rows
+from ganjax.config.packing import check_pack
 from ganjax.config.program import Program, read_program, read_stored
 from ganjax.training import peers
-from ganjax.training.devices import be_patient
+from ganjax.training.devices import be_patient, share_cores
 
 _CONFIG = flags.DEFINE_string(
     "config",
@@ -100,12 +103,21 @@ _PROCESS = flags.DEFINE_integer(
     "process_id", 0, "Which of them this one is.", lower_bound=0
 )
 
+_SEEDS = flags.DEFINE_integer(
+    "seeds",
+    None,
+    "Train so many runs in one program, from config.seed on, in folders WORKDIR/seed-0 "
+    "and so on, and compare them in WORKDIR/report.html.",
+    lower_bound=1,
+)
 _POINTS = flags.DEFINE_string(
     "points",
     None,
-    "With --mode=check, in place of --config: a JSON file, or - for standard input, "
-    'with a list of {"config": FILE.py:ARGUMENT, "overrides": ["KEY=VALUE"]}. Prints '
-    "the flat config of each, a line of JSON.",
+    "In place of --config and --workdir: a JSON file, or - for standard input, with a "
+    'list of {"config": FILE.py:ARGUMENT, "overrides": ["KEY=VALUE"], "workdir": RUN}. '
+    "The runs are trained in one program, from which they may differ by seeds and by "
+    "floats such as learning rates. With --mode=check their flat configs are printed, "
+    "each a line of JSON.",
 )
 
 _LOOK = flags.DEFINE_boolean(
@@ -134,9 +146,11 @@ def _main(argv: Sequence[str]) -> None:
     quiet()
     try:
         if _POINTS.value:
-            _check_points(_POINTS.value)
+            _work_on_points(_POINTS.value)
             return
         _check_flags()
+        if _SEEDS.value:
+            _train_seeds(_SEEDS.value)
         program = _read_program()
         if _MODE.value == "check":
             seen = _look(program)
@@ -158,8 +172,44 @@ def _main(argv: Sequence[str]) -> None:
         _fail(error)
 
 
+def _train_seeds(count: int) -> NoReturn:
+    """Trains runs that differ by their seeds, and compares them."""
+    from ganjax.training.folder import check_runs_folder
+
+    if not _WORKDIR.value:
+        _fail("--workdir is missing; write --workdir=runs/NAME")
+    check_folder(_WORKDIR.value)
+    folder = Path(_WORKDIR.value)
+    check_runs_folder(folder)
+    first = _read_program().config["seed"]
+    given = [f"{x.name}={x.value}" for x in (_INIT_FROM, _INIT_PLAYERS) if x.value]
+    points = [
+        Given(
+            _CONFIG.value or "",
+            [*_overrides, *given, f"seed={seed}"],
+            str(folder / f"seed-{seed}"),
+        )
+        for seed in range(first, first + count)
+    ]
+    _train_pack(points, compared=folder)
+
+
+def _train_pack(points: Sequence[Given], compared: Path | None = None) -> NoReturn:
+    runs = read_programs(points)
+    check_pack([program.config for program, _ in runs])
+    share_cores(os.environ, len(runs))
+    be_patient(os.environ)
+    with _lasting():
+        from ganjax.training import loop
+
+    with runs[0][0].naming():
+        sys.exit(loop.run_pack(runs, _STOP, compared))
+
+
 def _check_flags() -> None:
     """Refuses flags that the mode does not read."""
+    if _SEEDS.value and (_MODE.value != "train" or _is_one_of_several()):
+        _fail("--seeds: trains, in one process")
     if _MODE.value == "sample":
         if math.isnan(_TRUNCATION.value or 0.0):  # which no bound of a flag refuses
             _fail("--truncation: must be a number, not nan")
@@ -246,30 +296,32 @@ def _look(program: Program) -> str:
         raise ConfigError(f"config.data: {error}") from error
 
 
-def _check_points(source: str) -> None:
-    """Checks many configs in one process; nothing is printed unless all are good."""
-    if _MODE.value != "check" or _CONFIG.value or _WORKDIR.value or _overrides:
-        _fail("--points goes with --mode=check and no other flag")
-    try:
-        text = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
-        points = [
-            (str(x["config"]), [*map(str, x["overrides"])]) for x in json.loads(text)
-        ]
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        what = 'must hold a JSON list of {"config": ..., "overrides": [...]}'
-        _fail(f"--points: {source}: {what}; {type(error).__name__}: {error}")
+def _work_on_points(source: str) -> None:
+    """Trains many runs, or checks them in one process."""
+    given = (_CONFIG.value, _WORKDIR.value, _SEEDS.value, *_overrides)
+    if _MODE.value not in ("check", "train") or any(given):
+        _fail("--points goes with --mode=check or train, and no other flag")
+    points = read_points(source)
+    if _MODE.value == "check":
+        _check_points(points)
+    else:
+        _train_pack(points)
+
+
+def _check_points(points: Sequence[Given]) -> None:
+    """Nothing is printed unless all are good."""
     lines = []
     looked: list[Mapping[str, Any]] = []
-    for index, (location, overrides) in enumerate(points):
+    for index, point in enumerate(points):
         try:
             with redirect_stdout(sys.stderr):  # an experiment file may print
-                program = read_program(location, overrides)
+                program = read_program(point.config, point.overrides)
             config = program.config
             if config["data"] not in looked:
                 looked.append(config["data"])
                 _look(program)
         except ConfigError as error:
-            _fail(f"point {index} ({' '.join((location, *overrides))}): {error}")
+            _fail(f"point {index} ({point}): {error}")
         lines.append(json.dumps(flatten(config)))
     print("\n".join(lines))
 

@@ -1,9 +1,11 @@
 """The state of a run: arrays only, so that it donates, saves, scans and vmaps."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from ganjax.keys import Purpose, purpose_key
@@ -46,6 +48,22 @@ def init_state(parts: Parts, seed: Array | int) -> TrainState:
         average={player: params[player] for player in parts.average},
         skipped={player: jnp.zeros((), jnp.int32) for player in parts.optimizers},
     )
+
+
+def own(state: TrainState) -> dict[str, Any]:
+    """The fields that are one member's: all but the step."""
+    return {name: x for name, x in state._asdict().items() if name != "step"}
+
+
+def stack(states: Sequence[TrainState]) -> TrainState:
+    """Host states of members after the same step, as one with a leading axis."""
+    stacked = jax.tree.map(lambda *x: np.stack(x), *map(own, states))
+    return TrainState(step=states[0].step, **stacked)
+
+
+def part(tree: Tree, member: int) -> Any:
+    """One member's part of what has a leading axis of them; scalars are everyone's."""
+    return jax.tree.map(lambda leaf: leaf[member] if np.ndim(leaf) else leaf, tree)
 
 
 def all_finite(tree: Tree) -> Array:

@@ -86,19 +86,24 @@ def test_the_nearest_example_of_what_is_not_finite():
 def test_a_last_state_that_makes_nothing_finite_has_diverged(
     rule, ending, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(loop, "_advance", lambda *_: ("done", 5, ""))
     monkeypatch.setattr(loop, "_look", lambda *_: ["sample"])
+    monkeypatch.setattr(loop, "write_report", lambda _: None)
     program = Program({**make("ring"), "non_finite": rule})
-    found = loop._finish(program, tmp_path, StopRequest())
+    ((member,), *_) = loop._make([(program, tmp_path)], loop._alone(program))
+    member.end("done", "")
+    loop._conclude(member, StopRequest(), [], False)
     message = "sample of the last state not finite" if rule == "stop" else ""
-    assert found == (ending, 5, message)
+    assert (member.ending, member.message) == (ending, message)
+    status = json.loads((tmp_path / "status.json").read_text())
+    assert (status["state"], status["message"]) == (ending, message)
 
 
 def test_what_was_not_finite_in_the_middle_is_not_said_of_the_end(
     tmp_path, monkeypatch
 ):
     program = Program(make("ring"))
-    made = loop._make(program, tmp_path)
-    made.evaluator.not_finite.add("sample")  # of a picture on the way
-    monkeypatch.setattr(loop, "restore", lambda *_: (made.setup, 5, made.first))
-    assert loop._look(program, tmp_path, (), made) == []
+    ((member,), *_) = loop._make([(program, tmp_path)], loop._alone(program))
+    member.evaluator.not_finite.add("sample")  # of a picture on the way
+    restored = (member.setup, 5, member.state)
+    monkeypatch.setattr(loop, "restore", lambda *_: restored)
+    assert loop._look(program, tmp_path, (), member) == []

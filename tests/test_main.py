@@ -198,9 +198,9 @@ def test_check_names_the_bad_point(ganjax, text, words):
     assert_refused(ganjax(*CHECK, stdin=text), words)
 
 
-def test_points_go_with_check_alone(ganjax):
-    words = "--points goes with --mode=check and no other flag"
-    assert_refused(ganjax("--points=-", stdin="[]"), words)
+def test_points_go_with_the_mode_alone(ganjax):
+    words = "--points goes with --mode=check or train, and no other flag"
+    assert_refused(ganjax("--points=-", "--mode=sample", stdin="[]"), words)
     assert_refused(ganjax(*CHECK, "--config=experiment.py", stdin="[]"), words)
     assert_refused(ganjax(*CHECK, "--config.steps=3", stdin="[]"), words)
     words = "--points: points.json: must hold"

@@ -8,6 +8,7 @@ import pytest
 from ganjax.build import build_setup
 from ganjax.config import ConfigError, defaults
 from ganjax.config.validation import validate
+from ganjax.parallel import jit_layout, pack_layout
 from ganjax.training import memory
 
 
@@ -20,9 +21,14 @@ def make_setup(**values):
     return build_setup(validate(config))
 
 
+def lay_out(members, mapping="map", devices=None):
+    return pack_layout(devices or jax.local_devices()[:1], members, mapping)
+
+
 def check(made, *, free, samples=10, devices=None, monkeypatch):
     monkeypatch.setattr(memory, "free_on_host", lambda: free)
-    memory.check(made, samples, devices or jax.local_devices()[:1])
+    layout = jit_layout(jax.local_devices()[0])
+    memory.check(made, samples, layout._replace(devices=devices or layout.devices))
 
 
 def test_what_is_counted(monkeypatch):
@@ -30,7 +36,7 @@ def test_what_is_counted(monkeypatch):
     # the generator 2 x 5 + 5 and 5 x 2 + 2, so 27, and once more for its average;
     # the discriminator 2 x 5 + 5 and 5 x 1 + 1, so 21.
     generator, discriminator = 4 * (5 * 27 + 1), 4 * (4 * 21 + 1)
-    held = dict(memory._needed(make_setup(), device_count=1))
+    held = dict(memory._needed(make_setup(), jit_layout(jax.local_devices()[0])))
     assert held["config.networks.generator"] == generator
     assert held["config.networks.discriminator"] == discriminator
     # Of each of 6 examples: two points, two scores, and for each of both sides the

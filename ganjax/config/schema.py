@@ -30,6 +30,9 @@ NUMBER_SCHEDULE = {
 PARALLEL = {
     # auto: jit on one device, pmap over several.
     "mode": Key("auto", choices=("auto", "jit", "pmap", "shard_map")),
+    # How the runs of a pack that share a device take their steps: one after another
+    # (map) or together (vmap). auto: map on a CPU, where vmap gains nothing.
+    "members": Key("auto", choices=("auto", "map", "vmap")),
 }
 
 RECORD = {

@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from copy import copy
 from functools import cache, partial
-from typing import Any
+from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +14,7 @@ from jax.interpreters.partial_eval import dce_jaxpr
 
 from ganjax.build import Setup
 from ganjax.keys import Purpose, example_keys, purpose_key
+from ganjax.optim import unscheduled
 from ganjax.state import TrainState, averaged_variables
 from ganjax.types import Batch, Tree, Variables
 
@@ -42,13 +44,22 @@ class Evaluator:
 
     def __init__(self, setup: Setup) -> None:
         self.setup = setup
-        self._parts = setup.parts
-        self.probes = self._parts.game.probes
+        self.probes = setup.parts.game.probes
         self.not_finite: set[str] = set()
         self._read: dict[Any, set[str]] = {}  # what `fields_read` found
         self._arrays = jax.device_put(setup.source.arrays)
         self._real = jax.jit(self._take)
         self._probe = jax.jit(self._run, static_argnums=0)
+
+    def like(self, setup: Setup) -> Self:
+        """Looks at a run that differs in its seed and its numbers alone.
+
+        It compiles nothing that was compiled for this one.
+        """
+        other = copy(self)
+        other.setup, other.not_finite = setup, set()
+        other.probes = setup.parts.game.probes
+        return other
 
     def _take(self, arrays: Tree, seed: Array, index: Array) -> Batch:
         key = purpose_key(seed, Purpose.PROBE)
@@ -57,6 +68,7 @@ class Evaluator:
     def _run(
         self,
         name: str,
+        numbers: Tree,
         variables: dict[str, Variables],
         arrays: Tree,
         seed: Array,
@@ -65,7 +77,8 @@ class Evaluator:
     ) -> Array:
         batch = self._take(arrays, seed, index)._replace(**given)
         key = purpose_key(seed, Purpose.PROBE)
-        return self.probes[name](variables, batch, example_keys(key, 0, 0, index))
+        probes = self.setup.make_parts(None)(numbers).game.probes
+        return probes[name](variables, batch, example_keys(key, 0, 0, index))
 
     @property
     def example_shape(self) -> tuple[int, ...]:
@@ -103,13 +116,13 @@ class Evaluator:
           **given: fields of a `Batch`, `[count, ...]`, in place of those of real
             batches.
         """
-        variables = averaged_variables(state)
+        numbers, variables = unscheduled(self.setup.numbers), averaged_variables(state)
         number = np.uint32(self.setup.seed if seed is None else seed)
         outputs = []
         for index in _chunks(count):
             rows = {field: values[index] for field, values in given.items()}
             outputs.append(
-                self._probe(name, variables, self._arrays, number, index, rows)
+                self._probe(name, numbers, variables, self._arrays, number, index, rows)
             )
         whole = np.concatenate(jax.device_get(outputs))[:count]
         if not np.isfinite(whole).all():
@@ -125,7 +138,7 @@ class Evaluator:
           **given: as of `probe`, arrays or what has their shapes, two rows each.
         """
         variables = averaged_variables(state)
-        run = partial(self._run, name)
+        run = partial(self._run, name, unscheduled(self.setup.numbers))
         rest = (self._arrays, self.setup.seed, np.arange(2), given)
         return jax.eval_shape(run, variables, *rest).shape[1:]
 
@@ -209,7 +222,7 @@ class Evaluator:
                 score = partial(self.probe, "score", state, count)
                 arrays["real_score"] = lambda: score(real=real())
                 arrays["fake_score"] = lambda: score(real=sample())
-                arrays["threshold"] = lambda: self._parts.objective.threshold
+                arrays["threshold"] = lambda: self.setup.parts.objective.threshold
         if "classify" in self.probes and test is not None:
             arrays["label"] = lambda: np.asarray(test.label)
             arrays["log_probability"] = partial(

@@ -14,7 +14,7 @@ from ganjax.config.catalogue import Catalogue
 from ganjax.config.program import stored_catalogue
 from ganjax.config.validation import revalidate
 from ganjax.state import TrainState
-from ganjax.training.identity import check_data
+from ganjax.training.identity import check_data, describe_data
 
 
 def restore(
@@ -42,7 +42,7 @@ def restore(
             catalogue = stored_catalogue(folder, config)
         config = revalidate(config, catalogue)
         setup = build_setup(config, catalogue)
-        check_data(folder, setup.source)
+        check_data(folder, describe_data(setup.source))
     else:
         setup = made
     return setup, *read_state(setup, folder, keep=config["record"]["keep"])

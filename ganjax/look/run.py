@@ -27,7 +27,7 @@ from ganjax.report import page
 from ganjax.state import TrainState, averaged_variables
 from ganjax.step import make_field
 from ganjax.study import Metrics, Run, read_run
-from ganjax.training.identity import check_data
+from ganjax.training.identity import check_data, describe_data
 from ganjax.types import Batch, Tree
 
 Labels = str | int | Iterable[str | int]
@@ -486,7 +486,7 @@ def load(
     @cache
     def whole() -> Evaluator:
         setup = build_setup(program.config, program.catalogue)
-        check_data(folder, setup.source)
+        check_data(folder, describe_data(setup.source))
         return Evaluator(setup)
 
     looks = Looks(_light(program, folder) or whole(), whole)

@@ -25,10 +25,11 @@ _PACKAGES = (
 )
 
 
-def environment(devices: Sequence[str]) -> dict[str, Any]:
+def environment(devices: Sequence[str], pack: str = "") -> dict[str, Any]:
     """What `environment.json` holds: program, versions and machine.
 
-    `devices` names the accelerators, which only the caller can know without jax here.
+    `devices` names the accelerators, which only the caller can know without jax here;
+    `pack` says how the run was trained among others, if it was.
     `commit` and `dirty` are None unless ganjax is run from a git checkout; the version
     of a package that is not installed is None.
     """
@@ -42,6 +43,7 @@ def environment(devices: Sequence[str]) -> dict[str, Any]:
         "platform": platform.platform(),
         "cpu_count": os.cpu_count(),
         "devices": list(devices),
+        **({"pack": pack} if pack else {}),
         "python": platform.python_version(),
         "ganjax": ganjax.__version__,
         "commit": _git("rev-parse", "HEAD") if tracked else None,

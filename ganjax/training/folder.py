@@ -54,6 +54,20 @@ def _check(program: Program, folder: Path, mode: str) -> None:
         raise ConfigError(f"{written} is damaged: {error}") from error
 
 
+def check_runs_folder(folder: Path) -> None:
+    """Checks that a folder may hold runs, as it is no run or sweep itself.
+
+    Raises:
+      ConfigError: it is.
+    """
+    for name, what in (("config.json", "a run"), ("sweep.json", "a sweep")):
+        if (folder / name).exists():
+            raise ConfigError(
+                f"--workdir: {folder} holds {what}; several seeds need a folder of "
+                "their own"
+            )
+
+
 @contextmanager
 def alone(program: Program, folder: Path) -> Iterator[None]:
     """Nobody else trains in the folder meanwhile.

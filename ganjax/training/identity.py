@@ -36,22 +36,21 @@ def describe_data(source: Source) -> dict[str, Any]:
     }
 
 
-def check_data(folder: Path, source: Source) -> dict[str, Any]:
-    """Describes the data, and checks that the run in `folder` began with the same.
+def check_data(folder: Path, now: dict[str, Any]) -> None:
+    """Checks that the run in `folder` began with the data that is described as `now`.
 
     An older run, whose folder has no `data.json`, resumes with the data there is.
 
     Raises:
       ConfigError: says what changed since.
     """
-    now = describe_data(source)
     try:
         found = read_data(folder)
     except RunError as error:
         raise ConfigError(str(error)) from error
     was = {key: x if found.get(key) is None else found[key] for key, x in now.items()}
     if was == now:
-        return now
+        return
     raise ConfigError(
         f"config.data: not the data that the run in {folder} began with: "
         f"{_change(was, now)}; have that data back, or choose another "

@@ -2,7 +2,8 @@
 
 import io
 import math
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,14 +18,17 @@ from ganjax.look.pictures import draw_pictures
 from ganjax.record.environment import environment
 from ganjax.record.files import write_bytes, write_json
 from ganjax.record.png import png_bytes
-from ganjax.record.progress import Progress
 from ganjax.record.recorder import Recorder
 from ganjax.record.status import write_status
 from ganjax.state import TrainState
 
 
 def opening(
-    config: Mapping[str, Any], evaluator: Evaluator, state: TrainState, step: int
+    config: Mapping[str, Any],
+    evaluator: Evaluator,
+    state: TrainState,
+    step: int,
+    pack: str,
 ) -> str:
     """What is trained on what, in one line, for who waits while it is compiled."""
     devices, source = jax.devices(), evaluator.setup.source
@@ -43,6 +47,8 @@ def opening(
         f"parameters: {players}",
         f"devices: {len(devices)} {devices[0].device_kind}",
     ]
+    if pack:
+        words.append(pack)
     if jax.process_count() > 1:
         words.append(f"{jax.process_count()} processes")
     return "; ".join([*words, f"compiling, then from step {step}"])
@@ -51,27 +57,32 @@ def opening(
 class Journal:
     """The record of one run from `step` on; a context manager.
 
+    `pack` says how the run is trained among others, for its environment.
+
     Training time counts the steps alone, compilation of the first included, and
     continues where the last process left off.
     """
 
     def __init__(
-        self, config: Mapping[str, Any], folder: Path, evaluator: Evaluator, step: int
+        self,
+        config: Mapping[str, Any],
+        folder: Path,
+        evaluator: Evaluator,
+        step: int,
+        pack: str = "",
     ) -> None:
         self._config, self._folder, self._evaluator = config, folder, evaluator
         self._step = step
         devices = [str(device.device_kind) for device in jax.devices()]
-        write_json(folder / "environment.json", environment(devices))
+        write_json(folder / "environment.json", environment(devices, pack))
         self.status("running")
         self._recorder = Recorder(folder, step=step)
         self._seconds = self._recorder.seconds
         evaluated = any(x.startswith("evaluation/") for x in self._recorder.names)
         self._was_evaluated = step if evaluated else None  # by an earlier process
-        self._progress = Progress(config["steps"], start=step)
 
     def __enter__(self) -> Self:
-        """Shows the progress bar."""
-        self._progress.__enter__()
+        """It is open already."""
         return self
 
     def __exit__(
@@ -81,7 +92,6 @@ class Journal:
         trace: TracebackType | None,
     ) -> None:
         """Closes the files; an error is the run's last status."""
-        self._progress.__exit__(kind, error, trace)
         self._recorder.close()
         if error is not None:
             self.status("failed", f"{type(error).__name__}: {error}")
@@ -98,8 +108,6 @@ class Journal:
         self._step = step
         self._seconds += seconds
         self._recorder.scalars(step, self._seconds, metrics)
-        losses = {name: x for name, x in metrics.items() if name.endswith("/loss")}
-        self._progress.update(step, losses)
 
     def draw(self, state: TrainState) -> None:
         """Draws the pictures of a state on the host, perhaps once more."""
@@ -169,3 +177,12 @@ def write_samples(
 def write_report(folder: Path) -> None:
     """Writes `report.html`."""
     print(report.write(folder))
+
+
+def write_comparison(folder: Path, runs: Sequence[Path]) -> None:
+    """Writes the `report.html` that compares runs into the folder that holds them."""
+    path = folder / "report.html"
+    problems = report.write_comparison(runs, path)
+    print(path)
+    if problems:
+        print(problems, file=sys.stderr)

@@ -4,9 +4,11 @@ What is counted must be held at some moment, whatever the compiler does: it is a
 bound, so that a run which is refused could not have been trained.
 """
 
+import itertools
 import math
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import jax
@@ -15,6 +17,7 @@ import jax.numpy as jnp
 from ganjax.build import Setup
 from ganjax.config import ConfigError
 from ganjax.keys import Purpose, example_keys, purpose_key
+from ganjax.parallel import Layout
 from ganjax.state import TrainState
 from ganjax.types import Outcome, Tree
 
@@ -38,22 +41,22 @@ _CGROUPS = (
 )
 
 
-def check(setup: Setup, samples: int, devices: Sequence[jax.Device]) -> None:
-    """Checks that a training fits into these devices, and its samples into the host.
+def check(setup: Setup, samples: int, layout: Layout) -> None:
+    """Checks that a training fits into its devices, and its samples into the host.
 
     Args:
-      setup: to be trained.
+      setup: to be trained, or of one of a pack.
       samples: that an evaluation takes.
-      devices: that share the batch, those of other processes included.
+      layout: of the run, or of its pack.
 
     Raises:
       ConfigError: with the bytes needed, those there are, and the keys that they are
         for.
     """
-    own = [x for x in devices if x.process_index == jax.process_index()]
+    own = [x for x in layout.devices if x.process_index == jax.process_index()]
     shared = own[0].platform == "cpu"  # by all of them, and with the host
     copies = len(own) if shared else 1
-    on_device = [(key, copies * size) for key, size in _needed(setup, len(devices))]
+    on_device = [(key, copies * size) for key, size in _needed(setup, layout)]
     example = _bytes(_example(setup))
     on_host = [("config.evaluation.samples", 2 * samples * example)]
     if shared:
@@ -66,6 +69,43 @@ def check(setup: Setup, samples: int, devices: Sequence[jax.Device]) -> None:
             free = statistics["bytes_limit"] - statistics.get("bytes_in_use", 0)
             _compare([*on_device, data], str(device), free)
     _compare(on_host, "this machine", free_on_host())
+
+
+def most_at_once(
+    setup: Setup, samples: int, count: int, lay_out: Callable[[int], Layout]
+) -> int:
+    """How many of `count` runs fit at once, in parts of nearly the same size.
+
+    Says so where not all do.
+
+    Args:
+      setup: of one of them.
+      samples: that an evaluation takes.
+      count: of runs.
+      lay_out: the layout of so many runs.
+
+    Raises:
+      ConfigError: not even one fits, as of `check`.
+    """
+    too_many: ConfigError | None = None
+    for parts in itertools.count(1):
+        most = -(-count // parts)
+        try:
+            check(setup, samples, lay_out(most))
+            break
+        except ConfigError as error:
+            if most == 1:
+                raise
+            too_many = too_many or error
+    if too_many:
+        line = f"{too_many}; {most} of {count} runs are trained at a time"
+        print(line, file=sys.stderr, flush=True)
+    return most
+
+
+def needed(setup: Setup, layout: Layout) -> int:
+    """Bytes that the devices of a run or pack hold at least while they take a step."""
+    return len(layout.devices) * sum(size for _, size in _needed(setup, layout))
 
 
 def free_on_host() -> int:
@@ -94,19 +134,28 @@ def _read(path: str) -> str:
     return Path(path).read_text("utf-8")
 
 
-def _needed(setup: Setup, device_count: int) -> list[tuple[str, int]]:
-    """Keys and the bytes that a device holds for them while it takes a step."""
+def _needed(setup: Setup, layout: Layout) -> list[tuple[str, int]]:
+    """Keys and the bytes that a device holds for them while it takes a step.
+
+    Of a pack all states are held, but only of the members that step together what a
+    step makes.
+    """
+    sharing = 1 if layout.members else len(layout.devices)  # of one batch
+    held = -(-layout.members // len(layout.devices)) or 1
+    stepping = held if layout.mapping == "vmap" else 1
     state = jax.eval_shape(setup.init)
-    held = []
+    rows = []
     for player, params in state.params.items():
         mutable = dict(state.mutable[player])
-        held.append(("config.game.buffer_size", _bytes(mutable.pop("buffer", ()))))
-        gradient = params
-        whole = (params, gradient, mutable, state.optimizer[player])
+        buffer = _bytes(mutable.pop("buffer", ()))
+        rows.append(("config.game.buffer_size", held * buffer))
+        whole = (params, mutable, state.optimizer[player])
         average = state.average.get(player, ())
-        held.append((f"config.networks.{player}", _bytes((whole, average))))
-    count = -(-setup.batch_size // device_count)
-    return [*held, ("config.batch_size", _bytes(_outcome(setup, state, count)))]
+        gradient = stepping * _bytes(params)
+        own = held * _bytes((whole, average)) + gradient
+        rows.append((f"config.networks.{player}", own))
+    outcome = _outcome(setup, state, -(-setup.batch_size // sharing))
+    return [*rows, ("config.batch_size", stepping * _bytes(outcome))]
 
 
 def _outcome(setup: Setup, state: TrainState, count: int) -> Tree:
