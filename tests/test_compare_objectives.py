@@ -133,7 +133,7 @@ def test_study_ranks_and_says_how_sure_that_is(tmp_path):
     # Trials: 0.5, 0.6, 0.6 and 0.7, 0.8, 1.
     assert sizes.rows[0][4:6] == (pytest.approx(0.2), pytest.approx(0.1))
     assert isinstance(items["Tuned objectives, and all that was tried"], Figure)
-    assert "Samples of the first and of the last, digits" in items
+    assert "Samples, digits" in items
 
 
 def test_study_of_the_trials_alone_is_a_figure(tmp_path):
