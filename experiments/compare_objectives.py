@@ -27,9 +27,9 @@ that diverged counts as 1:
 Arguments, as in experiments/compare_objectives.py:wgan_gp,digits:
 
   entrant  non_saturating (default, without a penalty); with R1 non_saturating_r1,
-           minimax, least_squares, hinge, and the f-divergences jensen_shannon, kl,
-           reverse_kl, pearson and squared_hellinger; with R1 and R2 relativistic and
-           relativistic_average; dragan, non-saturating with that penalty; wgan, with
+           minimax, least_squares, hinge, and the f-divergences f_jensen_shannon, f_kl,
+           f_reverse_kl, f_pearson, f_squared_hellinger; with R1 and R2 relativistic
+           and relativistic_average; dragan, non-saturating with that penalty; wgan, with
            clipped weights, and wgan_gp; with the gradient's norm loss_sensitive and
            generalized_loss_sensitive
   data     ring (default), grid or digits
@@ -90,11 +90,11 @@ ENTRANTS = {
     "wgan_gp": Entrant("wasserstein", ("wgan_gp",)),
     "relativistic": Entrant("relativistic", ("r1", "r2")),
     "relativistic_average": Entrant("relativistic_average", ("r1", "r2")),
-    "jensen_shannon": Entrant("f_divergence", divergence="jensen_shannon"),
-    "kl": Entrant("f_divergence", divergence="kl"),
-    "reverse_kl": Entrant("f_divergence", divergence="reverse_kl"),
-    "pearson": Entrant("f_divergence", divergence="pearson"),
-    "squared_hellinger": Entrant("f_divergence", divergence="squared_hellinger"),
+    "f_jensen_shannon": Entrant("f_divergence", divergence="jensen_shannon"),
+    "f_kl": Entrant("f_divergence", divergence="kl"),
+    "f_reverse_kl": Entrant("f_divergence", divergence="reverse_kl"),
+    "f_pearson": Entrant("f_divergence", divergence="pearson"),
+    "f_squared_hellinger": Entrant("f_divergence", divergence="squared_hellinger"),
     "loss_sensitive": Entrant("loss_sensitive", ("real_gradient_norm",)),
     "generalized_loss_sensitive": Entrant(
         "generalized_loss_sensitive", ("real_gradient_norm",)
