@@ -26,7 +26,8 @@ that diverged counts as 1:
 
 The small one has 216 runs, the full one 1,152. A step took 0.5 to 0.9 ms on points and
 1.1 to 1.9 on digits, of WGAN 1.6 and 3.0, of WGAN-GP 2.1 and 5.1 with their five rounds
-(AMD EPYC, two cores, one run at a time, 27 November 2026): nine hours for the full one.
+(AMD EPYC, two cores, one run at a time, 27 November 2026): nine hours of steps for
+the full one.
 
 Arguments, as in experiments/compare_objectives.py:wgan_gp,digits:
 
