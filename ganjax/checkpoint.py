@@ -17,7 +17,7 @@ import shutil
 import tempfile
 import zlib
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
@@ -49,16 +49,21 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
     """The `keep` newest checkpoints in `directory`, which is made if it is absent.
 
     Use it as a context manager, or `close` it. With several processes all make the same
-    calls in the same order. Raises `CheckpointError` if the directory cannot be made.
+    calls in the same order. Those of one process that save at the same time share a
+    `writer` of one thread, as Orbax saves one at a time. Raises `CheckpointError` if
+    the directory cannot be made.
     """
 
-    def __init__(self, directory: Path, *, keep: int) -> None:
+    def __init__(
+        self, directory: Path, *, keep: int, writer: ThreadPoolExecutor | None = None
+    ) -> None:
         self._directory = directory.absolute()  # TensorStore takes no relative path
         self._keep = keep
         self._skipped: list[int] = []  # the damaged steps that `restore` passed over
         self._asked: int | None = None  # the last step given to `reached_preemption`
         self._pending: Future[None] | None = None
-        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="save")
+        self._own = writer is None
+        self._writer = writer or ThreadPoolExecutor(1, thread_name_prefix="save")
         self._on_first(lambda: self._directory.mkdir(parents=True, exist_ok=True))
         self._alias: tempfile.TemporaryDirectory | None = None
         self._way = self._directory  # by which Orbax goes to it
@@ -157,7 +162,10 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
             self.close()
 
     def _shut(self) -> None:
-        self._writer.shutdown()
+        if self._own:
+            self._writer.shutdown()
+        elif self._pending:
+            wait([self._pending])
         if self._alias is not None:
             self._alias.cleanup()
 

@@ -51,12 +51,13 @@ _WORKDIR = flags.DEFINE_string(
 _MODE = flags.DEFINE_enum(
     "mode",
     "train",
-    ["train", "evaluate", "sample", "export", "check"],
+    ["train", "evaluate", "sample", "export", "check", "memory"],
     "train: train or resume; evaluate: write evaluation.json; sample: write "
     "samples/final.npz and pictures, or with flags such as --number and --label "
     "samples/sample-*.npz; export: write the networks as files for jax alone, "
     "export/*.jaxexport, and their weights; check: check the config, and that its data "
-    "is there, and stop. To evaluate, sample or export needs --workdir alone.",
+    "is there, and stop; memory: say how much of it the run needs at least. To "
+    "evaluate, sample or export needs --workdir alone.",
 )
 _NUMBER = flags.DEFINE_integer(
     "number", None, "With --mode=sample: how many samples.", lower_bound=1
@@ -155,6 +156,9 @@ def _main(argv: Sequence[str]) -> None:
         if _MODE.value == "check":
             seen = _look(program)
             print(f"{_CONFIG.value}: good" + (seen and f"; {seen}"))
+            return
+        if _MODE.value == "memory":
+            print(f"{_CONFIG.value}: at least {_memory(program)}")
             return
         if not _WORKDIR.value:
             _fail("--workdir is missing; write --workdir=runs/NAME")
@@ -299,13 +303,24 @@ def _look(program: Program) -> str:
 def _work_on_points(source: str) -> None:
     """Trains many runs, or checks them in one process."""
     given = (_CONFIG.value, _WORKDIR.value, _SEEDS.value, *_overrides)
-    if _MODE.value not in ("check", "train") or any(given):
-        _fail("--points goes with --mode=check or train, and no other flag")
+    if _MODE.value not in ("check", "memory", "train") or any(given):
+        _fail("--points goes with --mode=check, memory or train, and no other flag")
     points = read_points(source)
+    if _MODE.value == "train":
+        _train_pack(points)
     if _MODE.value == "check":
         _check_points(points)
-    else:
-        _train_pack(points)
+    for point in points if _MODE.value == "memory" else ():
+        with redirect_stdout(sys.stderr):
+            program = read_program(point.config, point.overrides)
+        print(_memory(program, point.runs))
+
+
+def _memory(program: Program, runs: int = 1) -> str:
+    from ganjax.training import memory
+
+    with program.naming():
+        return memory.estimate(program.config, program.catalogue, runs)
 
 
 def _check_points(points: Sequence[Given]) -> None:

@@ -22,16 +22,20 @@ from ganjax.command.line import check_folder, fail, parse, start
 from ganjax.config.experiment import ConfigError
 from launch import lock, session
 from launch import sweep as sweeps
-from launch.backend import Backend
-from launch.local import LocalBackend, find_cores, find_gpus, make_slots
+from launch.backend import Place
+from launch.local import LocalBackend, Slot, find_cores, find_gpus, make_slots
 
 
-def _make_local(held: int, runs: int) -> tuple[Backend, int]:
-    slots = make_slots(find_gpus(), find_cores(), _MAX_PARALLEL.value, runs)
-    return LocalBackend(slots, kept=[held]), len(slots)
+def _slots(count: int) -> list[Slot]:
+    return make_slots(find_gpus(), find_cores(), _MAX_PARALLEL.value, count)
 
 
-BACKENDS: dict[str, session.MakeBackend] = {"local": _make_local}
+BACKENDS = {
+    "local": Place(
+        at_once=lambda count: len(_slots(count)),
+        open=lambda held, count: LocalBackend(_slots(count), kept=[held]),
+    )
+}
 
 _CONFIG = flags.DEFINE_string(
     "config",
@@ -47,8 +51,15 @@ _BACKEND = flags.DEFINE_enum("backend", "local", list(BACKENDS), "Where to run."
 _MAX_PARALLEL = flags.DEFINE_integer(
     "max_parallel",
     None,
-    "Runs at a time; one for each GPU unless given, or for each core without a GPU.",
+    "Processes at a time; one for each GPU unless given, or for each core without a "
+    "GPU.",
     lower_bound=1,
+)
+_PACK = flags.DEFINE_string(
+    "pack",
+    "auto",
+    "How many runs that differ by seed and by numbers alone one process trains: auto, "
+    "as many as leave work for all processes; off; or a number, the most.",
 )
 _RETRIES = flags.DEFINE_integer(
     "retries", 1, "How often a run that failed is tried again.", lower_bound=0
@@ -64,9 +75,11 @@ _RUN_STUDY = flags.DEFINE_bool(
 
 # What each command reads; "" is a launch.
 _FLAGS = {
-    "": ("config", "workdir", "backend", "max_parallel", "retries", "dry_run"),
+    "": (
+        *("config", "workdir", "backend", "max_parallel", "pack", "retries", "dry_run"),
+    ),
     "status": ("workdir",),
-    "resume": ("workdir", "backend", "max_parallel", "retries"),
+    "resume": ("workdir", "backend", "max_parallel", "pack", "retries"),
     "cancel": ("workdir",),
     "report": ("workdir", "run_study"),
 }
@@ -109,9 +122,9 @@ def _main(argv: Sequence[str]) -> None:
 
 
 def _run(command: str, folder: Path) -> int:
-    make_backend, retries = BACKENDS[_BACKEND.value], _RETRIES.value
+    way = session.Way(BACKENDS[_BACKEND.value], _most(_PACK.value), _RETRIES.value)
     if command == "resume":
-        return session.resume(folder, make_backend, retries=retries)
+        return session.resume(folder, way)
     if command == "status":
         print(session.status(folder))
         return Exit.DONE
@@ -128,9 +141,19 @@ def _run(command: str, folder: Path) -> int:
         _fail("--config is missing; write --config=experiments/ring.py, or a command")
     sweep = sweeps.plan(_CONFIG.value, _overrides)
     if _DRY_RUN.value:
-        print(session.preview(folder, sweep))
+        print(session.preview(folder, sweep, way))
         return Exit.DONE
-    return session.launch(folder, sweep, make_backend, retries=retries)
+    return session.launch(folder, sweep, way)
+
+
+def _most(pack: str) -> int | None:
+    """Runs in a pack at most; None leaves it to the launcher."""
+    if pack == "auto":
+        return None
+    most = 1 if pack == "off" else int(pack) if pack.isdecimal() else 0
+    if not most:
+        _fail(f"--pack: {pack!r} is neither auto, off nor a number of runs")
+    return most
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ _PATIENCE = 2  # preemptions in a row without a step that cost no retry
 
 
 class Standing(NamedTuple):
-    """Where a run stands in this launch.
+    """Where a process, of a run or of a pack, stands in this launch.
 
     `state` is waiting, running, done, diverged, failed or refused (its config cannot be
     used, so the others' cannot either).
@@ -51,28 +51,34 @@ def after(standing: Standing, code: int, step: int, retries: float) -> Standing:
 
 
 def run_all(
-    commands: Sequence[Command],
+    count: int,
     backend: Backend,
     *,
+    command_of: Callable[[int], Command],
     limit: int,
     retries: int,
     step_of: Callable[[int], int],
     has_begun: Callable[[int], bool],
     tick: Callable[[Sequence[Standing]], int],
 ) -> list[Standing]:
-    """Runs all commands, at most `limit` at a time; returns how each ended.
+    """Runs `count` processes, at most `limit` at a time; returns how each ended.
 
     One that is still waiting at the end was stopped before its own end.
 
     Args:
-      step_of: the step that a run has saved, by its index.
-      has_begun: whether a run has a folder already.
+      count: of runs or packs.
+      backend: where.
+      command_of: what starts one, by its index; asked each time that it starts.
+      limit: processes at a time.
+      retries: how often one that failed is tried again.
+      step_of: the step that it has saved, by its index.
+      has_begun: whether it has a folder already.
       tick: called between two rounds of asking the back end, with where the runs stand;
         waits a little, and returns how often the user has asked to stop. The first time
         cancels the runs and submits no more, the second cancels them again.
     """
-    standings = [Standing(step=step_of(index)) for index in range(len(commands))]
-    queue = deque(range(len(commands)))
+    standings = [Standing(step=step_of(index)) for index in range(count)]
+    queue = deque(range(count))
     running: dict[int, Any] = {}
     cancelled = 0
     while True:
@@ -80,7 +86,7 @@ def run_all(
         while queue and len(running) < limit and not cancelled:
             index = queue.popleft()
             begun = has_begun(index)
-            running[index] = backend.submit(commands[index])
+            running[index] = backend.submit(command_of(index))
             standings[index] = standings[index]._replace(
                 state="running", has_begun=begun
             )

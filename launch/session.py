@@ -6,18 +6,19 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Self
+from typing import NamedTuple, Self
 
 from ganjax.command.exits import Exit
 from ganjax.config.experiment import ConfigError
 from ganjax.record.files import remove_temporary
 from launch import lock, pool
 from launch import sweep as sweeps
-from launch.backend import Backend, Command
+from launch.backend import Command, Place
+from launch.packs import command, log_of, make_packs, needed
 from launch.pool import Standing
 from launch.runs import FINISHED, View, look, mark_failed, saved_step
 from launch.screen import TITLES, Screen, align, cells_of
@@ -25,9 +26,13 @@ from launch.sweep import Run, Sweep, override
 
 _POLL = 0.1  # seconds between two rounds of asking the back end
 
-# Makes a back end for a number of runs that inherit an open file; returns how many of
-# them run at a time too.
-MakeBackend = Callable[[int, int], tuple[Backend, int]]
+
+class Way(NamedTuple):
+    """How a sweep is run: where, how many runs in a pack at most, and tried again."""
+
+    place: Place
+    most: int | None
+    retries: int
 
 
 class Stop:
@@ -56,23 +61,32 @@ class Stop:
             self.asked = 2
 
 
-def preview(folder: Path, new: Sweep) -> str:
-    """A table of all runs of a sweep, and the command of the first.
+def preview(folder: Path, new: Sweep, way: Way) -> str:
+    """A table of all runs of a sweep and their packs, and the command of the first.
 
     Raises:
       ConfigError: the folder holds something else.
     """
     old = sweeps.find(folder)
     sweep = new if old is None else sweeps.extend(folder, old, new)
-    rows = [("", "folder", "arg", "overrides")]
+    at_once = way.place.at_once(len(sweep.runs))
+    packs = make_packs(sweep, sweep.runs, at_once, way.most)
+    sizes = needed(folder, sweep, packs)
+    rows = [("", "folder", "pack", "arg", "overrides")]
+    numbers = {run.index: i for i, pack in enumerate(packs) for run in pack}
     for run in sweep.runs:
         own = " ".join(map(override, run.overrides.items()))
-        rows.append((str(run.index), run.folder, run.arg, own))
+        rows.append((str(run.index), run.folder, str(numbers[run.index]), run.arg, own))
+    table = [("pack", "runs", "memory")]
+    for index, (pack, size) in enumerate(zip(packs, sizes, strict=True)):
+        table.append((str(index), str(len(pack)), f"at least {size}"))
     first = shlex.join(["python", *sweeps.command(folder, sweep, sweep.runs[0])])
-    return "\n".join([align(rows), *_outlook(sweep), "", first])
+    plan = f"{len(packs)} processes, {way.place.at_once(len(packs))} at a time:"
+    whole = [align(rows), *_outlook(sweep), "", plan, align(table), ""]
+    return "\n".join([*whole, "The first run alone:", first])
 
 
-def launch(folder: Path, new: Sweep, make_backend: MakeBackend, *, retries: int) -> int:
+def launch(folder: Path, new: Sweep, way: Way) -> int:
     """Begins, resumes or extends a sweep; returns the exit code.
 
     Raises:
@@ -85,10 +99,10 @@ def launch(folder: Path, new: Sweep, make_backend: MakeBackend, *, retries: int)
         old = sweeps.find(folder)
         sweep = new if old is None else sweeps.extend(folder, old, new)
         sweeps.write(folder, sweep)
-        return _work(folder, sweep, partial(make_backend, held), retries)
+        return _work(folder, sweep, way, held)
 
 
-def resume(folder: Path, make_backend: MakeBackend, *, retries: int) -> int:
+def resume(folder: Path, way: Way) -> int:
     """Runs what is missing of a sweep, as it was launched; returns the exit code.
 
     Raises:
@@ -101,7 +115,7 @@ def resume(folder: Path, make_backend: MakeBackend, *, retries: int) -> int:
         missing = _missing(sweep, _views(folder, sweep))
         if missing or sweep.follow == "open":
             sweeps.check_unchanged(folder, sweep, missing)
-        return _work(folder, sweep, partial(make_backend, held), retries)
+        return _work(folder, sweep, way, held)
 
 
 def open_sweep(folder: Path) -> Sweep:
@@ -151,15 +165,10 @@ def _missing(sweep: Sweep, views: Mapping[str, View]) -> list[Run]:
     return [x for x in sweep.runs if views[x.folder].state not in FINISHED]
 
 
-def _work(
-    folder: Path,
-    sweep: Sweep,
-    make_backend: Callable[[int], tuple[Backend, int]],
-    retries: int,
-) -> int:
+def _work(folder: Path, sweep: Sweep, way: Way, held: int) -> int:
     """Runs what is missing, and what follows from it; returns the exit code."""
     while True:
-        views = _run_missing(folder, sweep, make_backend, retries)
+        views = _run_missing(folder, sweep, way, held)
         if sweep.follow != "open" or _missing(sweep, views):
             return _conclude(folder, views)
         sweep = _follow(folder, sweep)
@@ -179,37 +188,44 @@ def _follow(folder: Path, sweep: Sweep) -> Sweep:
     return longer
 
 
-def _run_missing(
-    folder: Path,
-    sweep: Sweep,
-    make_backend: Callable[[int], tuple[Backend, int]],
-    retries: int,
-) -> dict[str, View]:
+def _run_missing(folder: Path, sweep: Sweep, way: Way, held: int) -> dict[str, View]:
     """Runs what is missing; returns how all runs stand then."""
     views = _views(folder, sweep)
     missing = _missing(sweep, views)
     for run in missing:  # whatever an earlier launch left them as
         views[run.folder] = views[run.folder]._replace(state="waiting")
-    if missing:
-        backend, limit = make_backend(len(missing))
-        with Stop() as stop, Screen(str(folder), views) as screen:
-            standings = pool.run_all(
-                [
-                    Command(sweeps.command(folder, sweep, x), _log(folder, x))
-                    for x in missing
-                ],
-                backend,
-                limit=limit,
-                retries=retries,
-                step_of=lambda index: saved_step(folder / missing[index].folder),
-                has_begun=lambda index: (folder / missing[index].folder).exists(),
-                tick=partial(_tick, folder, sweep, missing, views, screen, stop),
-            )
-        for run, standing in zip(missing, standings, strict=True):
+    if not missing:
+        return views
+    packs = make_packs(sweep, missing, way.place.at_once(len(missing)), way.most)
+
+    def command_of(index: int) -> Command:
+        """Trains those that have not ended; or looks once more at all."""
+        pack = packs[index]
+        left = _missing(sweep._replace(runs=pack), _views(folder, sweep))
+        return command(folder, sweep, pack, left or pack)
+
+    with Stop() as stop, Screen(str(folder), views) as screen:
+        standings = pool.run_all(
+            len(packs),
+            way.place.open(held, len(packs)),
+            command_of=command_of,
+            limit=way.place.at_once(len(packs)),
+            retries=way.retries,
+            step_of=lambda index: min(
+                saved_step(folder / run.folder) for run in packs[index]
+            ),
+            has_begun=lambda index: any(
+                (folder / run.folder).exists() for run in packs[index]
+            ),
+            tick=partial(_tick, folder, sweep, packs, views, screen, stop),
+        )
+    for pack, standing in zip(packs, standings, strict=True):
+        for run in pack:
             message = views[run.folder].message
             if standing.state == "refused":
-                raise ConfigError(f"{run}: {message}")
-            if standing.state == "failed":
+                more = f" and {len(pack) - 1} more" if len(pack) > 1 else ""
+                raise ConfigError(f"{run}{more}: {message}")
+            if views[run.folder].state == "failed":
                 mark_failed(folder / run.folder, message)
     return views
 
@@ -217,7 +233,7 @@ def _run_missing(
 def _tick(
     folder: Path,
     sweep: Sweep,
-    missing: Sequence[Run],
+    packs: Sequence[Sequence[Run]],
     views: dict[str, View],
     screen: Screen,
     stop: Stop,
@@ -225,26 +241,31 @@ def _tick(
 ) -> int:
     """Brings views and screen up to date, waits; returns how often a stop was asked."""
     is_due = screen.is_due()
-    for run, standing in zip(missing, standings, strict=True):
-        changed = standing.state != views[run.folder].state
-        if changed or (standing.state == "running" and is_due):
-            fresh = _view(folder, sweep, run)
-            views[run.folder] = _judge(fresh, standing, _log(folder, run))
+    for pack, standing in zip(packs, standings, strict=True):
+        for run in pack:
+            state = views[run.folder].state
+            changed = standing.state != state and state not in FINISHED
+            if changed or (standing.state == "running" and is_due):
+                fresh = _view(folder, sweep, run)
+                views[run.folder] = _judge(fresh, standing, log_of(folder, pack))
     screen.update(views)
     time.sleep(_POLL)
     return stop.asked
 
 
-def _log(folder: Path, run: Run) -> Path:
-    return folder / "logs" / f"{run.folder}.log"
-
-
 def _judge(view: View, standing: Standing, log: Path) -> View:
-    """What the folder of a run says, but in the state that its exit code told."""
-    if standing.state == "done" and view.state != "done":
+    """What the folder of a run says, where its process has not said more.
+
+    A run that has ended has, however the others of its pack fare.
+    """
+    if view.state in FINISHED:
+        return view
+    if standing.state in FINISHED:
         said = view.message or f"its status is {view.state}"
-        return view._replace(state="failed", message=f"it ended with 0, but {said}")
-    message = view.message if standing.state in FINISHED else ""
+        code = int(Exit.DIVERGED if standing.state == "diverged" else Exit.DONE)
+        message = f"it ended with {code}, but {said}"
+        return view._replace(state="failed", message=message)
+    message = ""
     again = standing.state == "waiting" and standing.failures > 0
     if again or standing.state in ("failed", "refused"):
         lines = log.read_text("utf-8", "replace").split("\n")

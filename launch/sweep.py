@@ -169,14 +169,21 @@ def _made(
     return Sweep(location, file_hash(location), list(overrides), common, runs)
 
 
-def command(folder: Path, sweep: Sweep, run: Run) -> list[str]:
-    """What comes after `python` to start a run: built here, never read."""
+def point(folder: Path, sweep: Sweep, run: Run) -> dict[str, Any]:
+    """A run as the file of a pack has it: experiment, overrides, folder."""
     given = (sweep.experiment, sweep.overrides)
     location, overrides = _with_point(*given, run.arg, run.overrides)
+    workdir = str(folder / run.folder)
+    return {"config": location, "overrides": overrides, "workdir": workdir}
+
+
+def command(folder: Path, sweep: Sweep, run: Run) -> list[str]:
+    """What comes after `python` to start a run: built here, never read."""
+    given = point(folder, sweep, run)
     return [
-        *("-m", "ganjax.main", f"--config={location}"),
-        *(f"--config.{words}" for words in overrides),
-        f"--workdir={folder / run.folder}",
+        *("-m", "ganjax.main", f"--config={given['config']}"),
+        *(f"--config.{words}" for words in given["overrides"]),
+        f"--workdir={given['workdir']}",
     ]
 
 

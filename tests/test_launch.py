@@ -156,12 +156,15 @@ def tries(folder):
 
 
 TINY = "--config=tiny.py"
+ALONE = "--pack=off"  # as a stand-in stands for one run
 
 
 @pytest.fixture(scope="module")
 def whole(home):
-    """The sweep that nobody disturbs, a run after another."""
-    code, output, errors = launch(home, TINY, "--workdir=whole", "--max_parallel=1")
+    """The sweep that nobody disturbs, a run after another, none in a pack."""
+    code, output, errors = launch(
+        home, TINY, "--workdir=whole", "--max_parallel=1", ALONE
+    )
     assert code == 0, errors
     assert "whole: 3 done\n" in output
     for seed in range(3):
@@ -226,7 +229,7 @@ def test_exit_codes_of_runs_decide(home):
         wild=["3"],
         moved=["75", "1", "0"],
     ) as folder:
-        code, output, errors = launch(home, "resume", "--workdir=codes")
+        code, output, errors = launch(home, "resume", ALONE, "--workdir=codes")
         assert code == 1
         assert "codes: 3 done, 1 failed, 1 diverged\n" in output
         assert "bad: failed at 3/3, ended with -1\n" in errors
@@ -237,14 +240,14 @@ def test_exit_codes_of_runs_decide(home):
         log = (folder / "logs/again.log").read_text()
         assert log == "ganjax: error: ended with 1\nganjax: error: ended with 0\n"
 
-        code, output, _ = launch(home, "resume", "--workdir=codes")
+        code, output, _ = launch(home, "resume", ALONE, "--workdir=codes")
         assert (code, "4 done, 1 diverged" in output) == (0, True)
         assert tries(folder) == counts | {"bad": 3}
 
 
 def test_killed_run_is_said_to_have_failed_and_by_what(home):
     with stand_ins(home, "slain", a=["killed", "killed", "0"], b=["0"]) as folder:
-        code, _, errors = launch(home, "resume", "--workdir=slain")
+        code, _, errors = launch(home, "resume", ALONE, "--workdir=slain")
         assert code == 1
         assert "a: failed at 0/3, ended by signal 9 (Killed)\n" in errors
         status = read_json(folder / "a/status.json")
@@ -252,7 +255,7 @@ def test_killed_run_is_said_to_have_failed_and_by_what(home):
         assert status["message"] == "ended by signal 9 (Killed)"
         rows = launch(home, "status", "--workdir=slain")[1].splitlines()
         assert rows[1].split()[:2] == ["a", "failed"]
-        assert launch(home, "resume", "--workdir=slain")[0] == 0
+        assert launch(home, "resume", ALONE, "--workdir=slain")[0] == 0
         assert tries(folder) == {"a": 3, "b": 1}
 
 
@@ -277,7 +280,9 @@ def test_failed_study_is_said_and_the_page_is_there(home, whole):
 
 def test_bad_config_of_a_run_stops_the_sweep(home):
     with stand_ins(home, "bad", slow=["wait"], bad=["2"], never=["0"]) as folder:
-        code, _, errors = launch(home, "resume", "--workdir=bad", "--max_parallel=2")
+        code, _, errors = launch(
+            home, "resume", ALONE, "--workdir=bad", "--max_parallel=2"
+        )
         assert code == 2
         last = "launch: error: point 1 (2 seed=1): ended with 2"
         assert errors.splitlines()[-1] == last
@@ -289,7 +294,7 @@ def test_bad_config_of_a_run_stops_the_sweep(home):
 def test_stop_lets_the_runs_save(home, how):
     name = str(how)
     with stand_ins(home, name, a=["wait", "0"], b=["wait", "0"], c=["0"]) as folder:
-        process = start(home, "resume", f"--workdir={name}", "--max_parallel=2")
+        process = start(home, "resume", ALONE, f"--workdir={name}", "--max_parallel=2")
         wait_for(lambda: len(list(folder.glob("*/status.json"))) == 2, process)
         code, output, _ = launch(home, "status", f"--workdir={name}")
         assert code == 0
@@ -305,7 +310,7 @@ def test_stop_lets_the_runs_save(home, how):
         resume = f"python -m launch resume --workdir={name}"
         assert f"{name}: stopped, 3 waiting; to resume: {resume}\n" in output
         assert tries(folder) == {"a": 1, "b": 1}
-        assert launch(home, "resume", f"--workdir={name}")[0] == 0
+        assert launch(home, "resume", ALONE, f"--workdir={name}")[0] == 0
     assert_refused(
         launch(home, "cancel", f"--workdir={name}"), f"no launcher works on {name}"
     )
@@ -313,7 +318,7 @@ def test_stop_lets_the_runs_save(home, how):
 
 def test_second_interrupt_kills(home):
     with stand_ins(home, "deaf", a=["deaf", "0"]) as folder:
-        process = start(home, "resume", "--workdir=deaf", "--retries=0")
+        process = start(home, "resume", ALONE, "--workdir=deaf", "--retries=0")
         wait_for((folder / "a/status.json").exists, process)
         process.send_signal(signal.SIGINT)
         wait_for(lambda: "asked" in (folder / "logs/a.log").read_text(), process)
@@ -349,8 +354,8 @@ def test_dry_run_of_many_points(home):
     )
     assert (code, errors) == (0, "")
     rows = [line.split() for line in output.splitlines()]
-    assert rows[1] == ["0", "000_hinge_seed=0", "hinge", "seed=0"]
-    assert rows[200] == ["199", "199_hinge_seed=199", "hinge", "seed=199"]
+    assert rows[1] == ["0", "000_hinge_seed=0", "0", "hinge", "seed=0"]
+    assert rows[200] == ["199", "199_hinge_seed=199", "3", "hinge", "seed=199"]
     assert output.splitlines()[-1] == (
         "python -m ganjax.main --config=many.py:hinge --config.steps=5 "
         "--config.seed=0 --workdir=many/000_hinge_seed=0"
@@ -370,6 +375,10 @@ def test_dry_run_of_many_points(home):
         (("resume", "--workdir=new"), "--workdir: new is not a sweep folder"),
         ((TINY, "--workdir=new", "--backend=slurn"), "should be one of <local"),
         ((TINY, "--workdir=new", "--max_parallel=0"), "--max_parallel=0"),
+        (
+            (TINY, "--workdir=new", "--pack=all"),
+            "--pack: 'all' is neither auto, off nor",
+        ),
         ((TINY, "--workdir=new", "--config.seed=1"), "--config.seed: the sweep sets"),
         ((TINY, "--workdir=new", "--config.batch_size=0"), "config.batch_size: must"),
         ((TINY, "--workdir=tiny.py"), "--workdir: tiny.py exists and is not a folder"),

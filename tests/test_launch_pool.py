@@ -104,8 +104,9 @@ def run(fake, *, limit=2, retries=1, asked=(), steps=None, begun=()):
 
     steps = steps or dict.fromkeys(names, 0)
     standings = run_all(
-        [Command([name], Path(name)) for name in names],
+        len(names),
         fake,
+        command_of=lambda index: Command([names[index]], Path(names[index])),
         limit=limit,
         retries=retries,
         step_of=lambda index: steps[names[index]],

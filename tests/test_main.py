@@ -114,7 +114,10 @@ def test_check_of_a_good_config(ganjax, tmp_path, location, arguments):
         ),
         (("--config=experiment.py", "--workdir="), "--workdir is missing"),
         (("--confg=experiment.py",), "Unknown command line flag 'confg'"),
-        (("--mode=trian",), "should be one of <train|evaluate|sample|export|check>"),
+        (
+            ("--mode=trian",),
+            "should be one of <train|evaluate|sample|export|check|memory>",
+        ),
         (("experiment.py",), "'experiment.py' is not a flag; write --name=value"),
         (("--config.steps", "100"), "'100' is not a flag; write --name=value"),
         (("--config=experiment.py", "--config.steps"), "write --config.steps=VALUE"),
@@ -199,7 +202,7 @@ def test_check_names_the_bad_point(ganjax, text, words):
 
 
 def test_points_go_with_the_mode_alone(ganjax):
-    words = "--points goes with --mode=check or train, and no other flag"
+    words = "--points goes with --mode=check, memory or train, and no other flag"
     assert_refused(ganjax("--points=-", "--mode=sample", stdin="[]"), words)
     assert_refused(ganjax(*CHECK, "--config=experiment.py", stdin="[]"), words)
     assert_refused(ganjax(*CHECK, "--config.steps=3", stdin="[]"), words)

@@ -11,11 +11,15 @@ from ganjax.config.program import Program, read_program
 
 
 class Given(NamedTuple):
-    """A point as it is given: an experiment, "KEY=VALUE" each, and a run folder."""
+    """A point as it is given: an experiment, "KEY=VALUE" each, and a run folder.
+
+    `runs` is how many like it share a program, for who asks what that needs.
+    """
 
     config: str
     overrides: list[str]
     workdir: str
+    runs: int = 1
 
     def __str__(self) -> str:
         """As messages name it."""
@@ -35,6 +39,7 @@ def read_points(source: str) -> list[Given]:
                 str(found["config"]),
                 [*map(str, found["overrides"])],
                 str(found.get("workdir", "")),
+                int(found.get("runs", 1)),
             )
             for found in json.loads(text)
         ]
@@ -59,7 +64,7 @@ def read_programs(points: Sequence[Given]) -> list[tuple[Program, Path]]:
         try:
             runs.append((read_program(point.config, point.overrides), folder))
         except ConfigError as error:
-            raise ConfigError(f"point {index} ({point}): {error}") from error
+            raise ConfigError(f"{point}: {error}") from error
     if not runs:
         raise ConfigError("--points: there is no point")
     return runs

@@ -3,6 +3,7 @@
 import resource
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
@@ -214,11 +215,14 @@ def _make(
     if evaluator and program.has_own_parts:
         rehearse(setup, choose(config, program.catalogue), evaluator)
     members = []
+    writer = ThreadPoolExecutor(1, thread_name_prefix="save")
     for program, folder in runs:
         own = setup.like(program.config)
         look = evaluator and evaluator.like(own)
         first = _first_state(program.config, folder, own)
-        members.append(Member(program, folder, own, look, first, data, on_record))
+        members.append(
+            Member(program, folder, own, look, first, data, writer, on_record)
+        )
     return _Made(members, lay_out, most)
 
 
@@ -253,8 +257,9 @@ def _train(made: _Made, stop: StopRequest) -> int:
                     for member in group:
                         member.end("preempted", AGAIN)
             for member in group:
+                member.settle()
+            for member in group:
                 if member.ending:
-                    member.close()
                     _conclude(member, stop, errors, len(members) > 1)
     if errors:
         raise errors[0]

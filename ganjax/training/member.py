@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
@@ -40,6 +41,7 @@ class Member(AbstractContextManager["Member"]):
         evaluator: Evaluator | None,
         first: Inherited,
         data: Mapping[str, Any],
+        writer: ThreadPoolExecutor,
         on_record: OnRecord | None = None,
     ) -> None:
         self.program, self.folder, self.setup = program, folder, setup
@@ -48,6 +50,7 @@ class Member(AbstractContextManager["Member"]):
         self.ending: str | None = None
         self.message = ""
         self._first, self._data, self._on_record = first, data, on_record
+        self._writer = writer
         self._journal: Journal | None = None
         self._open = ExitStack()
 
@@ -64,7 +67,7 @@ class Member(AbstractContextManager["Member"]):
         keep = config["record"]["keep"]
         with ExitStack() as opened:
             self.saved = opened.enter_context(
-                Checkpoints(folder / "checkpoints", keep=keep)
+                Checkpoints(folder / "checkpoints", keep=keep, writer=self._writer)
             )
             restored = self.saved.restore(first.state)
             if restored:
@@ -79,9 +82,10 @@ class Member(AbstractContextManager["Member"]):
         """Closes the checkpoints, once the last is saved."""
         self._open.__exit__(*error)
 
-    def close(self) -> None:
-        """Waits until all is saved; nothing more may be."""
-        self._open.close()
+    def settle(self) -> None:
+        """Waits until all is saved; once it has ended nothing more may be."""
+        if self.ending:
+            self._open.close()
 
     def journal(self, pack: str) -> AbstractContextManager[Journal | None]:
         """The run's journal from here on; of several processes one writes."""

@@ -8,14 +8,16 @@ import itertools
 import math
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from ganjax.build import Setup
+from ganjax.build import Setup, build_layout, build_pack_layout, build_setup
 from ganjax.config import ConfigError
+from ganjax.config.catalogue import Catalogue
 from ganjax.keys import Purpose, example_keys, purpose_key
 from ganjax.parallel import Layout
 from ganjax.state import TrainState
@@ -103,9 +105,16 @@ def most_at_once(
     return most
 
 
-def needed(setup: Setup, layout: Layout) -> int:
-    """Bytes that the devices of a run or pack hold at least while they take a step."""
-    return len(layout.devices) * sum(size for _, size in _needed(setup, layout))
+def estimate(config: Mapping[str, Any], catalogue: Catalogue, runs: int) -> str:
+    """What the devices of a run, or of a pack of so many, need at least, in words.
+
+    Raises:
+      ConfigError: as of `build_setup`, or the layout is not possible.
+    """
+    setup = build_setup(config, catalogue)
+    layout = build_pack_layout(config, runs) if runs > 1 else build_layout(config)
+    needed = sum(size for _, size in _needed(setup, layout))
+    return _text(len(layout.devices) * needed)
 
 
 def free_on_host() -> int:
