@@ -112,8 +112,7 @@ def resume(folder: Path, way: Way) -> int:
     sweep = open_sweep(folder)
     with lock.hold(folder) as held:
         remove_temporary(folder)
-        missing = _missing(sweep, _views(folder, sweep))
-        if missing or sweep.follow == "open":
+        if missing := _missing(sweep, _views(folder, sweep)):
             sweeps.check_unchanged(folder, sweep, missing)
         return _work(folder, sweep, way, held)
 

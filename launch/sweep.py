@@ -98,11 +98,12 @@ def follow(folder: Path, sweep: Sweep) -> Sweep:
     A point whose config a run has already is not added again. Writes nothing.
 
     Raises:
-      ConfigError: an error in the experiment file, a point whose config cannot be used,
-        what the file says of the points before has changed, or a run is damaged.
+      ConfigError: the experiment file is another one, or has an error; a point's config
+        cannot be used, or has changed; or a run is damaged.
     """
     from ganjax.study import read_sweep  # numpy, which no other command waits for
 
+    check_file(folder, sweep)
     stage = sweep.runs[-1].stage + 1
     try:
         runs = read_sweep(folder)
@@ -187,11 +188,11 @@ def command(folder: Path, sweep: Sweep, run: Run) -> list[str]:
     ]
 
 
-def check_unchanged(folder: Path, sweep: Sweep, runs: Sequence[Run]) -> None:
-    """Makes sure that runs would start as they were launched.
+def check_file(folder: Path, sweep: Sweep) -> None:
+    """Makes sure that the experiment file is the one that was launched.
 
     Raises:
-      ConfigError: the experiment file is another one, or a config has changed.
+      ConfigError: it is not, or was not known.
     """
     path = split(sweep.experiment)[0]
     own = [f"--config.{words}" for words in sweep.overrides]
@@ -206,6 +207,15 @@ def check_unchanged(folder: Path, sweep: Sweep, runs: Sequence[Run]) -> None:
         raise ConfigError(f"there is no file {path}, which {folder / FILE} names")
     if found != sweep.experiment_hash:
         raise ConfigError(f"{path} is not the file that was launched; {again}")
+
+
+def check_unchanged(folder: Path, sweep: Sweep, runs: Sequence[Run]) -> None:
+    """Makes sure that runs, one at least, would start as they were launched.
+
+    Raises:
+      ConfigError: the experiment file is another one, or a config has changed.
+    """
+    check_file(folder, sweep)
     given = (sweep.experiment, sweep.overrides)
     configs = _resolve([_with_point(*given, x.arg, x.overrides) for x in runs])
     for run, config in zip(runs, configs, strict=True):

@@ -140,8 +140,6 @@ def test_launcher_killed_between_two_stages(home):
     process.kill()
     finish(process)
     assert stages(home) == dict.fromkeys(FIRST, 0)
-    code, _, errors = launch(home, "resume", "--workdir=elsewhere")
-    assert code == 2, errors
     # Another file is not asked, but by the command that names it.
     change(home, "len(runs) == 3 and 300", "0")
     resumed = launch(home, "resume", "--workdir=sweep")
@@ -157,13 +155,25 @@ def test_resume_runs_what_was_decided_and_asks_what_was_not(home):
     assert launch(home, *SWEEP)[0] == 0
     for name in ("asked", f"sweep/{NEXT[1]}/status.json"):
         (home / name).unlink()
-    plan = (home / "sweep/sweep.json").read_text()
-    (home / "sweep/sweep.json").write_text(plan.replace('"ended"', '"open"'))
-    code, output, errors = launch(home, "resume", "--workdir=sweep")
-    assert code == 0, errors
-    assert output.startswith("sweep: no more points follow\n")
-    assert asked(home) == ["5"]
-    assert tries(home)[NEXT[1]] == "xx"
+    plan = (home / "sweep/sweep.json").read_text().replace('"ended"', '"open"')
+    for count in (1, 2):  # the second time it is all that is left to do
+        (home / "sweep/sweep.json").write_text(plan)
+        code, output, errors = launch(home, "resume", "--workdir=sweep")
+        assert code == 0, errors
+        assert output.startswith("sweep: no more points follow\n")
+        assert asked(home) == ["5"] * count
+        assert tries(home)[NEXT[1]] == "xx"
+
+
+def test_file_that_was_changed_meanwhile_is_not_asked(home):
+    appends = '    with open("staged.py", "a") as file:\n        file.write("#")\n'
+    change(home, '    with (folder / "tries")', f'{appends}    with (folder / "tries")')
+    code, _, errors = launch(home, *SWEEP)
+    said = "launch: error: staged.py is not the file that was launched; to run it as it"
+    assert (code, errors.splitlines()[-1].startswith(said)) == (2, True), errors
+    assert not (home / "asked").exists()
+    assert launch(home, *SWEEP, "--max_parallel=1")[0] == 2  # stage 1 changes it again
+    assert asked(home) == ["3"]
 
 
 def test_errors_in_follow_are_one_line_and_nothing_is_lost(home):
