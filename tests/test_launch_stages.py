@@ -52,7 +52,9 @@ def follow(add, runs):
     for seed in range(3):
         add(best.point.arg, **best.point.overrides | {"seed": seed})
 """
-SWEEP = ("--config=staged.py", "--workdir=sweep")
+ALONE = ("--workdir=sweep", "--pack=off")  # what it is asked is in the command line
+SWEEP = ("--config=staged.py", *ALONE)
+RESUME = ("resume", *ALONE)
 FIRST = ["000_seed=0_learning_rate=0.1", "001_seed=0_learning_rate=0.2"]
 FIRST += ["002_seed=0_learning_rate=0.4"]
 NEXT = [f"00{seed + 2}_seed={seed}_learning_rate=0.2" for seed in (1, 2)]
@@ -100,7 +102,7 @@ def test_points_follow_from_results_and_every_decision_is_recorded(home):
 
     # The same command, `resume` and `report` decide nothing again.
     before = (home / "sweep/sweep.json").read_bytes()
-    for arguments in (SWEEP, ("resume", "--workdir=sweep")):
+    for arguments in (SWEEP, RESUME):
         code, output, errors = launch(home, *arguments)
         assert (code, "stage" in output) == (0, False), errors
     assert launch(home, "report", "--workdir=sweep")[0] == 0
@@ -142,7 +144,7 @@ def test_launcher_killed_between_two_stages(home):
     assert stages(home) == dict.fromkeys(FIRST, 0)
     # Another file is not asked, but by the command that names it.
     change(home, "len(runs) == 3 and 300", "0")
-    resumed = launch(home, "resume", "--workdir=sweep")
+    resumed = launch(home, *RESUME)
     assert_refused(resumed, "staged.py is not the file that was launched; to run it as")
     code, output, errors = launch(home, *SWEEP)
     assert code == 0, errors
@@ -158,7 +160,7 @@ def test_resume_runs_what_was_decided_and_asks_what_was_not(home):
     plan = (home / "sweep/sweep.json").read_text().replace('"ended"', '"open"')
     for count in (1, 2):  # the second time it is all that is left to do
         (home / "sweep/sweep.json").write_text(plan)
-        code, output, errors = launch(home, "resume", "--workdir=sweep")
+        code, output, errors = launch(home, *RESUME)
         assert code == 0, errors
         assert output.startswith("sweep: no more points follow\n")
         assert asked(home) == ["5"] * count
