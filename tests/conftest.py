@@ -53,6 +53,7 @@ UNOPTIMIZED = (
         "memory",
         "networks",
         "objectives",
+        "packs",
         "parallel",
         "parts",
         "parzen",
@@ -95,7 +96,7 @@ def pytest_report_header():
 # The files that take longest, by their time: begun last, one worker would end alone.
 LONGEST = (
     *("notebook", "train", "parallel", "variational_games", "step", "launch", "energy"),
-    *("own_parts", "theory", "f_divergence", "convolution", "objectives"),
+    *("own_parts", "pack_runs", "theory", "f_divergence", "convolution", "objectives"),
 )
 
 
