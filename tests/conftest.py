@@ -53,7 +53,6 @@ UNOPTIMIZED = (
         "memory",
         "networks",
         "objectives",
-        "packs",
         "parallel",
         "parts",
         "parzen",
