@@ -24,10 +24,15 @@ that diverged counts as 1:
               neither blur nor a few good images make good; other images would reach
               0.03. Still, look at the samples
 
-The small one has 216 runs, the full one 1,152. A step took 0.5 to 0.9 ms on points and
-1.1 to 1.9 on digits, of WGAN 1.6 and 3.0, of WGAN-GP 2.1 and 5.1 with their five rounds
-(AMD EPYC, two cores, one run at a time, 27 November 2026): nine hours of steps for
-the full one.
+Expect of the small one that another objective is first on each data set, each with a
+probability above 0.99: non-saturating without a penalty on the ring, hinge on the grid,
+WGAN-GP on digits; and that more lies between the best and the worst trial of one
+objective than between the first and the last of the tuned (docs/results.md).
+
+The small one has 216 runs, 19 min 36 s of CPU in packs; the full one 1,152. A step took
+0.5 to 0.9 ms on points and 1.1 to 1.9 on digits, of WGAN 1.6 and 3.0, of WGAN-GP 2.1
+and 5.1 with their five rounds (AMD EPYC, two cores, one run at a time, 27 November
+2026): nine hours of steps for the full one.
 
 Arguments, as in experiments/compare_objectives.py:wgan_gp,digits:
 
