@@ -82,6 +82,11 @@ def asked(home):
     return (home / "asked").read_text().split()
 
 
+def is_asked(home):
+    """Whether `follow` has said so: the file is there before it holds anything."""
+    return (home / "asked").exists() and bool(asked(home))
+
+
 def tries(home):
     return {x.parent.name: x.read_text() for x in (home / "sweep").glob("*/tries")}
 
@@ -138,7 +143,7 @@ def test_launcher_killed_between_two_stages(home):
         home, "    best, *_ =", "    time.sleep(len(runs) == 3 and 300)\n    best, *_ ="
     )
     process = start(home, *SWEEP)
-    wait_for((home / "asked").exists, process)
+    wait_for(lambda: is_asked(home), process)
     process.kill()
     finish(process)
     assert stages(home) == dict.fromkeys(FIRST, 0)
@@ -240,7 +245,7 @@ def test_sweep_that_nothing_followed_from_may_grow(home):
 def test_stop_and_cancel_between_two_stages(home):
     change(home, "    best, *_ =", "    time.sleep(300)\n    best, *_ =")
     process = start(home, *SWEEP)
-    wait_for((home / "asked").exists, process)
+    wait_for(lambda: is_asked(home), process)
     code, _, errors = launch(home, "cancel", "--workdir=sweep")
     assert (code, errors) == (0, "")
     finish(process)
