@@ -104,6 +104,13 @@ _PROCESS = flags.DEFINE_integer(
     "process_id", 0, "Which of them this one is.", lower_bound=0
 )
 
+_UNTIL = flags.DEFINE_integer(
+    "until",
+    None,
+    "Train up to this step, a multiple of config.record.every, evaluate it and pause; "
+    "the same command without it goes on.",
+    lower_bound=1,
+)
 _SEEDS = flags.DEFINE_integer(
     "seeds",
     None,
@@ -164,12 +171,14 @@ def _main(argv: Sequence[str]) -> None:
             _fail("--workdir is missing; write --workdir=runs/NAME")
         check_folder(_WORKDIR.value)
         folder = Path(_WORKDIR.value)
+        _check_until(program)
         _check_start(program, folder)
         be_patient(os.environ)
         with _lasting():
             from ganjax.training import loop
 
         work = partial(loop.run, program, folder, _MODE.value, _choice(), _STOP)
+        work = partial(work, until=_UNTIL.value)
         with program.naming():
             sys.exit(_together(work, folder) if _is_one_of_several() else work())
     except ConfigError as error:
@@ -201,13 +210,14 @@ def _train_seeds(count: int) -> NoReturn:
 def _train_pack(points: Sequence[Given], compared: Path | None = None) -> NoReturn:
     runs = read_programs(points)
     check_pack([program.config for program, _ in runs])
+    _check_until(runs[0][0])
     share_cores(os.environ, len(runs))
     be_patient(os.environ)
     with _lasting():
         from ganjax.training import loop
 
     with runs[0][0].naming():
-        sys.exit(loop.run_pack(runs, _STOP, compared))
+        sys.exit(loop.run_pack(runs, _STOP, compared, _UNTIL.value))
 
 
 def _check_flags() -> None:
@@ -234,6 +244,15 @@ def _read_program() -> Program:
     if not _WORKDIR.value:
         _fail("--workdir is missing; write --workdir=runs/NAME")
     return read_stored(Path(_WORKDIR.value), [*_overrides, *given])
+
+
+def _check_until(program: Program) -> None:
+    """Records are of the same steps, whether a run pauses or not."""
+    every = program.config["record"]["every"]
+    if _UNTIL.value and _UNTIL.value % every:
+        _fail(f"--until={_UNTIL.value}: must be a multiple of record.every, {every}")
+    if _UNTIL.value and _MODE.value != "train":
+        _fail("--until goes with training")
 
 
 def _check_start(program: Program, folder: Path) -> None:

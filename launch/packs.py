@@ -53,15 +53,23 @@ def log_of(folder: Path, pack: Sequence[Run]) -> Path:
 
 
 def command(
-    folder: Path, sweep: Sweep, pack: Sequence[Run], left: Sequence[Run]
+    folder: Path,
+    sweep: Sweep,
+    pack: Sequence[Run],
+    left: Sequence[Run],
+    until: int | None,
 ) -> Command:
-    """What trains those of a pack that are `left`; several are listed in a file."""
+    """What trains those of a pack that are `left`; several are listed in a file.
+
+    Up to the step `until`, where that is not None.
+    """
     log = log_of(folder, pack)
+    pause = [] if until is None else [f"--until={until}"]
     if len(left) == 1:
-        return Command(sweeps.command(folder, sweep, left[0]), log)
+        return Command([*sweeps.command(folder, sweep, left[0]), *pause], log)
     path = log.with_suffix(".json")
     files.write_json(path, [sweeps.point(folder, sweep, run) for run in left])
-    return Command(["-m", "ganjax.main", f"--points={path}"], log)
+    return Command(["-m", "ganjax.main", f"--points={path}", *pause], log)
 
 
 def needed(folder: Path, sweep: Sweep, packs: Sequence[Sequence[Run]]) -> list[str]:

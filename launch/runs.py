@@ -9,7 +9,9 @@ from ganjax.record.reading import RunError, read_evaluation, read_status
 from ganjax.record.records import read_newest
 from ganjax.record.status import write_status
 
-FINISHED = ("done", "diverged")  # a run in these states is not run again
+# A run in these states is not run again: paused at a rung not before the rung is
+# decided, and one that lost there not at all.
+FINISHED = ("done", "diverged", "paused", "lost")
 
 
 class View(NamedTuple):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _INTERVAL = 0.5  # seconds between two drawings of the table
 _SUMMARY_INTERVAL = 30.0  # seconds between two plain summaries
 _ORDER = (
-    *("done", "running", "waiting", "preempted", "stopped"),
+    *("done", "running", "waiting", "paused", "lost", "preempted", "stopped"),
     *("diverged", "failed", "refused", "unreadable"),
 )
 _NARROWEST, _OTHERS = 12, 54  # columns of a run's name at least, of the rest
@@ -97,7 +97,7 @@ class Screen:
         missing = sum(
             view.steps - view.step
             for view in self._views.values()
-            if view.state not in ("done", "diverged", "failed")
+            if view.state not in ("done", "diverged", "lost", "failed")
         )
         return missing * elapsed / taken if taken > 0 else None
 

@@ -18,6 +18,7 @@ from ganjax.record.files import remove_temporary
 from launch import lock, pool
 from launch import sweep as sweeps
 from launch.backend import Command, Place
+from launch.halving import decide
 from launch.packs import command, log_of, make_packs, needed
 from launch.pool import Standing
 from launch.runs import FINISHED, View, look, mark_failed, saved_step
@@ -138,10 +139,13 @@ def status(folder: Path) -> str:
 
 
 def _outlook(sweep: Sweep) -> list[str]:
-    """What is known of the points to come, at most a line."""
-    if sweep.follow != "open":
-        return []
-    return ["more points may follow, by follow(add, runs), once all these have ended"]
+    """What is known of the rungs and points to come, a line each."""
+    lines = [f"only {x} go on, by halve(at)" for x in sweep.rungs if x.lost is None]
+    if sweep.follow == "open":
+        lines.append(
+            "more points may follow, by follow(add, runs), once all these have ended"
+        )
+    return lines
 
 
 def write_report(folder: Path, *, run_study: bool = False) -> int:
@@ -151,13 +155,23 @@ def write_report(folder: Path, *, run_study: bool = False) -> int:
     return subprocess.run(command, stdin=subprocess.DEVNULL).returncode
 
 
-def _view(folder: Path, sweep: Sweep, run: Run) -> View:
+def _view(folder: Path, sweep: Sweep, run: Run, until: int | None = None) -> View:
+    """How a run stands that is to come to step `until`, or to its end."""
     steps = (sweep.common | run.config).get("steps", 0)
-    return look(folder / run.folder, steps)
+    view = look(folder / run.folder, steps)
+    if rung := sweep.lost_at(run):
+        value = (rung.values or {}).get(run.folder)
+        said = "nothing finite" if value is None else f"{value:.4g}"
+        message = f"was not of {rung}: {said}"
+        lost = view.state != "diverged"
+        return view._replace(state="lost", message=message) if lost else view
+    if until and view.state == "preempted" and view.step >= until:
+        return view._replace(state="paused")
+    return view
 
 
-def _views(folder: Path, sweep: Sweep) -> dict[str, View]:
-    return {run.folder: _view(folder, sweep, run) for run in sweep.runs}
+def _views(folder: Path, sweep: Sweep, until: int | None = None) -> dict[str, View]:
+    return {run.folder: _view(folder, sweep, run, until) for run in sweep.runs}
 
 
 def _missing(sweep: Sweep, views: Mapping[str, View]) -> list[Run]:
@@ -166,11 +180,29 @@ def _missing(sweep: Sweep, views: Mapping[str, View]) -> list[Run]:
 
 def _work(folder: Path, sweep: Sweep, way: Way, held: int) -> int:
     """Runs what is missing, and what follows from it; returns the exit code."""
+    for index, rung in enumerate(sweep.rungs):
+        if rung.lost is None:
+            views = _run_missing(folder, sweep, way, held, rung.step)
+            if _missing(sweep, views):
+                return _conclude(folder, views)
+            sweep = _halve(folder, sweep, index)
     while True:
         views = _run_missing(folder, sweep, way, held)
         if sweep.follow != "open" or _missing(sweep, views):
             return _conclude(folder, views)
         sweep = _follow(folder, sweep)
+
+
+def _halve(folder: Path, sweep: Sweep, index: int) -> Sweep:
+    """Decides and records who goes on from a rung."""
+    there = [run.folder for run in sweep.runs if not sweep.lost_at(run)]
+    rungs = list(sweep.rungs)
+    rungs[index] = decide(folder, rungs[index], there)
+    halved = sweep._replace(rungs=rungs)
+    sweeps.write(folder, halved)
+    going = len(there) - len(rungs[index].lost or ())
+    print(f"{folder}: {rungs[index]}: {going} of {len(there)} runs go on", flush=True)
+    return halved
 
 
 def _follow(folder: Path, sweep: Sweep) -> Sweep:
@@ -187,9 +219,14 @@ def _follow(folder: Path, sweep: Sweep) -> Sweep:
     return longer
 
 
-def _run_missing(folder: Path, sweep: Sweep, way: Way, held: int) -> dict[str, View]:
-    """Runs what is missing; returns how all runs stand then."""
-    views = _views(folder, sweep)
+def _run_missing(
+    folder: Path, sweep: Sweep, way: Way, held: int, until: int | None = None
+) -> dict[str, View]:
+    """Runs what is missing, up to a step where one is given.
+
+    Returns how all runs stand then.
+    """
+    views = _views(folder, sweep, until)
     missing = _missing(sweep, views)
     for run in missing:  # whatever an earlier launch left them as
         views[run.folder] = views[run.folder]._replace(state="waiting")
@@ -200,8 +237,8 @@ def _run_missing(folder: Path, sweep: Sweep, way: Way, held: int) -> dict[str, V
     def command_of(index: int) -> Command:
         """Trains those that have not ended; or looks once more at all."""
         pack = packs[index]
-        left = _missing(sweep._replace(runs=pack), _views(folder, sweep))
-        return command(folder, sweep, pack, left or pack)
+        left = _missing(sweep._replace(runs=pack), _views(folder, sweep, until))
+        return command(folder, sweep, pack, left or pack, until)
 
     with Stop() as stop, Screen(str(folder), views) as screen:
         standings = pool.run_all(
@@ -216,7 +253,7 @@ def _run_missing(folder: Path, sweep: Sweep, way: Way, held: int) -> dict[str, V
             has_begun=lambda index: any(
                 (folder / run.folder).exists() for run in packs[index]
             ),
-            tick=partial(_tick, folder, sweep, packs, views, screen, stop),
+            tick=partial(_tick, folder, sweep, packs, until, views, screen, stop),
         )
     for pack, standing in zip(packs, standings, strict=True):
         for run in pack:
@@ -233,6 +270,7 @@ def _tick(
     folder: Path,
     sweep: Sweep,
     packs: Sequence[Sequence[Run]],
+    until: int | None,
     views: dict[str, View],
     screen: Screen,
     stop: Stop,
@@ -245,7 +283,7 @@ def _tick(
             state = views[run.folder].state
             changed = standing.state != state and state not in FINISHED
             if changed or (standing.state == "running" and is_due):
-                fresh = _view(folder, sweep, run)
+                fresh = _view(folder, sweep, run, until)
                 views[run.folder] = _judge(fresh, standing, log_of(folder, pack))
     screen.update(views)
     time.sleep(_POLL)

@@ -25,6 +25,7 @@ from ganjax.config.experiment import follow as read_following
 from ganjax.config.experiment import sweep as read_points
 from ganjax.record import files, reading
 from launch import lock
+from launch.halving import Rung, read_rungs
 
 FILE = reading.SWEEP
 
@@ -59,7 +60,7 @@ class Sweep(NamedTuple):
     `experiment_hash` is that of the experiment file as it was launched, "" if unknown.
     `follow` says whether more points may follow from the runs: "none", as the file
     defines no such function; "open", it is asked once all runs have ended; or "ended",
-    it had nothing to add.
+    it had nothing to add. `rungs` are those at which the runs of stage 0 are halved.
     """
 
     experiment: str
@@ -68,6 +69,12 @@ class Sweep(NamedTuple):
     common: dict[str, Any]
     runs: list[Run]
     follow: str = "none"
+    rungs: Sequence[Rung] = ()
+
+    def lost_at(self, run: Run) -> Rung | None:
+        """The rung from which a run did not go on, if there is one."""
+        lost = (rung for rung in self.rungs if rung.lost and run.folder in rung.lost)
+        return next(lost, None)
 
 
 def override(item: tuple[str, Value]) -> str:
@@ -84,12 +91,16 @@ def plan(location: str, overrides: Sequence[str]) -> Sweep:
         same config, or an override of a key that the points set themselves.
     """
     points = [(point, 0) for point in read_points(location)]
-    sweep = _made(location, overrides, points, _configs(location, overrides, points))
+    configs = _configs(location, overrides, points)
+    sweep = _made(location, overrides, points, configs)
     for run in sweep.runs:
         first = next(other for other in sweep.runs if other.hash == run.hash)
         if first is not run:
             raise ConfigError(f"{location}: {first} and {run} have the same config")
-    return sweep._replace(follow="open" if has_follow(location) else "none")
+    return sweep._replace(
+        follow="open" if has_follow(location) else "none",
+        rungs=read_rungs(location, configs),
+    )
 
 
 def follow(folder: Path, sweep: Sweep) -> Sweep:
@@ -124,7 +135,8 @@ def follow(folder: Path, sweep: Sweep) -> Sweep:
         [points[i] for i in new],
         [configs[i] for i in new],
     )
-    return _extend(folder, sweep, longer)._replace(follow="open")
+    longer = _extend(folder, sweep, longer)
+    return longer._replace(follow="open", rungs=sweep.rungs)
 
 
 def _staged(run: Run) -> tuple[Point, int]:
@@ -233,6 +245,7 @@ def extend(folder: Path, old: Sweep, new: Sweep) -> Sweep:
       ConfigError: names the first point that differs, and its keys; or points were
         added before others that followed.
     """
+    rungs = _extended_rungs(folder, old, new)
     following = [_staged(run) for run in old.runs if run.stage]
     if following:
         first = len(old.runs) - len(following)
@@ -245,10 +258,24 @@ def extend(folder: Path, old: Sweep, new: Sweep) -> Sweep:
         points = [*map(_staged, new.runs), *following]
         whole = _made(*given, points, _configs(*given, points))
         new = whole._replace(follow=new.follow)
-    sweep = _extend(folder, old, new)
+    sweep = _extend(folder, old, new)._replace(rungs=rungs)
     # It is asked again only where there are runs that it has not seen.
     is_ended = old.follow == "ended" and len(sweep.runs) == len(old.runs)
     return sweep._replace(follow="ended") if is_ended else sweep
+
+
+def _extended_rungs(folder: Path, old: Sweep, new: Sweep) -> Sequence[Rung]:
+    """The new rungs or, once something is decided, the old ones."""
+    if not any(rung.lost is not None for rung in old.rungs):
+        return new.rungs
+    first = sum(not run.stage for run in old.runs)
+    same = [str(x) for x in old.rungs] == [str(x) for x in new.rungs]
+    if not same or len(new.runs) > first:
+        raise ConfigError(
+            f"--workdir: {folder} was halved at {old.rungs[0]} already: it can have no "
+            "other rungs or points; choose another folder"
+        )
+    return old.rungs
 
 
 def _extend(folder: Path, old: Sweep, new: Sweep) -> Sweep:
@@ -301,6 +328,7 @@ def find(folder: Path) -> Sweep | None:
         overrides=found["overrides"],
         common=found["common"],
         follow=found.get("follow", "none"),
+        rungs=tuple(Rung(**rung) for rung in found.get("rungs", ())),
         runs=[_read(point) for point in found["points"]],
     )
 
@@ -321,6 +349,7 @@ def write(folder: Path, sweep: Sweep) -> None:
     """Writes `sweep.json`, whole."""
     written = sweep._asdict()
     written["points"] = [asdict(run) for run in written.pop("runs")]
+    written["rungs"] = [asdict(rung) for rung in sweep.rungs]
     files.write_json(folder / FILE, written)
 
 

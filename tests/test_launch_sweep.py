@@ -66,7 +66,8 @@ def test_plan_and_what_is_written(experiment, tmp_path):
     write(tmp_path / "sweep", sweep)
     found = read_json(tmp_path / "sweep/sweep.json")
     assert list(found) == [
-        *("experiment", "experiment_hash", "overrides", "common", "follow", "points")
+        *("experiment", "experiment_hash", "overrides", "common", "follow", "rungs"),
+        "points",
     ]
     assert found["follow"] == "none"
     assert found["experiment"] == f"{path}:small"
@@ -255,7 +256,7 @@ def test_older_files_have_no_stages(tmp_path):
     sweep = sweep_of(4, 5)
     write(tmp_path, sweep)
     found = read_json(tmp_path / "sweep.json")
-    del found["follow"], found["points"][0]["stage"]
+    del found["follow"], found["rungs"], found["points"][0]["stage"]
     write_json(tmp_path / "sweep.json", found)
     assert find(tmp_path) == sweep
     write_json(tmp_path / "sweep.json", found | {"follow": "later"})

@@ -1,9 +1,11 @@
 """Experiment files: runs them and calls their functions. No jax.
 
-An experiment file defines `get_config(arg)`, and may define three more functions:
+An experiment file defines `get_config(arg)`, and may define four more functions:
 
     sweep(add)         calls `add(arg, **overrides)` once for each point of its sweep;
                        sweep(add, arg) gets the argument that the sweep is given too
+    halve(at)          calls `at(step, by=..., keep=...)` for each rung, at whose step
+                       only the best of the sweep's runs go on
     follow(add, runs)  adds points that follow from the runs that have ended
     study(runs)        makes tables and figures of finished runs, a list or one by one
 
@@ -154,6 +156,38 @@ def follow(location: str, runs: Sequence[Any]) -> list[Point]:
         with _naming(path):
             function(add, runs)
     return points
+
+
+class Rung(NamedTuple):
+    """A step at which runs pause; of them a share goes on, the best by a measure."""
+
+    step: int
+    by: str
+    keep: float
+
+
+def rungs(location: str) -> list[Rung]:
+    """The rungs that `halve(at)` of an experiment file names; none without one.
+
+    Raises:
+      ConfigError: no such file, an error in the file, or a rung that cannot be.
+    """
+    path = split(location)[0]
+    function = _function(path, "halve")
+    found: list[Rung] = []
+
+    def at(step: int, *, by: str, keep: float) -> None:
+        rung = Rung(step, by, keep)
+        if not isinstance(step, int) or step <= (found[-1].step if found else 0):
+            raise ConfigError(f"{path}: halve: steps must be whole and rise: {step!r}")
+        if not isinstance(keep, int | float) or not 0 < keep < 1:
+            raise ConfigError(f"{path}: halve: keep must lie in (0, 1), not {keep!r}")
+        found.append(rung)
+
+    if function is not None:
+        with _naming(path):
+            function(at)
+    return found
 
 
 def _point(function: str, arg: Any, overrides: Mapping[str, Any]) -> Point:

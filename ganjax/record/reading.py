@@ -164,6 +164,20 @@ def _is_name(value: Any) -> bool:
     return isinstance(value, str) and _NAME.fullmatch(value) is not None
 
 
+def _is_rung(value: Any) -> bool:
+    if not isinstance(value, dict) or set(value) != _RUNG:
+        return False
+    values, lost = value["values"], value["lost"]
+    return (
+        is_count(value["step"])
+        and is_number(value["keep"])
+        and _is_text(value["by"])
+        and (values is None or _are_numbers(values))
+        and (lost is None or _are_texts(lost))
+    )
+
+
+_RUNG = {"step", "by", "keep", "values", "lost"}
 _COUNT = (is_count, "a whole number")
 _TEXT = (_is_text, "a string")
 _OBJECT = (_is_object, "an object")
@@ -190,6 +204,10 @@ _FOLLOW = ("none", "open", "ended")
 _SINCE: _Shape = {  # older files lack them
     "experiment_hash": _TEXT,
     "follow": (_FOLLOW.__contains__, f"one of {', '.join(_FOLLOW)}"),
+    "rungs": (
+        lambda x: isinstance(x, list) and all(map(_is_rung, x)),
+        'a list of rungs with "step", "by", "keep", "values" and "lost"',
+    ),
 }
 _STAGE: _Shape = {"stage": _COUNT}
 _SWEEP: _Shape = {

@@ -51,9 +51,15 @@ from ganjax.training.rehearsal import rehearse
 Config = Mapping[str, Any]
 Run = tuple[Program, Path]  # and its folder
 
-_EXITS = {"preempted": Exit.STOPPED, "diverged": Exit.DIVERGED, "done": Exit.DONE}
+_EXITS = {
+    "preempted": Exit.STOPPED,
+    "diverged": Exit.DIVERGED,
+    "done": Exit.DONE,
+    "paused": Exit.DONE,
+}
 
 AGAIN = "run the same command again to resume"
+PAUSED = "paused as --until says; a later one, or none, goes on"
 
 
 def run(
@@ -63,6 +69,7 @@ def run(
     choice: Mapping[str, Any] | None = None,
     stop: StopRequest | None = None,
     on_record: OnRecord | None = None,
+    until: int | None = None,
 ) -> int:
     """Trains, evaluates, samples or exports a run, and returns the exit code.
 
@@ -73,6 +80,7 @@ def run(
       choice: of samples, fields of a `Choice`; by default as at the end of a training.
       stop: what tells this process to save and end; by default nothing does.
       on_record: is called with the step and the metrics of each record of a training.
+      until: a step at which the training pauses, evaluated and saved.
 
     Raises:
       ConfigError: the folder belongs to another run, has nothing to look at, or cannot
@@ -86,7 +94,7 @@ def run(
         if mode == "train":
             with alone(program, folder) if is_first else nullcontext():
                 made = _make([(program, folder)], _alone(program), on_record)
-                return _train(made, stop or StopRequest())
+                return _train(made, stop or StopRequest(), until)
         if mode == "export":
             # Which no training waits for.
             from ganjax.look.export import write_export
@@ -105,7 +113,10 @@ def run(
 
 
 def run_pack(
-    runs: Sequence[Run], stop: StopRequest, compared: Path | None = None
+    runs: Sequence[Run],
+    stop: StopRequest,
+    compared: Path | None = None,
+    until: int | None = None,
 ) -> int:
     """Trains runs in one program, and returns the exit code of the least lucky.
 
@@ -117,6 +128,7 @@ def run_pack(
       runs: programs that differ in the seed and in traced numbers alone, with folders.
       stop: what tells this process to save and end.
       compared: a folder to which a page goes that compares them, once all have ended.
+      until: a step at which they pause, evaluated and saved.
 
     Raises:
       ConfigError: as of `run`, or runs that share no program.
@@ -131,7 +143,7 @@ def run_pack(
             for program, folder in runs:
                 locks.enter_context(alone(program, folder))
             lay_out = partial(build_pack_layout, runs[0][0].config)
-            code = _train(_make(runs, lay_out), stop)
+            code = _train(_make(runs, lay_out), stop, until)
             if compared and code != Exit.STOPPED:
                 write_comparison(compared, [folder for _, folder in runs])
             return code
@@ -235,9 +247,11 @@ def _first_state(config: Config, folder: Path, setup: Setup) -> Inherited:
     return inherit(config["init_from"], config["init_players"], fresh)
 
 
-def _train(made: _Made, stop: StopRequest) -> int:
+def _train(made: _Made, stop: StopRequest, pause: int | None) -> int:
     """Trains and evaluates what was made; returns the exit code."""
     members = made.members
+    steps = members[0].program.config["steps"]
+    last = min(pause or steps, steps)
 
     def last_words() -> None:
         for member in members:
@@ -249,10 +263,13 @@ def _train(made: _Made, stop: StopRequest) -> int:
         with stop.put_off():
             for member in members:
                 opened.enter_context(member)
+                if last < member.step < steps:
+                    member.end("paused", PAUSED)
         while left := [member for member in members if member.ending is None]:
             with stop.put_off():
-                group, until = _next(left, made.most)
-                if _advance(group, until, made.lay_out(len(group)), stop):
+                group, until = _next(left, made.most, last)
+                layout = made.lay_out(len(group))
+                if _advance(group, until, last, layout, stop):
                     group = [member for member in left if member.ending is None]
                     for member in group:
                         member.end("preempted", AGAIN)
@@ -267,22 +284,24 @@ def _train(made: _Made, stop: StopRequest) -> int:
     return next(code for ending, code in _EXITS.items() if ending in endings)
 
 
-def _next(left: Sequence[Member], most: int) -> tuple[list[Member], int]:
-    """Who is trained next, up to which step.
+def _next(left: Sequence[Member], most: int, last: int) -> tuple[list[Member], int]:
+    """Who is trained next, up to which step, at most the `last`.
 
     Those that are behind, as after a kill while some had saved and others not, first
     come up to the others.
     """
     steps = sorted({member.step for member in left})
-    last = left[0].program.config["steps"]
     until = steps[1] if len(steps) > 1 else last
     return [member for member in left if member.step == steps[0]][:most], until
 
 
 def _advance(
-    members: Sequence[Member], until: int, layout: Layout, stop: StopRequest
+    members: Sequence[Member], until: int, last: int, layout: Layout, stop: StopRequest
 ) -> bool:
-    """Trains members up to a step; returns whether they were told to stop before."""
+    """Trains members up to a step; returns whether they were told to stop before.
+
+    Those that come to the `last` step have ended.
+    """
     first, step = members[0], members[0].step
     config = first.program.config
     pack = _describe(layout)
@@ -313,10 +332,12 @@ def _advance(
                 progress.update(step, _shown(members, chunk))
             if all(member.ending for member in members):
                 return False
-    for member in members:
-        if member.ending is None and step == config["steps"]:
-            member.end("done", "")
-    return step < until
+        if step < until:
+            return True
+        for member in members:
+            if member.ending is None and step == last:
+                member.finish(PAUSED)
+    return False
 
 
 def _describe(layout: Layout) -> str:
@@ -365,7 +386,9 @@ def _conclude(
     if jax.process_index() == 0:
         with stop.put_off():
             # Only now: who reads "done" may rely on the evaluation.
-            member.status(member.ending or "", member.message)
+            # Whoever reads a paused run may resume it, as one that was preempted.
+            state = "preempted" if member.ending == "paused" else member.ending
+            member.status(state or "", member.message)
             line = f"{member.ending} at step {member.step}"
             line += f": {member.message}" if member.message else ""
             print(f"{member.folder}: {line}" if is_one_of_several else line)

@@ -29,7 +29,8 @@ class Member(AbstractContextManager["Member"]):
     Attributes:
       step: after which `state`, on the host, was made.
       kept: the last step that was saved.
-      ending: "done", "diverged" or "preempted"; None while there are steps to take.
+      ending: "done", "diverged", "preempted" or "paused"; None while there are steps to
+        take.
       message: what there is to say of it.
     """
 
@@ -121,6 +122,15 @@ class Member(AbstractContextManager["Member"]):
                 self.saved.save(self.step, self.state)
                 self.kept = self.step
             self._observe(chunk.before)
+
+    def finish(self, paused: str) -> None:
+        """Ends at the last step; or, evaluated, where it pauses for that reason."""
+        if self.step == self.program.config["steps"]:
+            self.end("done", "")
+            return
+        if self._journal is not None:
+            self._journal.evaluate(self.state)
+        self.end("paused", paused)
 
     def end(self, ending: str, message: str) -> None:
         """Takes no more steps."""
