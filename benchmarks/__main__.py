@@ -12,20 +12,16 @@ benchmarks/results/, of which benchmarks.page makes docs/performance.md.
 """
 
 import argparse
-import datetime
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
-from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from benchmarks.page import RESULTS, file_name
+from benchmarks.machine import RESULTS, describe, file_name, keeping, missing
 from benchmarks.summary import SIDES, summarize
 from benchmarks.workloads import WORKLOADS, write_data
 
@@ -34,16 +30,11 @@ LIMIT = 900  # seconds of one process
 
 def _child(cache: Path, *arguments: object) -> dict[str, Any]:
     """What a process measured, compiled programs kept in `cache`."""
-    environment = {
-        **os.environ,
-        "JAX_COMPILATION_CACHE_DIR": str(cache / "jax"),
-        "TORCHINDUCTOR_CACHE_DIR": str(cache / "torch"),
-    }
     words = [*map(str, arguments), str(time.time())]
     command = [sys.executable, "-m", "benchmarks.child", *words]
     done = subprocess.run(
         command,
-        env=environment,
+        env=keeping(cache),
         capture_output=True,
         text=True,
         timeout=LIMIT,
@@ -68,32 +59,6 @@ def measure(name: str, counts: list[int], rounds: int, data: Path) -> dict[str, 
     return found
 
 
-def _commit() -> str:
-    """Of this checkout, or nothing where it is none."""
-    command = ["git", "-C", str(RESULTS.parent), "describe", "--always", "--dirty"]
-    return subprocess.run(
-        command, capture_output=True, text=True, check=False
-    ).stdout.strip()
-
-
-def describe() -> dict[str, Any]:
-    """The machine and the versions of what ran on it."""
-    models = [
-        line.partition(":")[2].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if line.startswith("model name")
-    ]
-    return {
-        "date": datetime.date.today().isoformat(),
-        "machine": f"{models[0]}, {len(os.sched_getaffinity(0))} cores",
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("jax", "torch", "numpy")},
-        },
-        "commit": _commit(),
-    }
-
-
 def main() -> None:
     """Measures what the command line says."""
     parser = argparse.ArgumentParser(
@@ -113,8 +78,8 @@ def main() -> None:
     words = arguments.threads.split(",")
     if not all(word.isdecimal() and 0 < int(word) <= cores for word in words):
         parser.error(f"--threads: numbers from 1 to {cores}, by commas")
-    if find_spec("torch") is None:
-        parser.error("PyTorch is missing: python -m pip install -e '.[bench]'")
+    if complaint := missing():
+        parser.error(complaint)
     counts = [int(word) for word in words]
     results = {**describe(), "rounds": arguments.rounds, "workloads": {}}
     with tempfile.TemporaryDirectory() as folder:

@@ -25,44 +25,64 @@ SECONDS = 0.5  # that a turn is to last
 Run = Callable[[int], None]
 
 
-def _make_ours(config: Any) -> tuple[Run, dict[str, int]]:
-    """As many steps in one dispatch as are asked for, as training takes them."""
+def make_ours(
+    config: Any, lay_out: Callable[[], Any], members: int = 1
+) -> tuple[Run, dict[str, int]]:
+    """As many steps in one dispatch as are asked for, as training takes them.
+
+    Of so many members in all, with seeds of their own, over the layout that is made.
+    """
     import jax
 
-    from ganjax.build import build_layout, build_setup, keep_compiled_programs
+    from ganjax.build import build_setup, keep_compiled_programs
+    from ganjax.state import stack
 
     keep_compiled_programs()
-    setup, layout = build_setup(config), build_layout(config)
+    setup, layout = build_setup(config), lay_out()
     advance = layout.compile(setup.make_step(layout.axis_name))
     data = layout.place_data(setup.source.arrays)
-    state = layout.place(jax.device_get(setup.init()))
+    numbers = layout.place_numbers([setup.numbers] * members)
+    seeds = range(setup.seed, setup.seed + members)
+    states = [jax.device_get(setup._replace(seed=seed).init()) for seed in seeds]
+    state = layout.place(stack(states) if layout.members else states[0])
     counts = {
-        player: sum(x.size for x in jax.tree.leaves(tree))
-        for player, tree in state.params.items()
+        player: members * sum(x.size for x in jax.tree.leaves(tree))
+        for player, tree in states[0].params.items()
     }
 
     def run(steps: int) -> None:
         nonlocal state
-        state, metrics = advance(state, setup.numbers, data, steps)
+        state, metrics = advance(state, numbers, data, steps)
         jax.block_until_ready((state, metrics))
 
     return run, counts
 
 
-def _make(side: str, config: Any, threads: int) -> tuple[Run, dict[str, int]]:
-    """Takes so many steps; and the numbers of parameters by player."""
-    if side == OURS:
-        return _make_ours(config)
+def make_theirs(
+    side: str, config: Any, threads: int, members: int = 1
+) -> tuple[Run, dict[str, int]]:
+    """The twin, or that of a population."""
     import torch
 
     from benchmarks.twins import make_twin
 
     torch.set_num_threads(threads)
     compiled = side == "torch.compile"
-    return make_twin(config, random_arrays(config), compiled=compiled)
+    data = random_arrays(config)
+    return make_twin(config, data, compiled=compiled, members=members)
 
 
-def _timed(run: Run, steps: int) -> float:
+def _make(side: str, config: Any, threads: int) -> tuple[Run, dict[str, int]]:
+    """Takes so many steps; and the numbers of parameters by player."""
+    if side != OURS:
+        return make_theirs(side, config, threads)
+    from ganjax.build import build_layout
+
+    return make_ours(config, lambda: build_layout(config))
+
+
+def timed(run: Run, steps: int) -> float:
+    """Seconds of one of so many steps."""
     began = time.perf_counter()
     run(steps)
     return (time.perf_counter() - began) / steps
@@ -88,7 +108,7 @@ def _peak() -> float:
         jax.block_until_ready([multiply(ours) for _ in range(times)])
 
     by_jax(1)
-    seconds = (_timed(run, 4) for run in (by_torch, by_jax) for _ in range(5))
+    seconds = (timed(run, 4) for run in (by_torch, by_jax) for _ in range(5))
     return 2 * 1024**3 / min(seconds)
 
 
@@ -102,14 +122,14 @@ def speed(config: Any, threads: int, rounds: int) -> dict[str, Any]:
     for side, (run, _) in made.items():
         run(2)  # compiles, and in torch.compile sees what changes from step to step
         # Ours compiles for a number of steps, which is to be known before it is timed.
-        steps[side] = max(2, round(SECONDS / min(_timed(run, 2) for _ in range(3))))
+        steps[side] = max(2, round(SECONDS / min(timed(run, 2) for _ in range(3))))
         run(steps[side])
     seconds: dict[str, list[float]] = {side: [] for side in SIDES}
     peaks = []
     for _ in range(rounds):
         peaks.append(_peak())
         for side, (run, _) in made.items():
-            seconds[side].append(_timed(run, steps[side]))
+            seconds[side].append(timed(run, steps[side]))
     return {"seconds": seconds, "peaks": peaks}
 
 

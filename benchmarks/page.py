@@ -2,33 +2,26 @@
 
     python -m benchmarks.page
 
-They are of the newest results of each machine. What stands between the page's two marks
-is written anew; all else is kept.
+They are of the newest results of each machine. What stands between two marks of the
+page is written anew; all else is kept.
 """
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks import packs
+from benchmarks.machine import RESULTS
 from benchmarks.summary import OURS, Row, summarize
 from benchmarks.workloads import WORKLOADS
 
 DOCS = Path(__file__).parents[1] / "docs"
-RESULTS = Path(__file__).parent / "results"
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
-def file_name(results: Mapping[str, Any]) -> str:
-    """Of results: their date and machine."""
-    machine = re.sub("[^a-z0-9]+", "-", results["machine"].lower()).strip("-")
-    return f"{results['date']}-{machine}.json"
-
-
-def newest() -> list[Mapping[str, Any]]:
+def newest(folder: Path = RESULTS) -> list[Mapping[str, Any]]:
     """The latest results of each machine, by its name."""
-    paths = sorted(RESULTS.glob("*.json"))  # by date
+    paths = sorted(folder.glob("*.json"))  # by date
     every = [json.loads(path.read_text()) for path in paths]
     by_machine = {results["machine"]: results for results in every}
     return [by_machine[machine] for machine in sorted(by_machine)]
@@ -102,6 +95,36 @@ def write(every: Sequence[Mapping[str, Any]]) -> str:
     return "\n\n".join(map(_of_machine, every))
 
 
+def _packs_of_machine(results: Mapping[str, Any]) -> str:
+    versions = ", ".join(f"{name} {v}" for name, v in results["versions"].items())
+    loads = [load for found in results["packs"].values() for load in found["loads"]]
+    lines = [
+        f"### Packs on {results['machine']}",
+        "",
+        f"{results['date']}; {versions}. `python -m benchmarks.packs --record "
+        f"--rounds={results['rounds']}`; the load average was {min(loads):.1f} to "
+        f"{max(loads):.1f}.",
+        "",
+        "| runs | trained as | steps/s of all | time over the pack's | MB | seconds to "
+        "two steps, cold and warm |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, found in results["packs"].items():
+        workload, members = packs.PACKS[name]
+        for row in packs.summarize(found):
+            lines.append(
+                f"| {members} of {WORKLOADS[workload].title} | {row.title} "
+                f"| {row.steps:,.1f} | {row.ratio or 1} | {row.megabytes:,.0f} "
+                f"| {row.first[0]:.1f}, {row.first[1]:.1f} |"
+            )
+    return "\n".join(lines)
+
+
+def write_packs(every: Sequence[Mapping[str, Any]]) -> str:
+    """What stands between the marks of packs, of the results of each machine."""
+    return "\n\n".join(map(_packs_of_machine, every))
+
+
 def _draw(ax: Any, results: Mapping[str, Any], names: Sequence[str]) -> None:
     rows = rows_of(results)
     for shift, count in enumerate(sorted({row.threads for row in rows})):
@@ -146,13 +169,20 @@ def plot(every: Sequence[Mapping[str, Any]], path: Path) -> None:
     figure.savefig(path, dpi=110)
 
 
+def _between(page: str, marks: str, text: str) -> str:
+    """The page with this text between two marks."""
+    begin, end = f"<!-- {marks}: begin -->", f"<!-- {marks}: end -->"
+    before, _, rest = page.partition(begin)
+    _, _, after = rest.partition(end)
+    return f"{before}{begin}\n{text}\n{end}{after}"
+
+
 def main() -> None:
     """Renews the page."""
-    every = newest()
-    page = DOCS / "performance.md"
-    before, _, rest = page.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    page.write_text(f"{before}{BEGIN}\n{write(every)}\n{END}{after}")
+    every, path = newest(), DOCS / "performance.md"
+    page = _between(path.read_text(), "measured", write(every))
+    page = _between(page, "packs", write_packs(newest(packs.RESULTS)))
+    path.write_text(page)
     plot(every, DOCS / "performance.png")
 
 

@@ -35,7 +35,7 @@ class Conditioned(nn.Module):
         return self.body(torch.cat([latents, self.embedding(label)], 1))
 
 
-class _Pixels(nn.Module):
+class Pixels(nn.Module):
     """Rows to images whose channels lie side by side, without a copy."""
 
     def __init__(self, channels: int) -> None:
@@ -43,13 +43,15 @@ class _Pixels(nn.Module):
         self.channels = channels
 
     def forward(self, rows: Tensor) -> Tensor:
+        """Rows `[B, 7 * 7 * C]` to images `[B, C, 7, 7]`."""
         return rows.view(-1, 7, 7, self.channels).permute(0, 3, 1, 2)
 
 
-class _Rows(nn.Module):
+class Rows(nn.Module):
     """The other way."""
 
     def forward(self, images: Tensor) -> Tensor:
+        """Images `[B, C, H, W]` to rows `[B, H * W * C]`."""
         return images.permute(0, 2, 3, 1).flatten(1)
 
 
@@ -57,7 +59,7 @@ def _dcgan_generator(section: Config, latent: int) -> nn.Module:
     first, second = section["channels"]
     return nn.Sequential(
         nn.Linear(latent, 7 * 7 * first, bias=False),
-        _Pixels(first),
+        Pixels(first),
         nn.BatchNorm2d(first),
         nn.ReLU(inplace=True),
         nn.ConvTranspose2d(first, second, 4, 2, 1, bias=False),
@@ -77,7 +79,7 @@ def _dcgan_discriminator(section: Config) -> nn.Module:
         nn.Conv2d(first, second, 4, 2, 1, bias=not batch),
         nn.BatchNorm2d(second) if batch else nn.Identity(),
         nn.LeakyReLU(section["slope"], inplace=True),
-        _Rows(),
+        Rows(),
         nn.Linear(7 * 7 * second, 1),
     ).to(memory_format=torch.channels_last)
 

@@ -16,22 +16,34 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, log_softmax, softplus
 
 from benchmarks.twin_networks import Conditioned, make_networks
+from benchmarks.twin_population import check, stack
 
 Config = Mapping[str, Any]
 Run = Callable[[int], None]
 
 
 class _Training:
-    """Networks, their optimizers, averages and data."""
+    """Networks, their optimizers, averages and data.
 
-    def __init__(self, config: Config, data: Mapping[str, np.ndarray]) -> None:
-        self.config, self.batch_size = config, config["batch_size"]
+    Of a population networks and batches are those of all its members.
+    """
+
+    def __init__(
+        self, config: Config, data: Mapping[str, np.ndarray], members: int
+    ) -> None:
+        self.config, self.members = config, members
+        self.batch_size = members * config["batch_size"]
         self.data = {name: torch.from_numpy(np.array(a)) for name, a in data.items()}
         images = self.data.get("examples")
         self.example = (2,) if images is None else tuple(images.shape[1:])
-        self.networks = make_networks(config, self.example)
         kinds = {section["name"] for section in config["networks"].values()}
         self.is_wide = "dcgan" in kinds
+        alone = [make_networks(config, self.example) for _ in range(members)]
+        self.networks = alone[0]
+        if members > 1:
+            self.networks = stack(alone)
+            seen = {"generator": self.latents(), "discriminator": self.batch()[0]}
+            check(alone, self.networks, seen)
         self.params = {p: list(net.parameters()) for p, net in self.networks.items()}
         self.average = {
             p: [x.detach().clone() for x in self.params[p]] for p in config["ema"]
@@ -69,7 +81,8 @@ class _Training:
         moving = [x for player in players for x in self.params[player]]
         for x in moving:
             x.grad = None
-        loss.backward(inputs=moving)
+        # A mean over all members, where each moves by its own.
+        (self.members * loss).backward(inputs=moving)
         for player in players:
             section = self.config["optimizers"][player]
             if "learning_rate_schedule" in section:
@@ -257,7 +270,11 @@ def _energy(run: _Training, compiled: bool) -> Callable[[], None]:
 
 
 def make_twin(
-    config: Config, data: Mapping[str, np.ndarray], *, compiled: bool
+    config: Config,
+    data: Mapping[str, np.ndarray],
+    *,
+    compiled: bool,
+    members: int = 1,
 ) -> tuple[Run, dict[str, int]]:
     """The step that a config describes, many times, and its numbers of parameters.
 
@@ -266,8 +283,9 @@ def make_twin(
       data: images and labels; none of points, which are drawn.
       compiled: losses by `torch.compile`, which knows no second derivatives: of a game
         with a gradient penalty only the generator's.
+      members: that take each step together, their networks stacked.
     """
-    training = _Training(config, data)
+    training = _Training(config, data, members)
     make = {"adversarial": _adversarial, "vae": _vae, "energy": _energy}
     step = make[config["game"]["name"]](training, compiled)
 

@@ -7,7 +7,7 @@ import pytest
 from jax.extend.core import jaxprs_in_params
 from jax.interpreters.partial_eval import dce_jaxpr
 
-from benchmarks import page
+from benchmarks import packs, page
 from benchmarks.summary import Ratio, ratio, summarize
 from benchmarks.workloads import WORKLOADS, networks, write_data
 from ganjax.build import build_setup
@@ -94,6 +94,20 @@ def test_a_row_is_beside_the_better_form_of_pytorch():
     assert row.first["ganjax"] == (9, 3)
 
 
+def test_a_way_to_train_is_beside_the_pack_in_steps_of_all_runs():
+    def measured(*seconds):
+        first = {"cold": 9.0, "warm": 3.0}
+        return {"seconds": list(seconds), "megabytes": 400.0, "first": first}
+
+    found = {"sides": {"map": measured(0.5, 0.25), "single": measured(1.0, 1.0)}}
+    ours, single = packs.summarize(found)
+    assert (ours.steps, ours.ratio) == (1 / 0.375, None)
+    # 1 / 0.5 and 1 / 0.25.
+    assert (single.steps, single.ratio) == (1, Ratio(3, 2, 4))
+    assert (single.megabytes, single.first) == (400, (9, 3))
+
+
 def test_the_page_says_what_was_measured():
-    written = page.write(page.newest())
-    assert written in (page.DOCS / "performance.md").read_text()
+    text = (page.DOCS / "performance.md").read_text()
+    assert page.write(page.newest()) in text
+    assert page.write_packs(page.newest(packs.RESULTS)) in text
