@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -206,6 +207,10 @@ def test_killed_sweep_resumes_to_the_same_bits(home, whole):
         )
         assert one == other
         jax.tree.map(np.testing.assert_array_equal, state, same)
+    # Of runs one by one, and of runs in packs, some of them killed.
+    pages = [(home / name / "report.html").read_text() for name in ("whole", "killed")]
+    one, other = (re.sub(r"\b(whole|killed)\b", "", page) for page in pages)
+    assert one == other
 
 
 def test_same_command_has_nothing_left_to_run_and_another_is_refused(home, whole):
