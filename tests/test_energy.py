@@ -242,6 +242,7 @@ def make_build(axis_name):
             normalization="batch",
             conditioning="none",
             head="score",
+            octaves=0,
         )
         changes = {"noise": 0.1, "buffer_size": 64, "refresh": 0.25, "clip_gradient": 1}
         return Parts(

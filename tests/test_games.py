@@ -54,7 +54,7 @@ def real_game(normalization, shape=(4, 4, 1), head="score"):
     examples = Examples(shape, 10)
     networks = {
         "generator": made["generator"](examples, output="tanh", **keys),
-        "discriminator": made["discriminator"](examples, head=head, **keys),
+        "discriminator": made["discriminator"](examples, head=head, octaves=0, **keys),
     }
     return GAMES["adversarial"](networks, examples, latent_size=LATENT, prior="normal")
 
@@ -257,6 +257,7 @@ def supervised_game(normalization="none", head="logits", view=None):
         normalization=normalization,
         conditioning="none",
         head=head,
+        octaves=0,
     )
     networks = {"discriminator": discriminator}
     given = {} if view is None else {"view": view}

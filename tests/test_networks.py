@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from tables import NETWORK_PARTS, NETWORKS
 
+from ganjax.networks.mlp import fourier_features
 from ganjax.testing import network_checks
 from ganjax.types import Examples
 
@@ -50,6 +51,24 @@ def test_dense_is_mlp_of_other_defaults():
         other = NETWORK_PARTS["mlp"][player]
         assert part._replace(name="mlp", keys=other.keys) == other
         assert set(part.keys) == set(other.keys)
+
+
+def test_fourier_features():
+    # sin and cos of pi / 2 and 3 pi / 2, then of pi and 3 pi, over the root of two.
+    root = 2.0**-0.5
+    expected = [0.5, 1.5, 1, -1, 0, 0, 0, 0, -root, -root]
+    found = fourier_features(np.array([[0.5, 1.5]], np.float32), 2)
+    np.testing.assert_allclose(found, [expected], atol=1e-6)
+
+
+def test_waves_widen_the_first_layer_alone():
+    (_, plain, _), (_, wavy, _) = (
+        make("discriminator", (2,), octaves=octaves) for octaves in (0, 3)
+    )
+    shapes = [jax.tree.map(np.shape, x["params"]) for x in (plain, wavy)]
+    first = [x["layers"]["Dense_0"].pop("kernel") for x in shapes]
+    assert first == [(2, WIDTHS[0]), (2 * 7, WIDTHS[0])]
+    assert shapes[0] == shapes[1]
 
 
 @pytest.mark.parametrize("player", NETWORK_PARTS["mlp"])

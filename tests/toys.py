@@ -82,6 +82,7 @@ def make_build(
                 slope=0.2,
                 normalization=normalization,
                 head="score_and_logits" if needs_logits else "score",
+                octaves=0,
             ),
         }
         objectives = {}

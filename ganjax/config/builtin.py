@@ -185,6 +185,7 @@ _OUTPUT = _PROJECTION | {
         "score", choices=("score", "score_and_logits", "logits", "log_probability")
     ),
 }
+_OCTAVES = {"octaves": Key(0, "[0, 12]")}  # of Fourier features beside the inputs
 _RANGE = {"output": Key("linear", choices=("linear", "tanh"))}
 
 
@@ -209,7 +210,10 @@ def _network(
 
 _NETWORKS = (
     _network("mlp", "generator", "mlp:generator", _STACK | _EMBEDDING | _RANGE),
-    _network("mlp", "discriminator", "mlp:discriminator", _STACK | _OUTPUT),
+    _network(
+        *("mlp", "discriminator", "mlp:discriminator"),
+        _STACK | _OUTPUT | _OCTAVES,
+    ),
     _network("mlp", "encoder", "mlp:encoder", _STACK),
     # mlp with the sizes, the batch norm and the tanh of the dense image GAN.
     _network(
@@ -224,7 +228,7 @@ _NETWORKS = (
     ),
     _network(
         *("dense", "discriminator", "mlp:discriminator"),
-        _STACK | _OUTPUT | {"widths": Key((512, 256), "[1, 10000000]")},
+        _STACK | _OUTPUT | _OCTAVES | {"widths": Key((512, 256), "[1, 10000000]")},
     ),
     _network(
         *("dense", "encoder", "mlp:encoder"),

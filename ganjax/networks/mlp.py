@@ -71,15 +71,34 @@ class _Encoder(nn.Module):
         return Posterior(self.latent_size)(self.layers(examples, train)[-1])
 
 
+def fourier_features(inputs: Array, octaves: int) -> Array:
+    """Inputs `[B, D]` beside waves of them, `[B, D (1 + 2 octaves)]`.
+
+    x, and for k below `octaves` 2^(-k/2) sin(2^k pi x) and 2^(-k/2) cos(2^k pi x). A
+    network learns what varies slowly with its inputs first, and hardly ever what varies
+    fast (Tancik et al. 2020, "Fourier Features Let Networks Learn High Frequency
+    Functions in Low Dimensional Domains"); here the slope of a wave grows as its
+    frequency's square root, so that slow ones lead.
+    """
+    waves = [inputs]
+    for octave in range(octaves):
+        angle = 2.0**octave * jnp.pi * inputs
+        scale = 2.0 ** (-octave / 2)
+        waves += [scale * jnp.sin(angle), scale * jnp.cos(angle)]
+    return jnp.concatenate(waves, axis=-1)
+
+
 class _Discriminator(nn.Module):
     layers: _Layers
     head: Head
+    octaves: int
 
     @nn.compact
     def __call__(
         self, examples: Array, label: Array | None, train: bool
     ) -> tuple[Array, Array | None, tuple[Array, ...]]:
-        features = self.layers(examples, train)
+        inputs = examples.reshape(examples.shape[0], -1)
+        features = self.layers(fourier_features(inputs, self.octaves), train)
         score, logits = read_out(self.head, dense, features[-1], label)
         return score, logits, features
 
@@ -136,13 +155,14 @@ def discriminator(
     normalization: str,
     conditioning: str,
     head: str,
+    octaves: int,
 ) -> Network:
     """Examples `[B, ...]` to `(score [B], logits [B, K] or None, features)`.
 
     `conditioning` of the score is "none" or "projection"; `head` is "score",
-    "score_and_logits", "logits" or "log_probability", see `read_out`; see `generator`
-    for the rest.
+    "score_and_logits", "logits" or "log_probability", see `read_out`; `octaves` of
+    waves stand beside the inputs, see `fourier_features`; see `generator` for the rest.
     """
     layers = _Layers(widths, slope, normalization == "batch", axis_name)
     made = Head(head, examples.classes, conditioning)
-    return from_module(_Discriminator(layers, made), classes=made.logits)
+    return from_module(_Discriminator(layers, made, octaves), classes=made.logits)
