@@ -4,8 +4,8 @@
 
 The first line is of its start, as in `benchmarks.child`, and says how many steps a turn
 takes: STEPS, or as many as it finds where that is 0. Then each line of its input is
-answered by a turn: seconds of a step, and the most memory that it ever held. With its
-input it ends.
+answered by a turn: seconds of a step, those of all its threads, and the most memory
+that it ever held. With its input it ends.
 """
 
 import json
@@ -34,7 +34,7 @@ def _make(side: Side, config: Any, cores: int, members: int) -> tuple[Run, dict]
 
     from ganjax.parallel import jit_layout, pack_layout
 
-    jax.config.update("jax_num_cpu_devices", cores if side.each_core else 1)
+    jax.config.update("jax_num_cpu_devices", cores if side.devices else 1)
     if not side.mapping:
         return make_ours(config, lambda: jit_layout(jax.devices()[0]))
     lay_out = partial(pack_layout, count=members, mapping=side.mapping)
@@ -56,9 +56,11 @@ def main() -> None:
     run(taken)  # ours compiles for a number of steps
     _tell(first=first, steps=taken, counts=counts)
     for _ in sys.stdin:
+        before = time.process_time()
         seconds = timed(run, taken)
+        cpu = (time.process_time() - before) / taken
         kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        _tell(seconds=seconds, megabytes=kilobytes / 1024)
+        _tell(seconds=seconds, cpu=cpu, megabytes=kilobytes / 1024)
 
 
 if __name__ == "__main__":

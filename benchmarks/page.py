@@ -105,17 +105,17 @@ def _packs_of_machine(results: Mapping[str, Any]) -> str:
         f"--rounds={results['rounds']}`; the load average was {min(loads):.1f} to "
         f"{max(loads):.1f}.",
         "",
-        "| runs | trained as | steps/s of all | time over the pack's | MB | seconds to "
-        "two steps, cold and warm |",
-        "|---|---|---|---|---|---|",
+        "| runs | trained as | steps/s of all | time over the pack's | CPU ms a step "
+        "| MB | seconds to two steps, cold and warm |",
+        "|---|---|---|---|---|---|---|",
     ]
     for name, found in results["packs"].items():
         workload, members = packs.PACKS[name]
         for row in packs.summarize(found):
             lines.append(
                 f"| {members} of {WORKLOADS[workload].title} | {row.title} "
-                f"| {row.steps:,.1f} | {row.ratio or 1} | {row.megabytes:,.0f} "
-                f"| {row.first[0]:.1f}, {row.first[1]:.1f} |"
+                f"| {row.steps:,.1f} | {row.ratio or 1} | {1e3 * row.cpu:,.2f} "
+                f"| {row.megabytes:,.0f} | {row.first[0]:.1f}, {row.first[1]:.1f} |"
             )
     return "\n".join(lines)
 

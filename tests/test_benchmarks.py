@@ -97,14 +97,15 @@ def test_a_row_is_beside_the_better_form_of_pytorch():
 def test_a_way_to_train_is_beside_the_pack_in_steps_of_all_runs():
     def measured(*seconds):
         first = {"cold": 9.0, "warm": 3.0}
-        return {"seconds": list(seconds), "megabytes": 400.0, "first": first}
+        rest = {"cpu": [0.5, 0.7], "megabytes": 400.0, "first": first}
+        return {"seconds": list(seconds), **rest}
 
     found = {"sides": {"map": measured(0.5, 0.25), "single": measured(1.0, 1.0)}}
     ours, single = packs.summarize(found)
     assert (ours.steps, ours.ratio) == (1 / 0.375, None)
     # 1 / 0.5 and 1 / 0.25.
     assert (single.steps, single.ratio) == (1, Ratio(3, 2, 4))
-    assert (single.megabytes, single.first) == (400, (9, 3))
+    assert (single.cpu, single.megabytes, single.first) == (0.6, 400, (9, 3))
 
 
 def test_the_page_says_what_was_measured():
