@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from ganjax.build import build_setup
+from ganjax.build import build_layout, build_setup
 from ganjax.command.stopping import StopRequest
 from ganjax.config import defaults
 from ganjax.config.program import Program
@@ -82,6 +82,10 @@ def test_the_nearest_example_of_what_is_not_finite():
     np.testing.assert_array_equal(nearest_rows(examples, samples), [1, 1, 0])
 
 
+def made_of(program, folder):
+    return loop._make([(program, folder)], lambda _: build_layout(program.config))
+
+
 @pytest.mark.parametrize(("rule", "ending"), [("stop", "diverged"), ("skip", "done")])
 def test_a_last_state_that_makes_nothing_finite_has_diverged(
     rule, ending, tmp_path, monkeypatch
@@ -89,7 +93,7 @@ def test_a_last_state_that_makes_nothing_finite_has_diverged(
     monkeypatch.setattr(loop, "_look", lambda *_: ["sample"])
     monkeypatch.setattr(loop, "write_report", lambda _: None)
     program = Program({**make("ring"), "non_finite": rule})
-    ((member,), *_) = loop._make([(program, tmp_path)], loop._alone(program))
+    ((member,), *_) = made_of(program, tmp_path)
     member.end("done", "")
     loop._conclude(member, StopRequest(), [], False)
     message = "sample of the last state not finite" if rule == "stop" else ""
@@ -102,7 +106,7 @@ def test_what_was_not_finite_in_the_middle_is_not_said_of_the_end(
     tmp_path, monkeypatch
 ):
     program = Program(make("ring"))
-    ((member,), *_) = loop._make([(program, tmp_path)], loop._alone(program))
+    ((member,), *_) = made_of(program, tmp_path)
     member.evaluator.not_finite.add("sample")  # of a picture on the way
     restored = (member.setup, 5, member.state)
     monkeypatch.setattr(loop, "restore", lambda *_: restored)

@@ -153,6 +153,23 @@ def test_a_member_goes_on_alone_and_a_stopped_pack_resumes(home, alone):
     assert_ended(home, "parted")
 
 
+def test_a_run_that_pauses_is_the_run_that_does_not(home, alone):
+    flags = ("--config=tiny.py", "--workdir=paused")
+    code, output, errors = finish(start(home, *flags, "--until=100"))
+    assert code == 0, errors
+    assert "paused at step 100: paused as --until says; a later one" in output
+    status = read_json(home / "paused/status.json")
+    assert (status["state"], status["step"]) == ("preempted", 100)
+    before = (home / "paused/metrics.jsonl").read_bytes()
+    assert finish(start(home, *flags, "--until=50"))[0] == 0  # it is beyond
+    assert (home / "paused/metrics.jsonl").read_bytes() == before
+    assert read_json(home / "paused/status.json")["step"] == 100
+    assert finish(start(home, *flags))[0] == 0
+    assert_same_runs(alone / "0", home / "paused")
+    assert finish(start(home, *flags, "--until=100"))[0] == 0
+    assert read_json(home / "paused/status.json")["state"] == "done"
+
+
 def test_seeds_are_compared(home, alone):
     seeds = ("--config=tiny.py", "--seeds=2", "--workdir=seeds")
     code, output, errors = finish(start(home, *seeds))
@@ -171,12 +188,14 @@ def test_seeds_are_compared(home, alone):
         (("--seeds=2", "--workdir=alone/0"), "alone/0 holds a run; several seeds need"),
         (("--seeds=2",), "--workdir is missing"),
         (("--seeds=0", "--workdir=new"), "--seeds=0"),
+        (("--until=7", "--workdir=new"), "--until=7: must be a multiple of record.ev"),
+        (("--until=5", "--mode=sample", "--workdir=alone/0"), "--until goes with tra"),
         (("--seeds=2", "--workdir=new", "--mode=check"), "--seeds: trains, in one"),
         (("--seeds=2", "--workdir=new", "--num_processes=2"), "--seeds: trains, in"),
         (("--seeds=2", "--workdir=new", "--config.seed=4294967295"), "config.seed: mu"),
     ],
 )
-def test_bad_usage_of_seeds(home, alone, flags, words):
+def test_bad_usage(home, alone, flags, words):
     code, output, errors = finish(start(home, "--config=tiny.py", *flags))
     assert (code, output) == (2, ""), errors
     assert errors.startswith("ganjax: error: ")

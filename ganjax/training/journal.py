@@ -79,7 +79,8 @@ class Journal:
         self._recorder = Recorder(folder, step=step)
         self._seconds = self._recorder.seconds
         evaluated = any(x.startswith("evaluation/") for x in self._recorder.names)
-        self._was_evaluated = step if evaluated else None  # by an earlier process
+        # By an earlier process perhaps.
+        self._was_evaluated = step if evaluated else None
 
     def __enter__(self) -> Self:
         """It is open already."""
@@ -121,6 +122,7 @@ class Journal:
         """Records the evaluation of a state on the host among the metrics."""
         if self._was_evaluated == self._step:
             return
+        self._was_evaluated = self._step
         count = self._config["evaluation"]["samples"]
         measured = self._evaluator.measure(state, count)
         named = {f"evaluation/{name}": value for name, value in measured.items()}

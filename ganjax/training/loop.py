@@ -93,7 +93,8 @@ def run(
             check_run(program, folder, mode)
         if mode == "train":
             with alone(program, folder) if is_first else nullcontext():
-                made = _make([(program, folder)], _alone(program), on_record)
+                lay_out = lambda _: build_layout(program.config)  # noqa: E731
+                made = _make([(program, folder)], lay_out, on_record)
                 return _train(made, stop or StopRequest(), until)
         if mode == "export":
             # Which no training waits for.
@@ -149,10 +150,6 @@ def run_pack(
             return code
     except (CheckpointError, OSError, RunError) as error:
         raise ConfigError(str(error)) from error
-
-
-def _alone(program: Program) -> Callable[[int], Layout]:
-    return lambda count: build_layout(program.config)
 
 
 def _allow_files() -> None:
@@ -265,19 +262,24 @@ def _train(made: _Made, stop: StopRequest, pause: int | None) -> int:
                 opened.enter_context(member)
                 if last < member.step < steps:
                     member.end("paused", PAUSED)
-        while left := [member for member in members if member.ending is None]:
-            with stop.put_off():
-                group, until = _next(left, made.most, last)
-                layout = made.lay_out(len(group))
-                if _advance(group, until, last, layout, stop):
-                    group = [member for member in left if member.ending is None]
-                    for member in group:
-                        member.end("preempted", AGAIN)
+        group = [member for member in members if member.ending]
+        while True:
             for member in group:
                 member.settle()
             for member in group:
                 if member.ending:
                     _conclude(member, stop, errors, len(members) > 1)
+            left = [member for member in members if member.ending is None]
+            if not left:
+                break
+            with stop.put_off():
+                group, until = _next(left, made.most, last)
+                layout = made.lay_out(len(group))
+                if _advance(group, until, last, layout, stop):
+                    group = left
+                    for member in left:
+                        if member.ending is None:
+                            member.end("preempted", AGAIN)
     if errors:
         raise errors[0]
     endings = {member.ending for member in members}
@@ -291,7 +293,7 @@ def _next(left: Sequence[Member], most: int, last: int) -> tuple[list[Member], i
     come up to the others.
     """
     steps = sorted({member.step for member in left})
-    until = steps[1] if len(steps) > 1 else last
+    until = min([last, *steps[1:2]])
     return [member for member in left if member.step == steps[0]][:most], until
 
 
@@ -335,7 +337,7 @@ def _advance(
         if step < until:
             return True
         for member in members:
-            if member.ending is None and step == last:
+            if member.ending is None and step >= last:
                 member.finish(PAUSED)
     return False
 
