@@ -134,6 +134,11 @@ _LOOK = flags.DEFINE_boolean(
     "With --mode=check: see whether the data is there, without reading its images.",
 )
 
+_FLAGS = (
+    *(_CONFIG, _WORKDIR, _MODE, _NUMBER, _SEED, _LABEL, _TRUNCATION, _INIT_FROM),
+    *(_INIT_PLAYERS, _COORDINATOR, _PROCESSES, _PROCESS, _UNTIL, _SEEDS, _POINTS),
+    _LOOK,
+)
 _CHOICES = (_NUMBER, _SEED, _LABEL, _TRUNCATION)
 
 _fail = partial(fail, "ganjax")
@@ -222,6 +227,7 @@ def _train_pack(points: Sequence[Given], compared: Path | None = None) -> NoRetu
 
 def _check_flags() -> None:
     """Refuses flags that the mode does not read."""
+    _check_mode_of_until()
     if _SEEDS.value and (_MODE.value != "train" or _is_one_of_several()):
         _fail("--seeds: trains, in one process")
     if _MODE.value == "sample":
@@ -251,6 +257,9 @@ def _check_until(program: Program) -> None:
     every = program.config["record"]["every"]
     if _UNTIL.value and _UNTIL.value % every:
         _fail(f"--until={_UNTIL.value}: must be a multiple of record.every, {every}")
+
+
+def _check_mode_of_until() -> None:
     if _UNTIL.value and _MODE.value != "train":
         _fail("--until goes with training")
 
@@ -321,9 +330,12 @@ def _look(program: Program) -> str:
 
 def _work_on_points(source: str) -> None:
     """Trains many runs, or checks them in one process."""
-    given = (_CONFIG.value, _WORKDIR.value, _SEEDS.value, *_overrides)
-    if _MODE.value not in ("check", "memory", "train") or any(given):
+    own = {flag.name for flag in (_POINTS, _MODE, _UNTIL, _LOOK)}
+    given = {flag.name for flag in _FLAGS if flags.FLAGS[flag.name].present}
+    others = given - own
+    if _MODE.value not in ("check", "memory", "train") or others or _overrides:
         _fail("--points goes with --mode=check, memory or train, and no other flag")
+    _check_mode_of_until()
     points = read_points(source)
     if _MODE.value == "train":
         _train_pack(points)

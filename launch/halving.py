@@ -12,8 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from ganjax.config import experiment
+from ganjax.config.builtin import BUILT_IN
+from ganjax.config.catalogue import rows
+from ganjax.config.chosen import can_take
 from ganjax.config.experiment import ConfigError
 from ganjax.config.ranks import BEST, cost
+from ganjax.record.reading import read_status
 from ganjax.record.records import read_records
 
 
@@ -49,6 +53,11 @@ def read_rungs(location: str, configs: Sequence[Mapping[str, Any]]) -> tuple[Run
             known = ", ".join(BEST)
             raise ConfigError(f"{at}by={rung.by!r} ranks nothing; known: {known}")
         for config in configs:
+            if not _can_have(rung.by, config):
+                game, data = config["game.name"], config["data.name"]
+                raise ConfigError(
+                    f"{at}there is no {rung.by} of {data} in the game {game}"
+                )
             steps, every = config["steps"], config["record.every"]
             if rung.step >= steps or rung.step % every:
                 raise ConfigError(
@@ -58,27 +67,63 @@ def read_rungs(location: str, configs: Sequence[Mapping[str, Any]]) -> tuple[Run
     return rungs
 
 
+def _can_have(number: str, config: Mapping[str, Any]) -> bool:
+    """Whether runs of built-in data and game have a number; of others who knows."""
+    data = rows(BUILT_IN, "data").get(config["data.name"])
+    game = rows(BUILT_IN, "game").get(config["game.name"])
+    return (
+        data is None
+        or game is None
+        or any(
+            number in part.better and can_take(part, game, data)
+            for part in rows(BUILT_IN, "measure").values()
+        )
+    )
+
+
 def decide(folder: Path, rung: Rung, runs: Sequence[str]) -> Rung:
     """The rung with what becomes of these runs, which have all come there.
 
     As many go on as its share of them, rounded up; of equals those that come first.
+
+    Raises:
+      ConfigError: a run that has not diverged has no such value.
     """
-    values = {run: _value(folder / run, rung) for run in runs}
+    values: dict[str, float | None] = {}
+    for run in runs:
+        found = _found(folder / run, rung)
+        if not found and read_status(folder / run).get("state") != "diverged":
+            raise ConfigError(
+                f"halve: {folder / run} has no {rung.by} of step {rung.step}: it was "
+                "beyond before the rung was named, or does not measure it"
+            )
+        values[run] = found[-1] if found else None
 
     def rank(run: str) -> float:
         value = values[run]
         return math.inf if value is None else cost(rung.by, value, BEST)
 
     order = sorted(runs, key=rank)
-    return replace(rung, values=values, lost=order[math.ceil(rung.keep * len(runs)) :])
+    kept = math.ceil(round(rung.keep * len(runs), 9))  # 0.07 of 100 are not 8
+    return replace(rung, values=values, lost=order[kept:])
 
 
-def _value(run: Path, rung: Rung) -> float | None:
+def is_judged(run: Path, step: int) -> bool:
+    """Whether a run was evaluated after a step."""
     records, _ = read_records(run)
-    found = [
+    return any(
+        name.startswith("evaluation/")
+        for record in records
+        if record.values["step"] == step
+        for name in record.values
+    )
+
+
+def _found(run: Path, rung: Rung) -> list[float | None]:
+    records, _ = read_records(run)
+    return [
         record.values[f"evaluation/{rung.by}"]
         for record in records
         if record.values["step"] == rung.step
         and f"evaluation/{rung.by}" in record.values
     ]
-    return found[-1] if found else None

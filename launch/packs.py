@@ -32,7 +32,10 @@ def make_packs(
     """
     alike: dict[str, list[Run]] = {}
     for run in runs:
-        program = structure(sweep.common | run.config)
+        config = sweep.common | run.config
+        program = structure(config)
+        if config.get("parallel.mode") not in (None, "auto", "jit"):
+            program["alone"] = run.index  # it shares its batch out
         alike.setdefault(json.dumps(program, sort_keys=True), []).append(run)
     most = most or min(_MOST, -(-len(runs) // at_once))
     packs = [pack for group in alike.values() for pack in _cut(group, most)]

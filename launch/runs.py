@@ -71,6 +71,14 @@ def mark_failed(folder: Path, message: str) -> None:
         write_status(folder, state="failed", step=step, steps=steps, message=message)
 
 
+def mark_lost(folder: Path, message: str) -> None:
+    """Writes why a run does not go on, though it may be resumed."""
+    status = _status(folder)
+    if status.get("state") == "preempted":
+        step, steps = status["step"], status["steps"]
+        write_status(folder, state="preempted", step=step, steps=steps, message=message)
+
+
 def _status(folder: Path) -> Mapping[str, Any]:
     try:
         return read_status(folder)

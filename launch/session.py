@@ -18,10 +18,10 @@ from ganjax.record.files import remove_temporary
 from launch import lock, pool
 from launch import sweep as sweeps
 from launch.backend import Command, Place
-from launch.halving import decide
+from launch.halving import decide, is_judged
 from launch.packs import command, log_of, make_packs, needed
 from launch.pool import Standing
-from launch.runs import FINISHED, View, look, mark_failed, saved_step
+from launch.runs import FINISHED, View, look, mark_failed, mark_lost, saved_step
 from launch.screen import TITLES, Screen, align, cells_of
 from launch.sweep import Run, Sweep, override
 
@@ -163,9 +163,10 @@ def _view(folder: Path, sweep: Sweep, run: Run, until: int | None = None) -> Vie
         value = (rung.values or {}).get(run.folder)
         said = "nothing finite" if value is None else f"{value:.4g}"
         message = f"was not of {rung}: {said}"
-        lost = view.state != "diverged"
+        lost = view.state not in FINISHED  # nor trained on by a command of its own
         return view._replace(state="lost", message=message) if lost else view
-    if until and view.state == "preempted" and view.step >= until:
+    is_there = view.state == "preempted" and until is not None and view.step >= until
+    if is_there and is_judged(folder / run.folder, until or 0):
         return view._replace(state="paused")
     return view
 
@@ -182,14 +183,15 @@ def _work(folder: Path, sweep: Sweep, way: Way, held: int) -> int:
     """Runs what is missing, and what follows from it; returns the exit code."""
     for index, rung in enumerate(sweep.rungs):
         if rung.lost is None:
-            views = _run_missing(folder, sweep, way, held, rung.step)
-            if _missing(sweep, views):
-                return _conclude(folder, views)
+            views, stopped = _run_missing(folder, sweep, way, held, rung.step)
+            if stopped or _missing(sweep, views):
+                return _conclude(folder, views, stopped)
             sweep = _halve(folder, sweep, index)
     while True:
-        views = _run_missing(folder, sweep, way, held)
-        if sweep.follow != "open" or _missing(sweep, views):
-            return _conclude(folder, views)
+        views, stopped = _run_missing(folder, sweep, way, held)
+        may_follow = sweep.follow == "open"
+        if not may_follow or stopped or _missing(sweep, views):
+            return _conclude(folder, views, stopped and may_follow)
         sweep = _follow(folder, sweep)
 
 
@@ -200,6 +202,10 @@ def _halve(folder: Path, sweep: Sweep, index: int) -> Sweep:
     rungs[index] = decide(folder, rungs[index], there)
     halved = sweep._replace(rungs=rungs)
     sweeps.write(folder, halved)
+    for run in halved.runs:
+        view = _view(folder, halved, run)
+        if view.state == "lost":  # whoever reads its folder shall know
+            mark_lost(folder / run.folder, view.message)
     going = len(there) - len(rungs[index].lost or ())
     print(f"{folder}: {rungs[index]}: {going} of {len(there)} runs go on", flush=True)
     return halved
@@ -221,40 +227,65 @@ def _follow(folder: Path, sweep: Sweep) -> Sweep:
 
 def _run_missing(
     folder: Path, sweep: Sweep, way: Way, held: int, until: int | None = None
-) -> dict[str, View]:
+) -> tuple[dict[str, View], bool]:
     """Runs what is missing, up to a step where one is given.
 
-    Returns how all runs stand then.
+    Returns how all runs stand then, and whether the user asked to stop meanwhile.
     """
     views = _views(folder, sweep, until)
     missing = _missing(sweep, views)
-    for run in missing:  # whatever an earlier launch left them as
-        views[run.folder] = views[run.folder]._replace(state="waiting")
     if not missing:
-        return views
+        return views, False
     packs = make_packs(sweep, missing, way.place.at_once(len(missing)), way.most)
+    with Stop() as stop, Screen(str(folder), views) as screen:
+        while packs and not stop.asked:
+            _run_packs(folder, sweep, way, held, until, packs, views, screen, stop)
+            # Of a pack that failed perhaps one run did, whose folder is damaged.
+            packs = [
+                [run]
+                for pack in packs
+                for run in pack
+                if len(pack) > 1 and views[run.folder].state == "failed"
+            ]
+    return views, bool(stop.asked)
+
+
+def _run_packs(
+    folder: Path,
+    sweep: Sweep,
+    way: Way,
+    held: int,
+    until: int | None,
+    packs: Sequence[Sequence[Run]],
+    views: dict[str, View],
+    screen: Screen,
+    stop: Stop,
+) -> None:
+    """Runs packs, and brings the views of their runs up to date."""
+    for pack in packs:
+        for run in pack:  # whatever an earlier launch left them as
+            views[run.folder] = views[run.folder]._replace(state="waiting")
 
     def command_of(index: int) -> Command:
         """Trains those that have not ended; or looks once more at all."""
         pack = packs[index]
-        left = _missing(sweep._replace(runs=pack), _views(folder, sweep, until))
+        left = _missing(sweep._replace(runs=list(pack)), _views(folder, sweep, until))
         return command(folder, sweep, pack, left or pack, until)
 
-    with Stop() as stop, Screen(str(folder), views) as screen:
-        standings = pool.run_all(
-            len(packs),
-            way.place.open(held, len(packs)),
-            command_of=command_of,
-            limit=way.place.at_once(len(packs)),
-            retries=way.retries,
-            step_of=lambda index: min(
-                saved_step(folder / run.folder) for run in packs[index]
-            ),
-            has_begun=lambda index: any(
-                (folder / run.folder).exists() for run in packs[index]
-            ),
-            tick=partial(_tick, folder, sweep, packs, until, views, screen, stop),
-        )
+    standings = pool.run_all(
+        len(packs),
+        way.place.open(held, len(packs)),
+        command_of=command_of,
+        limit=way.place.at_once(len(packs)),
+        retries=way.retries,
+        step_of=lambda index: sum(
+            saved_step(folder / run.folder) for run in packs[index]
+        ),
+        has_begun=lambda index: any(
+            (folder / run.folder).exists() for run in packs[index]
+        ),
+        tick=partial(_tick, folder, sweep, packs, until, views, screen, stop),
+    )
     for pack, standing in zip(packs, standings, strict=True):
         for run in pack:
             message = views[run.folder].message
@@ -263,7 +294,6 @@ def _run_missing(
                 raise ConfigError(f"{run}{more}: {message}")
             if views[run.folder].state == "failed":
                 mark_failed(folder / run.folder, message)
-    return views
 
 
 def _tick(
@@ -315,11 +345,11 @@ def _judge(view: View, standing: Standing, log: Path) -> View:
     return view._replace(state=standing.state, message=message)
 
 
-def _conclude(folder: Path, views: Mapping[str, View]) -> int:
+def _conclude(folder: Path, views: Mapping[str, View], stopped: bool) -> int:
     """Says how the launch ended, has the report written; returns the exit code."""
     counts = Counter(view.state for view in views.values())
     words = ", ".join(f"{count} {state}" for state, count in counts.items())
-    if counts["waiting"]:
+    if counts["waiting"] or stopped:
         again = f"python -m launch resume --workdir={folder}"
         print(f"{folder}: stopped, {words}; to resume: {again}")
         return Exit.STOPPED

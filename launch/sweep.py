@@ -269,7 +269,8 @@ def _extended_rungs(folder: Path, old: Sweep, new: Sweep) -> Sequence[Rung]:
     if not any(rung.lost is not None for rung in old.rungs):
         return new.rungs
     first = sum(not run.stage for run in old.runs)
-    same = [str(x) for x in old.rungs] == [str(x) for x in new.rungs]
+    named = [[(x.step, x.by, x.keep) for x in sweep.rungs] for sweep in (old, new)]
+    same = named[0] == named[1]
     if not same or len(new.runs) > first:
         raise ConfigError(
             f"--workdir: {folder} was halved at {old.rungs[0]} already: it can have no "

@@ -12,7 +12,8 @@ from processes import finish, wait_for
 
 from ganjax.config import ConfigError
 from ganjax.record.files import read_json, write_bytes
-from launch.halving import Rung, decide, read_rungs
+from ganjax.record.status import write_status
+from launch.halving import Rung, decide, is_judged, read_rungs
 
 ROOT = Path(__file__).parents[1]
 
@@ -50,13 +51,37 @@ def test_the_best_go_on(tmp_path):
         write_records(
             tmp_path / run, {"step": 10, by: value}, {"step": 20, by: 1.0, "x": 2.0}
         )
-    write_records(tmp_path / "f", {"step": 5, "x": 1.0})  # diverged
+    write_records(tmp_path / "f", {"step": 5, "x": 1.0})
+    write_status(tmp_path / "f", state="diverged", step=5, steps=30)
     # Of six runs 0.4, so 2.4, rounded up: c, then b, which comes before its equal e.
     rung = decide(tmp_path, Rung(10, "variance_ratio", 0.4), "abcdef")
     assert rung.lost == ["a", "d", "f"]
     assert rung.values["c"] == 0.9
     assert rung.values["f"] is None
     assert decide(tmp_path, Rung(10, "variance_ratio", 0.1), "abc").lost == ["b", "a"]
+
+
+def test_a_share_is_rounded_as_written(tmp_path):
+    runs = [str(number) for number in range(100)]
+    for run in runs:
+        write_records(tmp_path / run, {"step": 10, "evaluation/recall": 0.5})
+    # 0.07 * 100 is 7.000000000000001.
+    assert decide(tmp_path, Rung(10, "recall", 0.07), runs).lost == runs[7:]
+
+
+def test_what_was_not_measured_is_not_taken_for_bad(tmp_path):
+    write_records(tmp_path / "a", {"step": 10, "evaluation/recall": 0.5})
+    write_records(tmp_path / "b", {"step": 10, "x": 0.5})
+    write_status(tmp_path / "b", state="preempted", step=10, steps=30)
+    assert [is_judged(tmp_path / run, 10) for run in "ab"] == [True, False]
+    with pytest.raises(ConfigError, match=r"b has no recall of step 10: it was beyond"):
+        decide(tmp_path, Rung(10, "recall", 0.5), "ab")
+
+
+CONFIG = {
+    **{"steps": 60, "record.every": 5},
+    **{"data.name": "digits", "game.name": "adversarial"},
+}
 
 
 @pytest.mark.parametrize(
@@ -70,15 +95,29 @@ def test_the_best_go_on(tmp_path):
         ("at(52, by='coverage', keep=.5)", "step 52 must be a multiple of record.ev"),
         ("at(60, by='coverage', keep=.5)", "5, and below steps, 60"),
         ("at(50, 'coverage')", "TypeError: "),
+        ("at(True, by='coverage', keep=.5)", "steps must be whole and rise: True"),
+        ("at(50, by=['coverage'], keep=.5)", "by must be a string"),
+        ("at(50, by='reverse_kl', keep=.5)", "there is no reverse_kl of digits in the"),
     ],
 )
 def test_rungs_that_cannot_be(tmp_path, source, words):
     path = tmp_path / "bad.py"
     path.write_text(f"def get_config(): ...\ndef halve(at):\n    {source}\n")
     with pytest.raises(ConfigError) as caught:
-        read_rungs(str(path), [{"steps": 60, "record.every": 5}])
+        read_rungs(str(path), [CONFIG])
     assert words in str(caught.value)
-    assert str(path) in str(caught.value)
+    assert str(caught.value).count(str(path)) == 1
+
+
+def test_rungs_may_depend_on_the_argument_and_be_numpys(tmp_path):
+    (tmp_path / "some.py").write_text(
+        "import numpy as np\ndef halve(at, arg):\n"
+        "    step = np.int64(50 if arg == 'small' else 55)\n"
+        "    at(step, by='recall', keep=np.float32(0.5))"
+    )
+    for arg, step in (("", 55), (":small", 50)):
+        found = read_rungs(f"{tmp_path}/some.py{arg}", [CONFIG])
+        assert found == (Rung(step, "recall", 0.5),)
 
 
 def test_without_halve_there_is_no_rung(tmp_path):
@@ -141,6 +180,7 @@ def test_losers_stop_at_their_rung_and_stay(home, whole):
         for run in rung["lost"]:
             status = read_json(whole / run / "status.json")
             assert (status["state"], status["step"]) == ("preempted", rung["step"])
+            assert status["message"].startswith("was not of the best 0.5 by cell_dist")
             assert (whole / run / "checkpoints" / str(rung["step"])).is_dir()
     code, output, _ = finish(start(home, "status", "--workdir=whole"))
     assert code == 0

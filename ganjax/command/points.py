@@ -2,9 +2,9 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ganjax.config import ConfigError
 from ganjax.config.program import Program, read_program
@@ -34,20 +34,20 @@ def read_points(source: str) -> list[Given]:
     """
     try:
         text = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
-        return [
-            Given(
-                str(found["config"]),
-                [*map(str, found["overrides"])],
-                str(found.get("workdir", "")),
-                int(found.get("runs", 1)),
-            )
-            for found in json.loads(text)
-        ]
+        return [_given(found) for found in json.loads(text)]
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         what = 'must hold a JSON list of {"config": ..., "overrides": [...]}'
         raise ConfigError(
             f"--points: {source}: {what}; {type(error).__name__}: {error}"
         ) from error
+
+
+def _given(found: Mapping[str, Any]) -> Given:
+    overrides, runs = found["overrides"], int(found.get("runs", 1))
+    if not isinstance(overrides, list) or runs < 1:
+        raise TypeError("overrides are a list, and runs a number of them")
+    workdir = str(found.get("workdir", ""))
+    return Given(str(found["config"]), [*map(str, overrides)], workdir, runs)
 
 
 def read_programs(points: Sequence[Given]) -> list[tuple[Program, Path]]:
@@ -67,4 +67,11 @@ def read_programs(points: Sequence[Given]) -> list[tuple[Program, Path]]:
             raise ConfigError(f"{point}: {error}") from error
     if not runs:
         raise ConfigError("--points: there is no point")
+    first, _ = runs[0]
+    for program, folder in runs:
+        if program.has_own_parts and program.files != first.files:
+            raise ConfigError(
+                f"--points: {folder}: has parts of another experiment's file than the "
+                "first point, which cannot be packed with it"
+            )
     return runs

@@ -5,7 +5,7 @@ An experiment file defines `get_config(arg)`, and may define four more functions
     sweep(add)         calls `add(arg, **overrides)` once for each point of its sweep;
                        sweep(add, arg) gets the argument that the sweep is given too
     halve(at)          calls `at(step, by=..., keep=...)` for each rung, at whose step
-                       only the best of the sweep's runs go on
+                       only the best of the sweep's runs go on; halve(at, arg) as sweep
     follow(add, runs)  adds points that follow from the runs that have ended
     study(runs)        makes tables and figures of finished runs, a list or one by one
 
@@ -172,21 +172,25 @@ def rungs(location: str) -> list[Rung]:
     Raises:
       ConfigError: no such file, an error in the file, or a rung that cannot be.
     """
-    path = split(location)[0]
+    path, argument = split(location)
     function = _function(path, "halve")
     found: list[Rung] = []
 
     def at(step: int, *, by: str, keep: float) -> None:
-        rung = Rung(step, by, keep)
-        if not isinstance(step, int) or step <= (found[-1].step if found else 0):
-            raise ConfigError(f"{path}: halve: steps must be whole and rise: {step!r}")
-        if not isinstance(keep, int | float) or not 0 < keep < 1:
-            raise ConfigError(f"{path}: halve: keep must lie in (0, 1), not {keep!r}")
-        found.append(rung)
+        last = found[-1].step if found else 0
+        is_whole = isinstance(step, numbers.Integral) and not isinstance(step, bool)
+        if not is_whole or step <= last:
+            raise ConfigError(f"halve: steps must be whole and rise: {shown(step)}")
+        if not isinstance(by, str):
+            raise ConfigError(f"halve: by={shown(by)}; by must be a string")
+        if not isinstance(keep, numbers.Real) or not 0 < keep < 1:
+            raise ConfigError(f"halve: keep must lie in (0, 1), not {shown(keep)}")
+        found.append(Rung(int(step), by, float(keep)))
 
     if function is not None:
         with _naming(path):
-            function(at)
+            asks = len(inspect.signature(function).parameters) > 1
+            function(at, *[argument or ""] if asks else [])
     return found
 
 

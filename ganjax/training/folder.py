@@ -1,6 +1,7 @@
 """The care of a run folder: whose it is, who works on it, its last words. No jax."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,6 +12,8 @@ from ganjax.config.validation import check_resumable
 from ganjax.record import lock
 from ganjax.record.files import is_temporary, read_json, remove_temporary
 from ganjax.record.status import write_status
+
+_OF_SEEDS = re.compile(r"seed-\d+|report|report\.html|\..*")
 
 
 def check_run(program: Program, folder: Path, mode: str) -> None:
@@ -55,16 +58,16 @@ def _check(program: Program, folder: Path, mode: str) -> None:
 
 
 def check_runs_folder(folder: Path) -> None:
-    """Checks that a folder may hold runs, as it is no run or sweep itself.
+    """Checks that a folder may hold runs of several seeds, as nothing else is there.
 
     Raises:
-      ConfigError: it is.
+      ConfigError: something is.
     """
-    for name, what in (("config.json", "a run"), ("sweep.json", "a sweep")):
-        if (folder / name).exists():
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if not _OF_SEEDS.fullmatch(path.name):
             raise ConfigError(
-                f"--workdir: {folder} holds {what}; several seeds need a folder of "
-                "their own"
+                f"--workdir: {folder} holds {path.name}; several seeds need a folder "
+                "of their own"
             )
 
 
@@ -110,11 +113,14 @@ def write_preempted(folder: Path, message: str) -> None:
         write_status(folder, state=state, step=step, steps=steps, message=message)
 
 
-def say_preempted(folder: Path, message: str) -> None:
-    """The last words of a process that ends at once: what it holds is freed here."""
+def say_preempted(folder: Path, message: str, name: str = "") -> None:
+    """The last words of a process that ends at once: what it holds is freed here.
+
+    `name` is what it calls the run, where it has several.
+    """
     write_preempted(folder, message)
     with suppress(OSError):
         if lock.is_mine(folder / lock.RUN):
             os.truncate(folder / lock.RUN, 0)  # nobody's now: no other host need wait
             _remove_unbegun(folder)
-    print(f"preempted: {message}", flush=True)
+    print(f"{name}preempted: {message}", flush=True)

@@ -72,7 +72,7 @@ class Journal:
         pack: str = "",
     ) -> None:
         self._config, self._folder, self._evaluator = config, folder, evaluator
-        self._step = step
+        self._step, self._is_over = step, False
         devices = [str(device.device_kind) for device in jax.devices()]
         write_json(folder / "environment.json", environment(devices, pack))
         self.status("running")
@@ -94,8 +94,13 @@ class Journal:
     ) -> None:
         """Closes the files; an error is the run's last status."""
         self._recorder.close()
-        if error is not None:
+        if error is not None and not self._is_over:
             self.status("failed", f"{type(error).__name__}: {error}")
+
+    def end(self, state: str, message: str) -> None:
+        """Writes how the run ended; what happens to others is nothing to it."""
+        self._is_over = True
+        self.status(state, message)
 
     def status(self, state: str, message: str = "") -> None:
         """Writes where the run stands."""

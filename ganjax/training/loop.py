@@ -252,20 +252,24 @@ def _train(made: _Made, stop: StopRequest, pause: int | None) -> int:
 
     def last_words() -> None:
         for member in members:
-            say_preempted(member.folder, AGAIN)
+            if member.ending is None or len(members) == 1:
+                name = f"{member.folder}: " if len(members) > 1 else ""
+                say_preempted(member.folder, AGAIN, name)
 
     stop.last_words = last_words
     errors: list[Exception] = []
     with ExitStack() as opened:
         with stop.put_off():
             for member in members:
-                opened.enter_context(member)
+                with member.naming():
+                    opened.enter_context(member)
                 if last < member.step < steps:
                     member.end("paused", PAUSED)
         group = [member for member in members if member.ending]
         while True:
             for member in group:
-                member.settle()
+                with member.naming():
+                    member.settle()
             for member in group:
                 if member.ending:
                     _conclude(member, stop, errors, len(members) > 1)
@@ -316,7 +320,8 @@ def _advance(
         if journals[0]:
             opened.enter_context(progress)
         for member in members:
-            member.catch_up()
+            with member.naming():
+                member.catch_up()
         if stop.requested:
             return True
 
@@ -329,7 +334,8 @@ def _advance(
             step = chunk.step
             for index, member in enumerate(members):
                 if member.ending is None:
-                    member.take(chunk, index)
+                    with member.naming():
+                        member.take(chunk, index)
             if journals[0]:
                 progress.update(step, _shown(members, chunk))
             if all(member.ending for member in members):

@@ -1,9 +1,9 @@
 """One of the runs that a process trains: its folder, and how far it is."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -11,7 +11,8 @@ from typing import Any, Self
 import jax
 
 from ganjax.build import Setup
-from ganjax.checkpoint import Checkpoints
+from ganjax.checkpoint import CheckpointError, Checkpoints
+from ganjax.config import ConfigError
 from ganjax.config.program import Program, store
 from ganjax.look.evaluate import Evaluator
 from ganjax.record.files import write_json
@@ -88,6 +89,18 @@ class Member(AbstractContextManager["Member"]):
         if self.ending:
             self._open.close()
 
+    @contextmanager
+    def naming(self) -> Iterator[None]:
+        """Says of what goes wrong with the folder's files whose they are.
+
+        Raises:
+          ConfigError: in one line.
+        """
+        try:
+            yield
+        except (CheckpointError, OSError) as error:
+            raise ConfigError(f"{self.folder}: {error}") from error
+
     def journal(self, pack: str) -> AbstractContextManager[Journal | None]:
         """The run's journal from here on; of several processes one writes."""
         self._journal = None
@@ -135,8 +148,8 @@ class Member(AbstractContextManager["Member"]):
     def end(self, ending: str, message: str) -> None:
         """Takes no more steps."""
         self.ending, self.message = ending, message
-        if ending == "diverged":  # while others go on
-            self.status(ending, message)
+        if ending == "diverged" and self._journal is not None:  # while others go on
+            self._journal.end(ending, message)
 
     def status(self, state: str, message: str) -> None:
         """Writes where the run stands."""
