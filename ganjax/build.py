@@ -359,19 +359,8 @@ def build_layout(config: Config) -> Layout:
 
 
 def build_pack_layout(config: Config, count: int) -> Layout:
-    """The layout of `count` runs in one program, over the devices of this process.
-
-    Raises:
-      ConfigError: the batch of each shall be shared out, or there are several
-        processes.
-    """
-    parallel, devices = config["parallel"], jax.local_devices()
-    if parallel["mode"] not in ("auto", "jit"):
-        raise ConfigError(
-            f"config.parallel.mode: {parallel['mode']} shares the batch of one run "
-            "out; runs in a pack have a device each: jit or auto"
-        )
-    mapping = parallel["members"]
+    """The layout of `count` runs in one program, over the devices of this process."""
+    mapping, devices = config["parallel"]["members"], jax.local_devices()
     if mapping == "auto":
         mapping = "map" if devices[0].platform == "cpu" else "vmap"
     return pack_layout(devices, count, mapping)

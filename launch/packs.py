@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from ganjax.config.experiment import ConfigError
-from ganjax.config.packing import structure
+from ganjax.config.packing import ALONE, structure
 from ganjax.record import files
 from launch import sweep as sweeps
 from launch.backend import Command
@@ -34,7 +34,7 @@ def make_packs(
     for run in runs:
         config = sweep.common | run.config
         program = structure(config)
-        if config.get("parallel.mode") not in (None, "auto", "jit"):
+        if config.get("parallel.mode", "auto") not in ALONE:
             program["alone"] = run.index  # it shares its batch out
         alike.setdefault(json.dumps(program, sort_keys=True), []).append(run)
     most = most or min(_MOST, -(-len(runs) // at_once))

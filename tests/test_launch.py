@@ -59,6 +59,8 @@ from ganjax.record.status import write_status
 
 def get_config(arg=""):
     for word in sys.argv:
+        if word.startswith("--points=") and word != "--points=-":  # a pack
+            end(1)
         if word.startswith("--workdir="):
             act(arg.split("."), Path(word.removeprefix("--workdir=")))
     config = defaults(data="mixture", network="mlp", objective="hinge")
@@ -248,6 +250,16 @@ def test_exit_codes_of_runs_decide(home):
         code, output, _ = launch(home, "resume", ALONE, "--workdir=codes")
         assert (code, "4 done, 1 diverged" in output) == (0, True)
         assert tries(folder) == counts | {"bad": 3}
+
+
+def test_a_pack_that_fails_is_tried_run_by_run(home):
+    with stand_ins(home, "split", a=["0"], b=["3"], c=["1", "0"]) as folder:
+        resume = ("resume", "--workdir=split", "--max_parallel=1")
+        code, output, errors = launch(home, *resume)
+        assert code == 0, errors
+        assert "split: 2 done, 1 diverged\n" in output
+        assert tries(folder) == {"a": 1, "b": 1, "c": 2}
+        assert (folder / "logs/a+2.log").exists()
 
 
 def test_killed_run_is_said_to_have_failed_and_by_what(home):

@@ -39,6 +39,8 @@ ENVIRONMENT = {**os.environ, "XLA_FLAGS": "", "JAX_PLATFORMS": "cpu"}
 def home(tmp_path_factory):
     folder = tmp_path_factory.mktemp("packs")
     (folder / "tiny.py").write_text(EXPERIMENT)
+    (folder / "mine").mkdir()
+    (folder / "mine/report.txt").touch()
     return folder
 
 
@@ -147,6 +149,7 @@ def test_a_member_goes_on_alone_and_a_stopped_pack_resumes(home, alone):
     code, output, errors = finish(process)
     assert code == 75, errors
     assert output.count("preempted at step ") == 2
+    assert (home / "parted/2/report.html").exists()  # it had diverged
     again = ("--config=tiny.py", "--config.seed=1", "--workdir=parted/1")
     assert finish(start(home, *again))[0] == 0
     assert finish(start(home, flag))[0] == 3
@@ -185,7 +188,11 @@ def test_seeds_are_compared(home, alone):
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (("--seeds=2", "--workdir=alone/0"), "alone/0 holds a run; several seeds need"),
+        (
+            ("--seeds=2", "--workdir=alone/0"),
+            "; several seeds need a folder of th",
+        ),
+        (("--seeds=2", "--workdir=mine"), "mine holds report.txt; several seeds need"),
         (("--seeds=2",), "--workdir is missing"),
         (("--seeds=0", "--workdir=new"), "--seeds=0"),
         (("--until=7", "--workdir=new"), "--until=7: must be a multiple of record.ev"),

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from ganjax.build import build_pack_layout, build_setup
+from ganjax.command.points import Given, read_programs
 from ganjax.config import ConfigDict, ConfigError, defaults, flatten, penalty, schedule
 from ganjax.config.packing import check_pack, structure
 from ganjax.config.program import Program, read_program
@@ -18,6 +19,8 @@ from ganjax.parallel import jit_layout, pack_layout
 from ganjax.state import part, stack
 from ganjax.training import memory
 from ganjax.training.devices import share_cores
+from launch.packs import make_packs
+from launch.sweep import Run, Sweep
 
 COUNT, MEMBERS = 3, 3
 RATE = "optimizers.discriminator.learning_rate"
@@ -186,11 +189,49 @@ def test_runs_of_different_programs_are_no_pack():
         check_pack(configs)
 
 
+def runs_of(*flats):
+    return [
+        Run(index, str(index), "", {}, "", dict(flat))
+        for index, flat in enumerate(flats)
+    ]
+
+
+def sizes(runs, at_once=1, most=None):
+    sweep = Sweep("", "", [], {"steps": 5}, runs)
+    packs = make_packs(sweep, runs, at_once, most)
+    return [[run.index for run in pack] for pack in packs]
+
+
+def test_packs_of_a_sweep():
+    alike = runs_of(*({"seed": seed} for seed in range(5)))
+    assert sizes(alike) == [[0, 1, 2, 3, 4]]
+    assert sizes(alike, at_once=2) == [[0, 1], [2, 3, 4]]
+    assert sizes(alike, most=2) == [[0], [1, 2], [3, 4]]
+    assert sizes(alike, most=1) == [[0], [1], [2], [3], [4]]
+    assert max(map(len, sizes(runs_of(*({"seed": x} for x in range(200)))))) == 50
+    other = runs_of({"seed": 0}, {"seed": 0, "batch_size": 8}, {"seed": 1})
+    assert sizes(other) == [[0, 2], [1]]
+    # Each of these has all devices to itself.
+    shared = runs_of(*({"seed": x, "parallel.mode": "pmap"} for x in range(2)))
+    assert sizes(shared) == [[0], [1]]
+
+
+def test_own_parts_of_two_files_are_two_programs(tmp_path):
+    points = []
+    for name in "ab":
+        (tmp_path / f"{name}.py").write_text(OWN + f"# {name}")
+        location = str(tmp_path / f"{name}.py")
+        points += [Given(location, [f"seed={x}"], f"{name}{x}") for x in range(2)]
+    assert len(read_programs(points[:2])) == 2
+    with pytest.raises(ConfigError, match="b0: has parts of another experiment's"):
+        read_programs(points)
+
+
 def test_members_share_no_batch():
     config = validate(mlp())
     config["parallel"]["mode"] = "pmap"
     with pytest.raises(ConfigError, match=r"config\.parallel\.mode: pmap shares"):
-        build_pack_layout(config, 2)
+        check_pack([config])
 
 
 def test_on_a_cpu_members_go_one_after_another():

@@ -9,6 +9,8 @@ from ganjax.config.loading import flatten
 
 Config = Mapping[str, Any]
 
+ALONE = ("auto", "jit")  # values of parallel.mode that share no batch out
+
 
 def structure(flat: Config) -> dict[str, Any]:
     """What decides the program of a run: its flat config without seed and numbers.
@@ -27,8 +29,15 @@ def check_pack(configs: Sequence[Config]) -> None:
     """Checks that runs differ in their seeds and their numbers alone.
 
     Raises:
-      ConfigError: names a key that decides the program, and differs.
+      ConfigError: names a key that decides the program, and differs; or the batch of
+        each shall be shared out.
     """
+    mode = configs[0]["parallel"]["mode"]
+    if mode not in ALONE:
+        raise ConfigError(
+            f"config.parallel.mode: {mode} shares the batch of one run out; runs in a "
+            f"pack have a device each: {' or '.join(ALONE)}"
+        )
     first, *others = (structure(flatten(config)) for config in configs)
     for other in others:
         for key in (*first, *other):
