@@ -7,9 +7,9 @@ Does the generator find all modes, how many of its samples lie within three stan
 deviations of a mode (a perfect generator: 98.889 %), and are the modes as wide as they
 should be (variance ratio 1)?
 
-Expect 8 modes, 96.2 to 97.5 % and a ratio of 0.88 to 0.92 over eight seeds, after 50,000
-steps (docs/results.md). The sweep asks which of seven objectives does best, each with
-its usual constraint, over four seeds.
+Expect 8 modes, 96.2 to 97.5 % and a ratio of 0.88 to 0.92 over eight seeds, after
+50,000 steps (docs/results.md). The sweep asks which of seven objectives does best, each
+with its usual constraint, over four seeds.
 
 Arguments, as in experiments/ring.py:hinge or ring.py:wasserstein,wgan_gp:
 
@@ -20,8 +20,8 @@ Arguments, as in experiments/ring.py:hinge or ring.py:wasserstein,wgan_gp:
   play       alternating (default) or simultaneous
   constraint usual (default): zero-centred gradient penalties on both sides, and for
              wasserstein clipped weights; none; or wgan_gp
-  size       full (default): 50,000 steps, and a discriminator that is given waves of its
-             inputs; or small: 10,000 without them, for a sweep in ten minutes
+  size       full (default): 50,000 steps, and a discriminator that is given waves of
+             its inputs; or small: 10,000 without them, for a sweep in ten minutes
 """
 
 from collections.abc import Callable, Iterator, Sequence
