@@ -148,7 +148,8 @@ def _energy(config: Config) -> int:
 
 
 def _ring(arg: str) -> Callable[[Path], ConfigDict]:
-    return lambda data: load(f"{EXPERIMENTS}/ring.py:{arg}", [])
+    # Of the small size, whose discriminator has plain inputs, as its twin's.
+    return lambda data: load(f"{EXPERIMENTS}/ring.py:small,{arg}", [])
 
 
 def _mnist(

@@ -241,5 +241,6 @@ def test_point_masses_can_be_drawn_and_measured():
             np.full((5, 1), where, np.float32), arrays
         )
         assert (measured["high_quality"], measured["reverse_kl"]) == (0, 0)
+        assert np.isnan(measured["cell_distance"])  # there are no shells
     evaluator = Evaluator(setup)
     assert set(draw_pictures(evaluator, setup.init(), 4)) == {"histogram"}

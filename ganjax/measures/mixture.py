@@ -34,7 +34,8 @@ def mixture_quality(
         points nearest to a component in one of 5 shells around its centre that are
         equally likely under it: 1/2 sum |found - expected|, in [0, 1]. It rises with
         whatever the others see, missing and unequal modes, bad samples, narrow and wide
-        modes; N samples of the mixture itself reach about (5 K / 2 pi N)^1/2.
+        modes; N samples of the mixture itself reach about (5 K / 2 pi N)^1/2. NaN where
+        a component is a point.
     """
     from scipy.special import chdtr
 
@@ -55,10 +56,14 @@ def mixture_quality(
             freedom += dimensions * (len(members) - 1)
     # E[x_1^2 | |x| < c] of a standard normal in D dimensions.
     cut = _SIGMAS**2
-    squared = np.square(distances[np.arange(len(samples)), nearest] / sds[nearest])
-    shell = np.minimum(_SHELLS * chdtr(dimensions, squared), _SHELLS - 1).astype(int)
-    cells = np.bincount(_SHELLS * nearest + shell, minlength=_SHELLS * len(means))
-    likely = np.repeat(probability, _SHELLS) / _SHELLS
+    cell_distance = float("nan")
+    if sds.all():
+        squared = np.square(distances[np.arange(len(samples)), nearest] / sds[nearest])
+        shell = (_SHELLS * chdtr(dimensions, squared)).astype(int)
+        cells = _SHELLS * nearest + np.minimum(shell, _SHELLS - 1)
+        found = np.bincount(cells, minlength=_SHELLS * len(means)) / len(samples)
+        likely = np.repeat(probability, _SHELLS) / _SHELLS
+        cell_distance = float(np.abs(found - likely).sum() / 2)
     expected = chdtr(dimensions + 2, cut) / chdtr(dimensions, cut)
     return {
         "modes_covered": len(np.unique(nearest[good])),
@@ -69,7 +74,7 @@ def mixture_quality(
             )
         ),
         "variance_ratio": squares / freedom / expected if freedom else float("nan"),
-        "cell_distance": float(np.abs(cells / len(samples) - likely).sum() / 2),
+        "cell_distance": cell_distance,
     }
 
 
