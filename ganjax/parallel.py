@@ -154,7 +154,7 @@ def shard_map_layout(devices: Sequence[jax.Device]) -> Layout:
     )
 
 
-MAPPINGS: dict[str, Callable[..., Callable]] = {
+_MAPPINGS: dict[str, Callable[..., Callable]] = {
     "map": lambda member: partial(jax.lax.map, member),
     "vmap": jax.vmap,
 }
@@ -188,7 +188,7 @@ def pack_layout(devices: Sequence[jax.Device], count: int, mapping: str) -> Layo
                 state, metrics = steps(state, numbers, data)
                 return own(state), metrics
 
-            after, metrics = MAPPINGS[mapping](of_one)((own(states), numbers))
+            after, metrics = _MAPPINGS[mapping](of_one)((own(states), numbers))
             return TrainState(step=states.step + taken, **after), metrics
 
         if len(devices) == 1:

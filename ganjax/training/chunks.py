@@ -67,7 +67,7 @@ def chunks(
     this, last = next(sent, None), 0.0
     while this is not None:
         before, step, began, ended = this[:4]
-        due = step == until or is_anything_due(config, before, step)
+        due = step == until or _is_anything_due(config, before, step)
         if due:
             ended.result()  # the run may be told to stop until then
         is_last = stops(step) or step == until
@@ -123,7 +123,7 @@ def _parted(layout: Layout, tree: Any) -> list[Any]:
     return [part(tree, member) for member in range(layout.members)]
 
 
-def is_anything_due(config: Config, before: int, step: int) -> bool:
+def _is_anything_due(config: Config, before: int, step: int) -> bool:
     """Whether something is made of the state after `step`, as of the last."""
     record, evaluation = config["record"], config["evaluation"]
     cadences = record["checkpoint_every"], record["pictures_every"], evaluation["every"]
