@@ -52,6 +52,7 @@ class Array(NamedTuple):
       words: what comes after `python`, to which a task adds its number.
       size: how many tasks.
       folder: of the sweep, an absolute path that the tasks see too.
+      cwd: the folder that names of experiment files are relative to.
       at_once: tasks at a time; None leaves it to the scheduler.
       retries: how often a task that failed is started again.
     """
@@ -60,6 +61,7 @@ class Array(NamedTuple):
     words: list[str]
     size: int
     folder: Path
+    cwd: Path
     at_once: int | None
     retries: int
 
@@ -82,12 +84,17 @@ class Scheduler(Protocol):
     """
 
     most: int  # tasks of an array
+    processes: int  # that train a run together; where there are several, none is packed
 
     def render(self, array: Array) -> str:
         """What is handed over, as text; asks nobody."""
 
-    def submit(self, array: Array) -> str:
-        """Hands it over; returns the scheduler's own name for it."""
+    def submit(self, array: Array, held: int) -> str:
+        """Hands it over; returns the scheduler's own name for it.
+
+        A child process that does so inherits the open file `held`, so that while it
+        lives no other launcher looks whether the array is there.
+        """
 
     def find(self, name: str) -> str | None:
         """The scheduler's own name for an array that was handed over, if it was."""
