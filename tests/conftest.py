@@ -17,6 +17,8 @@ import compiling
 import processes
 import pytest
 import system
+from slurm import slurm as slurm
+from slurm import slurm_daemons as slurm_daemons
 
 # Before jax is imported.
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {processes.virtual(8)}"

@@ -15,6 +15,7 @@ PATIENCE = 300  # seconds for anything a test waits for, beside whatever else ru
 _MARK = "GANJAX_TESTS"
 _MINE = f"of-{os.getpid()}"
 _started = 0  # processes, by this one
+_outer = os.environ.get(_MARK, "")  # of those that started this one
 
 
 def _count(event, _):
@@ -33,6 +34,11 @@ def prepare():
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, lambda *_: None)
+
+
+def lasting(environment):
+    """The environment of a process that outlives a test; its starter ends it."""
+    return {**environment, _MARK: _outer}
 
 
 def virtual(count):

@@ -13,9 +13,10 @@ import sys
 # The package, and the programs of which any one will do.
 NEEDED = {
     "chromium": (
-        *("chromium", "chromium-browser"),
-        *("google-chrome", "google-chrome-stable"),
+        "chromium",
+        ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"),
     ),
+    "slurm": ("slurm-wlm", ("sbatch",)),  # and the daemons
 }
 
 _MINUTES = 10  # of one apt-get, which waits for another's lock too
@@ -24,7 +25,8 @@ _APT = ("apt-get", "-q", "-o", f"DPkg::Lock::Timeout={_MINUTES * 60}")
 
 def find(name: str) -> str | None:
     """The path of a program of `name`, or None."""
-    return next(filter(None, map(shutil.which, NEEDED[name])), None)
+    _, programs = NEEDED[name]
+    return next(filter(None, map(shutil.which, programs)), None)
 
 
 def is_ci() -> bool:
@@ -32,7 +34,7 @@ def is_ci() -> bool:
     return os.environ.get("CI", "").lower() in ("1", "true")
 
 
-def install(names: list[str]) -> str:
+def install(packages: list[str]) -> str:
     """Installs packages; returns why that could not be, in a few words, or nothing."""
     if not shutil.which("apt-get"):
         return "no apt-get here"
@@ -40,9 +42,9 @@ def install(names: list[str]) -> str:
     if as_root and (not shutil.which("sudo") or _run([*as_root, "true"])):
         return "neither root nor sudo without a password"
     quiet = ["env", "DEBIAN_FRONTEND=noninteractive"]
-    print(f"tests/system.py: installing {' '.join(names)}", flush=True)
+    print(f"tests/system.py: installing {' '.join(packages)}", flush=True)
     updated = _run([*as_root, *quiet, *_APT, "update"])
-    command = [*_APT, "install", "-y", "--no-install-recommends", *names]
+    command = [*_APT, "install", "-y", "--no-install-recommends", *packages]
     failed = _run([*as_root, *quiet, *command])
     # Lists of packages may be stale and the package there all the same.
     return failed and (updated or failed)
@@ -72,7 +74,7 @@ def main() -> int:
     missing = [name for name in NEEDED if not find(name)]
     if not missing:
         return 0
-    why = install(missing)
+    why = install([NEEDED[name][0] for name in missing])
     missing = [name for name in missing if not find(name)]
     if not missing:
         return 0

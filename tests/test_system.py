@@ -41,19 +41,23 @@ def machine(tmp_path, monkeypatch):
         line.partition("DPkg::Lock::Timeout=600 ")
         for line in (tmp_path / "calls").read_text().splitlines()
     ]
-    put.works = f"touch {tmp_path}/chromium; chmod +x {tmp_path}/chromium"
+    programs = f"{tmp_path}/chromium {tmp_path}/sbatch"
+    put.works = f"touch {programs}; chmod +x {programs}"
     return put
 
 
 def test_it_is_installed_where_that_may_be(machine, capsys):
     machine("apt-get", APT, machine.works)
     assert system.main() == 0
-    assert capsys.readouterr() == ("tests/system.py: installing chromium\n", "")
+    assert capsys.readouterr() == (
+        "tests/system.py: installing chromium slurm-wlm\n",
+        "",
+    )
     update, install = machine.calls()
     assert update[0].startswith("noninteractive ")
     assert (update[2], install[2]) == (
         "update",
-        "install -y --no-install-recommends chromium",
+        "install -y --no-install-recommends chromium slurm-wlm",
     )
     # And not again.
     assert system.main() == 0
@@ -92,7 +96,7 @@ def test_else_one_line_says_what_is_left_out(
     monkeypatch.setattr(os, "geteuid", lambda: user)
     for name, script in programs.items():
         machine(name, script, "exit 1")
-    missing = f"tests/system.py: chromium is missing ({why})"
+    missing = f"tests/system.py: chromium slurm is missing ({why})"
     assert system.main() == 0
     last = capsys.readouterr().out.splitlines()[-1]
     assert last == f"{missing}: the tests that need it are left out"
@@ -124,6 +128,7 @@ def test_pytest_leaves_exactly_those_tests_out_and_fails_in_ci(tmp_path, ci):
     skipped = lines[-1].partition(" skipped")[0].rpartition(" ")[2]
     assert f"left out: {skipped} {left}" in lines
     assert int(skipped) > 9
+    assert "left out: 0 tests that need slurm, which is missing" in lines
 
 
 def test_plugins_that_make_test_calls_are_asked_for():
