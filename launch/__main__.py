@@ -20,22 +20,14 @@ from absl import flags
 from ganjax.command.exits import Exit
 from ganjax.command.line import check_folder, fail, parse, start
 from ganjax.config.experiment import ConfigError
-from launch import lock, session
+from launch import arrays, session
 from launch import sweep as sweeps
 from launch.backend import Place
+from launch.backends import LOCAL, NAMES, open_scheduler, options_of
 from launch.local import LocalBackend, Slot, find_cores, find_gpus, make_slots
-
-
-def _slots(count: int) -> list[Slot]:
-    return make_slots(find_gpus(), find_cores(), _MAX_PARALLEL.value, count)
-
-
-BACKENDS = {
-    "local": Place(
-        at_once=lambda count: len(_slots(count)),
-        open=lambda held, count: LocalBackend(_slots(count), kept=[held]),
-    )
-}
+from launch.remote import Remote
+from launch.watch import Local
+from launch.way import Way
 
 _CONFIG = flags.DEFINE_string(
     "config",
@@ -47,12 +39,29 @@ _CONFIG = flags.DEFINE_string(
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "Sweep folder; it holds a run folder each."
 )
-_BACKEND = flags.DEFINE_enum("backend", "local", list(BACKENDS), "Where to run.")
+_BACKEND = flags.DEFINE_string(
+    "backend",
+    None,
+    f"Where to run: {', '.join(NAMES)}, or a FILE.py with a back end of your own. By "
+    "default the scheduler that had the sweep last, or else local, this machine.",
+)
+_OPTIONS = flags.DEFINE_string(
+    "options",
+    None,
+    "TOML file with options of the back end, such as a partition. --options.KEY=VALUE "
+    "sets one; --dry_run shows what comes of it.",
+)
+_WAIT = flags.DEFINE_bool(
+    "wait",
+    False,
+    "With a scheduler: stay until all runs have ended and write the report, in place "
+    "of leaving once they are handed over.",
+)
 _MAX_PARALLEL = flags.DEFINE_integer(
     "max_parallel",
     None,
-    "Processes at a time; one for each GPU unless given, or for each core without a "
-    "GPU.",
+    "Processes at a time; unless given one for each GPU, or for each core without a "
+    "GPU, and with a scheduler as many as it likes.",
     lower_bound=1,
 )
 _PACK = flags.DEFINE_string(
@@ -73,27 +82,32 @@ _RUN_STUDY = flags.DEFINE_bool(
     "Run the study of the experiment file though it is not the file that was launched.",
 )
 
+_RUNS = (*("workdir", "backend", "options", "wait", "max_parallel", "pack", "retries"),)
+
 # What each command reads; "" is a launch.
 _FLAGS = {
-    "": (
-        *("config", "workdir", "backend", "max_parallel", "pack", "retries", "dry_run"),
-    ),
+    "": ("config", "dry_run", *_RUNS),
     "status": ("workdir",),
-    "resume": ("workdir", "backend", "max_parallel", "pack", "retries"),
+    "resume": _RUNS,
     "cancel": ("workdir",),
     "report": ("workdir", "run_study"),
 }
 
+_OPTION = "--options."
+
 _fail = partial(fail, "launch")
 
 _overrides: list[str] = []
+_options: list[str] = []  # "KEY=VALUE" each, as overrides
 
 
 def _parse(argv: Sequence[str]) -> list[str]:
-    words, overrides = parse("launch", argv)
+    own = [x for x in argv if x.startswith(_OPTION)]
+    words, overrides = parse("launch", [x for x in argv if x not in own])
     if len(words) > 1:
         _fail(f"{words[1]!r} is not a flag; write --name=value")
     _overrides.extend(overrides)
+    _options.extend(x.removeprefix(_OPTION) for x in own)
     return [argv[0], *words]
 
 
@@ -107,6 +121,8 @@ def _main(argv: Sequence[str]) -> None:
             _fail(f"--{name} is not for {command}")
     if command and _overrides:
         _fail(f"--config.{_overrides[0].partition('=')[0]} is not for {command}")
+    if _options and "options" not in _FLAGS[command]:
+        _fail(f"--options.{_options[0].partition('=')[0]} is not for {command}")
     if not _WORKDIR.value:
         _fail("--workdir is missing; write --workdir=sweeps/NAME")
     try:
@@ -122,14 +138,13 @@ def _main(argv: Sequence[str]) -> None:
 
 
 def _run(command: str, folder: Path) -> int:
-    way = session.Way(BACKENDS[_BACKEND.value], _most(_PACK.value), _RETRIES.value)
     if command == "resume":
-        return session.resume(folder, way)
+        return session.resume(folder, _way(folder))
     if command == "status":
-        print(session.status(folder))
+        print(session.status(folder, open_scheduler))
         return Exit.DONE
     if command == "cancel":
-        lock.cancel(folder)
+        session.cancel(folder, open_scheduler)
         print(
             f"{folder}: stopped; to resume: python -m launch resume --workdir={folder}"
         )
@@ -139,11 +154,45 @@ def _run(command: str, folder: Path) -> int:
         return session.write_report(folder, run_study=_RUN_STUDY.value)
     if not _CONFIG.value:
         _fail("--config is missing; write --config=experiments/ring.py, or a command")
+    way = _way(folder)
     sweep = sweeps.plan(_CONFIG.value, _overrides)
     if _DRY_RUN.value:
         print(session.preview(folder, sweep, way))
         return Exit.DONE
     return session.launch(folder, sweep, way)
+
+
+def _way(folder: Path) -> Way:
+    """Where and how to run, as told, or else as the sweep was run last."""
+    last = arrays.newest(folder)
+    backend = _BACKEND.value or (last.backend if last else LOCAL)
+    most, retries = _most(_PACK.value), _RETRIES.value
+    if backend == LOCAL:
+        if _OPTIONS.value or _options or _WAIT.value:
+            _fail("--options and --wait go with a scheduler, as of --backend=slurm")
+        place = Place(
+            at_once=lambda count: len(_slots(count)),
+            open=lambda held, count: LocalBackend(_slots(count), kept=[held]),
+        )
+        return Local(place, open_scheduler, most=most, retries=retries)
+    if backend.endswith(".py"):
+        backend = str(Path(backend).absolute())  # whoever asks later may be elsewhere
+    options = options_of(backend, _OPTIONS.value, _options)
+    if last and last.backend == backend and not (_OPTIONS.value or _options):
+        options = last.options
+    return Remote(
+        backend,
+        options,
+        open_scheduler,
+        at_once=_MAX_PARALLEL.value,
+        most=most,
+        retries=retries,
+        wait=_WAIT.value,
+    )
+
+
+def _slots(count: int) -> list[Slot]:
+    return make_slots(find_gpus(), find_cores(), _MAX_PARALLEL.value, count)
 
 
 def _most(pack: str) -> int | None:

@@ -49,10 +49,23 @@ def _cut(group: list[Run], most: int) -> list[list[Run]]:
     return [group[a:b] for a, b in pairwise(ends)]
 
 
-def log_of(folder: Path, pack: Sequence[Run]) -> Path:
-    """Where the process of a pack, or of a run alone, says what it does."""
+def log_of(folder: Path, pack: Sequence[str]) -> Path:
+    """Where the process of a pack, or of a run alone, says what it does.
+
+    By the folders of the runs.
+    """
     more = f"+{len(pack) - 1}" if len(pack) > 1 else ""
-    return folder / "logs" / f"{pack[0].folder}{more}.log"
+    return folder / "logs" / f"{pack[0]}{more}.log"
+
+
+def last_words(log: Path) -> str:
+    """The last line that a process said, which is its error where it had one."""
+    try:
+        lines = log.read_text("utf-8", "replace").split("\n")
+    except FileNotFoundError:
+        return ""
+    said = next((line for line in reversed(lines) if line.strip()), "")
+    return said.removeprefix("ganjax: error: ")
 
 
 def command(
@@ -66,7 +79,7 @@ def command(
 
     Up to the step `until`, where that is not None.
     """
-    log = log_of(folder, pack)
+    log = log_of(folder, [run.folder for run in pack])
     pause = [] if until is None else [f"--until={until}"]
     if len(left) == 1:
         return Command([*sweeps.command(folder, sweep, left[0]), *pause], log)

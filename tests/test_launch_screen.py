@@ -8,7 +8,7 @@ from rich.console import Console
 
 from ganjax.record.files import write_json
 from ganjax.record.status import write_status
-from launch import session
+from launch import watch
 from launch.pool import Standing
 from launch.runs import View, look, saved_step
 from launch.screen import Screen, align, describe, summary, table
@@ -171,13 +171,13 @@ def test_view_of_other_folders(tmp_path):
 
 def test_run_that_ended_well_must_say_so_itself(tmp_path):
     log = tmp_path / "log"
-    judged = session._judge(look(tmp_path / "run", 7), Standing("done"), log)
+    judged = watch._judge(look(tmp_path / "run", 7), Standing("done"), log)
     assert judged.state == "failed"
     assert judged.message == "it ended with 0, but its status is waiting"
     write_status(tmp_path, state="done", step=3, steps=3)
-    judged = session._judge(look(tmp_path, 7), Standing("done"), log)
+    judged = watch._judge(look(tmp_path, 7), Standing("done"), log)
     words = "it ended with 0, but status.json says done at 3 of 3 steps"
     assert (judged.state, judged.message) == ("failed", words)
     write_json(tmp_path / "evaluation.json", {"metrics": {}})
     write_status(tmp_path, state="done", step=7, steps=7)
-    assert session._judge(look(tmp_path, 7), Standing("done"), log).state == "done"
+    assert watch._judge(look(tmp_path, 7), Standing("done"), log).state == "done"
