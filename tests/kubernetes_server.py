@@ -32,7 +32,7 @@ class Cluster:
         self.refuses = {}  # calls that are refused, such as "POST jobs": why
         self._serial = itertools.count()
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
 
     def close(self):
@@ -80,7 +80,9 @@ class Cluster:
                 continue
             job, status = _job_of(owner), owner["status"]
             ended = {*_numbers(status, "completed"), *_numbers(status, "failed")}
-            live = {_index(pod) for pod in self._of(owner) if not _has_ended(pod)}
+            phases = [(pod["status"]["phase"], _index(pod)) for pod in self._of(owner)]
+            ended |= {index for phase, index in phases if phase == "Succeeded"}
+            live = {index for phase, index in phases if phase in ("Pending", "Running")}
             for index in range(job["completions"]):
                 if len(live) < job["parallelism"] and index not in live | ended:
                     live.add(index)
@@ -196,10 +198,6 @@ def _index(pod):
 
 def _numbers(status, which):
     return map(int, filter(None, status.get(f"{which}Indexes", "").split(",")))
-
-
-def _has_ended(pod):
-    return pod["status"]["phase"] in ("Failed", "Succeeded")
 
 
 def _is_over(owner):
@@ -324,9 +322,9 @@ def _serve(cluster, verb, path, query, given):
         return 201, given
     if name is None:
         return 200, _list(cluster, group, resource, namespace, query)
-    if (resource, name) not in cluster.objects:
+    found = cluster.objects.get((resource, name))
+    if found is None or found["metadata"]["namespace"] != namespace:
         return _status(404, "NotFound", f"{what} not found")
-    found = cluster.objects[resource, name]
     if verb == "DELETE":
         cluster.delete(resource, name, given)
     return 200, found
