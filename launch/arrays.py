@@ -8,6 +8,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -116,6 +117,10 @@ def hand_over(
     try:
         key = scheduler.submit(array(path, handed, at_once), held)
     except SchedulerError as error:
+        # Who may have got it all the same is asked the next time.
+        with suppress(SchedulerError):
+            if scheduler.find(handed.name) is None:
+                path.unlink()
         raise ConfigError(f"{handed.backend}: {error}") from error
     files.write_json(path, asdict(replace(handed, key=key)))
     return key
@@ -145,14 +150,16 @@ def ask(folder: Path, open_scheduler: Open) -> Found:
     """What files and schedulers say of the arrays of a sweep."""
     found = Found({}, {}, [])
     for path, handed, scheduler in _all(folder, open_scheduler):
-        for pack in handed.packs:
-            found.handed.update(dict.fromkeys(pack, handed))
         try:
             key = handed.key or scheduler.find(handed.name)
-            tasks = scheduler.ask(key) if key else {}
+            if key is None:  # nobody got it
+                continue
+            tasks = scheduler.ask(key)
         except SchedulerError as error:
             found.unknown.append(_unknown(path, handed, error))
-            continue
+            tasks = {}
+        for pack in handed.packs:
+            found.handed.update(dict.fromkeys(pack, handed))
         for index, task in tasks.items():
             found.tasks.update(dict.fromkeys(handed.packs[index], task))
     return found

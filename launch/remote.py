@@ -54,15 +54,16 @@ class Remote:
 
     def packs(self, sweep: Sweep, runs: Sequence[Run]) -> list[list[Run]]:
         """Runs that share a task: all alone, unless told how many are at a time."""
-        return make_packs(sweep, runs, self._at_once or len(runs), self._most)
+        at_once = self._at_once or max(1, len(runs))
+        return make_packs(sweep, runs, at_once, self._most)
 
     def plan(self, folder: Path, packs: Sequence[Sequence[Run]]) -> str:
         """What would be handed over, in whole."""
-        parts = []
+        parts = [f"{len(packs)} tasks of {self.backend}:"]
         for path, handed in self._handed(folder, packs, None):
             array = arrays.array(path, handed, self._at_once)
             parts.append(self._scheduler.render(array).rstrip("\n"))
-        return "\n\n".join([f"{len(packs)} tasks of {self.backend}:", *parts])
+        return "\n\n".join(parts) + "\n"
 
     def run(
         self,
@@ -87,10 +88,9 @@ class Remote:
         others = [x for x in missing if [x] not in alone]
         packs = [*self.packs(sweep, others), *alone]
         self._hand_over(folder, packs, until, held)
+        then = f"how they stand: python -m launch status --workdir={folder}"
         if not self._wait:
-            count = len(missing) + len({*found.tasks} & {x.folder for x in sweep.runs})
-            runs = "a run is" if count == 1 else f"{count} runs are"
-            return Rest(f"{runs} with {self.backend}", Exit.DONE)
+            return Rest(f"with {self.backend}", then, Exit.DONE)
         with Stop() as stop, Screen(str(folder), views) as screen:
             while True:
                 found = self._await(folder, sweep, until, views, screen, stop)
@@ -104,7 +104,9 @@ class Remote:
                 if stop.asked or not packs:
                     break
                 self._hand_over(folder, packs, until, held)
-        return Rest(f"{self.backend} goes on", Exit.STOPPED) if stop.asked else None
+        if stop.asked:
+            return Rest(f"left with {self.backend}", then, Exit.STOPPED)
+        return None
 
     def _handed(
         self, folder: Path, packs: Sequence[Sequence[Run]], until: int | None
@@ -186,9 +188,9 @@ def stand(folder: Path, run: Run, view: View, found: Found) -> View:
     if task:
         state = {"queued": "waiting"}.get(task.state, task.state)
         return view._replace(state=state, message=task.why)
-    if found.unknown or view.state not in ("running", "waiting"):
+    if found.unknown or view.state not in ("running", "waiting", "failed"):
         return view
-    if handed.cancelled:
+    if handed.cancelled and view.state != "failed":
         return view._replace(state="stopped") if view.state == "running" else view
-    log = log_of(folder, found.pack_of(run.folder))
-    return view._replace(state="failed", message=last_words(log))
+    said = last_words(log_of(folder, found.pack_of(run.folder)))
+    return view._replace(state="failed", message=view.message or said)

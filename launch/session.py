@@ -42,9 +42,9 @@ def preview(folder: Path, new: Sweep, way: Way) -> str:
     for index, (pack, size) in enumerate(zip(packs, sizes, strict=True)):
         table.append((str(index), str(len(pack)), f"at least {size}"))
     first = shlex.join(["python", *sweeps.command(folder, sweep, sweep.runs[0])])
-    whole = [align(rows), *_outlook(sweep), "", align(table), ""]
-    alone = ["The first run alone:", first, ""]
-    return "\n".join([*whole, *alone, way.plan(folder, packs)])
+    plan = way.plan(folder, packs)
+    whole = [align(rows), *_outlook(sweep), "", plan, align(table), ""]
+    return "\n".join([*whole, "The first run alone:", first])
 
 
 def launch(folder: Path, new: Sweep, way: Way) -> int:
@@ -201,7 +201,7 @@ def _conclude(folder: Path, views: Mapping[str, View], rest: Rest | None) -> int
     counts = Counter(view.state for view in views.values())
     words = ", ".join(f"{count} {state}" for state, count in counts.items())
     if rest:
-        print(f"{folder}: {words}; {rest.words}")
+        print(f"{folder}: {rest.why}, {words}; {rest.then}")
         return rest.code
     print(f"{folder}: {words}", flush=True)
     if write_report(folder):  # it has said what is wrong

@@ -65,7 +65,8 @@ class Slurm:
                 ' "$SLURM_ARRAY_TASK_ID"',
                 "code=$?",
                 f'if {python} {words} --ended=$code "$SLURM_ARRAY_TASK_ID"; then',
-                '  scontrol requeue "$SLURM_JOB_ID"',
+                # The job number of the last task is that of the array.
+                '  scontrol requeue "${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"',
                 "fi",
                 "exit $code",
                 "",

@@ -63,7 +63,7 @@ def _train(folder: Path, sweep: Sweep, handed: Handed, pack: Sequence[Run]) -> N
         left = _left(folder, sweep, handed, pack) or pack
     words, log = command(folder, sweep, pack, left, handed.until)
     log.parent.mkdir(exist_ok=True)
-    print(f"{' '.join(handed.packs[0])}: see {log}", flush=True)
+    print(f"{' '.join(x.folder for x in left)}: see {log}", flush=True)
     with open(log, "ab") as output:
         for stream in (1, 2):
             os.dup2(output.fileno(), stream)

@@ -78,7 +78,7 @@ class Local:
     def plan(self, folder: Path, packs: Sequence[Sequence[Run]]) -> str:
         """How many processes, and how many of them at a time."""
         at_once = self._place.at_once(len(packs))
-        return f"{len(packs)} processes, {at_once} at a time"
+        return f"{len(packs)} processes, {at_once} at a time:"
 
     def run(
         self,
@@ -108,7 +108,7 @@ class Local:
                 ]
         if stop.asked or any(view.state == "waiting" for view in views.values()):
             again = f"python -m launch resume --workdir={folder}"
-            return Rest(f"stopped; to resume: {again}", Exit.STOPPED)
+            return Rest("stopped", f"to resume: {again}", Exit.STOPPED)
         return None
 
     def _run(

@@ -10,9 +10,13 @@ from launch.sweep import Run, Sweep
 
 
 class Rest(NamedTuple):
-    """Why a sweep has not come to its end: a few words, and the exit code."""
+    """Why a sweep has not come to its end, and what can be done, in a few words each.
 
-    words: str
+    `code` is what the command ends with.
+    """
+
+    why: str
+    then: str
     code: Exit
 
 
@@ -23,7 +27,7 @@ class Way(Protocol):
         """Which runs share a process or a task, in their order."""
 
     def plan(self, folder: Path, packs: Sequence[Sequence[Run]]) -> str:
-        """What would be started, in words."""
+        """What would be started, in words, with packs listed below."""
 
     def run(
         self,

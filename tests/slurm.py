@@ -42,14 +42,17 @@ MailProg=/bin/true
 MpiDefault=none
 ReturnToService=2
 JobRequeue=1
-KillWait=10
+KillWait=120
 MessageTimeout=3
 SlurmdParameters=config_overrides
 SchedulerParameters=batch_sched_delay=0,sched_interval=1,bf_interval=1
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU
 NodeName=localhost NodeAddr=127.0.0.1 CPUs=4 State=UNKNOWN
-PartitionName=tests Nodes=localhost Default=YES MaxTime=60 State=UP
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+PartitionName=tests Nodes=localhost Default=YES MaxTime=60 State=UP GraceTime=60
+PartitionName=urgent Nodes=localhost MaxTime=60 State=UP PriorityTier=9
 """
 
 

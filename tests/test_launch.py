@@ -390,7 +390,23 @@ def test_dry_run_of_many_points(home):
         (("status", "--workdir=new", "--retries=3"), "--retries is not for status"),
         (("resume", "--workdir=new", "--config.seed=3"), "--config.seed is not for re"),
         (("resume", "--workdir=new"), "--workdir: new is not a sweep folder"),
-        ((TINY, "--workdir=new", "--backend=slurn"), "should be one of <local"),
+        (
+            (TINY, "--workdir=new", "--backend=slurn"),
+            "--backend: 'slurn' is none of local,",
+        ),
+        ((TINY, "--workdir=new", "--options.time=1"), "--options and --wait go with a"),
+        (
+            (TINY, "--workdir=new", "--backend=slurm", "--options.tim=1"),
+            "--options.tim: slurm has no option 'tim'; did you mean time? (it has pa",
+        ),
+        (
+            (TINY, "--workdir=new", "--backend=slurm", "--options.nodes=x"),
+            "--options.nodes: must be a whole number from 0, not 'x'",
+        ),
+        (
+            (TINY, "--workdir=new", "--backend=slurm", "--options=no.toml"),
+            "--options: no.toml: ",
+        ),
         ((TINY, "--workdir=new", "--max_parallel=0"), "--max_parallel=0"),
         (
             (TINY, "--workdir=new", "--pack=all"),
