@@ -60,7 +60,7 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
         self._directory = directory.absolute()  # TensorStore takes no relative path
         self._keep = keep
         self._skipped: list[int] = []  # the damaged steps that `restore` passed over
-        self._asked: int | None = None  # the last step given to `reached_preemption`
+        self._asked = 0  # times, whether all must save
         self._pending: Future[None] | None = None
         self._own = writer is None
         self._writer = writer or ThreadPoolExecutor(1, thread_name_prefix="save")
@@ -141,14 +141,13 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
             raise CheckpointError(f"{self._directory} lacks {which}; there are {there}")
         return step, read[step] if step in read else self._read(step)
 
-    def reached_preemption(self, step: int) -> bool:
-        """Returns whether all must save now, as one got SIGTERM; `step` rises."""
-        first = step if self._asked is None else self._asked + 1
-        self._asked = step
+    def reached_preemption(self) -> bool:
+        """Returns whether all must save now, as one got SIGTERM; each asks as often."""
         # After a signal the processes agree on the number after the highest that any
-        # has asked for, and only that very number is answered by true: ask for each.
-        reached = multihost_utils.reached_preemption_sync_point
-        return any(reached(n) for n in range(first, step + 1))
+        # has asked for, 1 before the first, and only that very number is answered by
+        # true.
+        self._asked += 1
+        return multihost_utils.reached_preemption_sync_point(self._asked)
 
     def close(self) -> None:
         """Waits for the save under way; raises `CheckpointError` if it failed."""

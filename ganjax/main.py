@@ -31,6 +31,7 @@ from absl import flags
 from ganjax.command.exits import Exit
 from ganjax.command.line import check_folder, fail, parse, quiet, start
 from ganjax.command.points import Given, read_points, read_programs
+from ganjax.command.scheduler import Place, find_devices, find_peers
 from ganjax.config import ConfigError, flatten
 from ganjax.config.catalogue import load, rows
 from ganjax.config.packing import check_pack
@@ -104,6 +105,15 @@ _PROCESS = flags.DEFINE_integer(
     "process_id", 0, "Which of them this one is.", lower_bound=0
 )
 
+_DISTRIBUTED = flags.DEFINE_enum(
+    "distributed",
+    "auto",
+    ["auto", "off"],
+    "auto: the tasks of an srun, the pods of a Job that sets GANJAX_COORDINATOR and "
+    "GANJAX_PROCESSES, and the hosts of a TPU slice train the run together; off: each "
+    "trains alone. Where they are counted by the three flags above nothing is asked.",
+)
+
 _UNTIL = flags.DEFINE_integer(
     "until",
     None,
@@ -136,8 +146,8 @@ _LOOK = flags.DEFINE_boolean(
 
 _FLAGS = (
     *(_CONFIG, _WORKDIR, _MODE, _NUMBER, _SEED, _LABEL, _TRUNCATION, _INIT_FROM),
-    *(_INIT_PLAYERS, _COORDINATOR, _PROCESSES, _PROCESS, _UNTIL, _SEEDS, _POINTS),
-    _LOOK,
+    *(_INIT_PLAYERS, _COORDINATOR, _PROCESSES, _PROCESS, _DISTRIBUTED, _UNTIL),
+    *(_SEEDS, _POINTS, _LOOK),
 )
 _CHOICES = (_NUMBER, _SEED, _LABEL, _TRUNCATION)
 
@@ -177,7 +187,9 @@ def _main(argv: Sequence[str]) -> None:
         check_folder(_WORKDIR.value)
         folder = Path(_WORKDIR.value)
         _check_until(program)
-        _check_start(program, folder)
+        place = _find_place()
+        if place is None:  # several look at the folder once they have met
+            _check_folder(program, folder)
         be_patient(os.environ)
         with _lasting():
             from ganjax.training import loop
@@ -185,7 +197,7 @@ def _main(argv: Sequence[str]) -> None:
         work = partial(loop.run, program, folder, _MODE.value, _choice(), _STOP)
         work = partial(work, until=_UNTIL.value)
         with program.naming():
-            sys.exit(_together(work, folder) if _is_one_of_several() else work())
+            sys.exit(_together(work, folder, place) if place else work())
     except ConfigError as error:
         _fail(error)
 
@@ -213,6 +225,9 @@ def _train_seeds(count: int) -> NoReturn:
 
 
 def _train_pack(points: Sequence[Given], compared: Path | None = None) -> NoReturn:
+    if place := _find_place():
+        what = "--seeds" if compared else "--points"
+        _fail(f"{what}: trains, in one process, not in {place.processes}")
     runs = read_programs(points)
     check_pack([program.config for program, _ in runs])
     _check_until(runs[0][0])
@@ -264,11 +279,8 @@ def _check_mode_of_until() -> None:
         _fail("--until goes with training")
 
 
-def _check_start(program: Program, folder: Path) -> None:
+def _check_folder(program: Program, folder: Path) -> None:
     """Refuses what it can before jax is imported, which takes a while."""
-    if _is_one_of_several():  # which look at the folder once they have met
-        peers.checked(_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)
-        return
     from ganjax.training.folder import check_run
 
     check_run(program, folder, _MODE.value)
@@ -294,20 +306,32 @@ def _choice() -> dict[str, Any]:
 
 
 def _is_one_of_several() -> bool:
+    """Whether the flags say so."""
     return bool(_PROCESSES.value > 1 or _PROCESS.value or _COORDINATOR.value)
 
 
-def _together(work: Callable[[], int], folder: Path) -> int:
+def _find_place() -> Place | None:
+    """Which of several processes this one is, by its flags or its scheduler."""
+    if not _is_one_of_several():
+        return find_peers(os.environ) if _DISTRIBUTED.value == "auto" else None
+    if _DISTRIBUTED.value == "off":
+        _fail("--distributed=off goes without --coordinator_address, --num_processes")
+    place = Place(_COORDINATOR.value or "", _PROCESSES.value, _PROCESS.value)
+    peers.checked(*place)
+    return place
+
+
+def _together(work: Callable[[], int], folder: Path, place: Place) -> int:
     from ganjax.training.folder import write_preempted
     from ganjax.training.together import join
 
     def end(message: str) -> None:
         print("ganjax:", message, file=sys.stderr, flush=True)
-        if _MODE.value == "train" and _PROCESS.value == 0:
+        if _MODE.value == "train" and place.number == 0:
             write_preempted(folder, message)
 
     try:
-        joined = join(_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)
+        joined = join(place, find_devices(os.environ))
     except peers.PeerError as error:
         fail("ganjax", error, code=Exit.STOPPED)
     _STOP.share()

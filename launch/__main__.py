@@ -10,6 +10,7 @@ Exit codes: 0 all runs are done or diverged; 1 some failed; 2 bad usage or confi
 """
 # The docstring is what --help prints; this file is flags only.
 
+import os
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -19,6 +20,7 @@ from absl import flags
 
 from ganjax.command.exits import Exit
 from ganjax.command.line import check_folder, fail, parse, start
+from ganjax.command.scheduler import find_peers
 from ganjax.config.experiment import ConfigError
 from launch import arrays, session
 from launch import sweep as sweeps
@@ -126,6 +128,8 @@ def _main(argv: Sequence[str]) -> None:
     if not _WORKDIR.value:
         _fail("--workdir is missing; write --workdir=sweeps/NAME")
     try:
+        if command in ("", "resume") and (place := find_peers(os.environ)):
+            _fail(f"it launches from one process, not from {place.processes}")
         check_folder(_WORKDIR.value)
         sys.exit(_run(command, Path(_WORKDIR.value)))
     except ConfigError as error:

@@ -589,7 +589,7 @@ def main(argv):
         with Checkpoints(Path(argv[1]), keep=2) as checkpoints:
             state = {"w": np.full(100, step, np.float32), "e": np.zeros(0, np.int32)}
             print(checkpoints.restore(state) is None)
-            print(checkpoints.reached_preemption(step))
+            print(checkpoints.reached_preemption())
             checkpoints.save(step, state)
     logging.info("the end")
 app.run(main)
@@ -636,7 +636,7 @@ with Checkpoints(directory, keep=2) as checkpoints:
     seen["twice"] = failure(checkpoints.save, 300, make(301))
     seen["again"] = checkpoints.restore(make(0))[0]
     for step in range(400, 100_000, 100):
-        if checkpoints.reached_preemption(step):
+        if checkpoints.reached_preemption():
             checkpoints.save(step, make(step))
             seen["preempted"] = step
             break

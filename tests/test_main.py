@@ -263,6 +263,30 @@ def test_several_processes_need_a_coordinator(ganjax):
     assert_refused(done, "--process_id: must be below 2")
 
 
+STEP = {
+    "SLURM_JOB_ID": "7",
+    "SLURM_STEP_ID": "0",
+    "SLURM_STEP_NODELIST": "node",
+    "SLURM_STEP_NUM_TASKS": "2",
+    "SLURM_PROCID": "0",
+}
+
+
+def test_tasks_of_a_step_are_several_processes_unless_they_are_told(ganjax):
+    run = ("--config=experiment.py", "--workdir=run")
+    refused = "trains, in one process, not in 2"
+    assert_refused(ganjax(*run, "--seeds=2", **STEP), f"--seeds: {refused}")
+    points = '[{"config": "experiment.py", "overrides": [], "workdir": "run"}]'
+    done = ganjax("--points=-", stdin=points, **STEP)
+    assert_refused(done, f"--points: {refused}")
+    done = ganjax(*run, **(STEP | {"SLURM_PROCID": "2"}))
+    assert_refused(done, "SLURM_PROCID: 2 must be below 2")
+    off = "--distributed=off"
+    done = ganjax(*run, off, "--num_processes=2", "--coordinator_address=localhost:1")
+    assert_refused(done, f"{off} goes without --coordinator_address")
+    assert_refused(ganjax(*run, off, "--mode=evaluate", **STEP), "train first")
+
+
 def test_a_coordinator_that_never_comes(ganjax, tmp_path):
     (tmp_path / "impatient.py").write_text(
         "import runpy, ganjax.training.peers\n"

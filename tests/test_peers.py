@@ -142,7 +142,7 @@ def test_a_port_that_is_taken(address):
     host, port = address.split(":")
     with (
         socket.create_server((host, int(port))),
-        pytest.raises(ConfigError, match=f"cannot listen at port {port}: Address"),
+        pytest.raises(PeerError, match=f"cannot listen at port {port}: Address"),
     ):
         Peers(address, 2, 0, 1)
 

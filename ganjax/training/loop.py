@@ -326,7 +326,7 @@ def _advance(
             return True
 
         def stops(step: int) -> bool:
-            return stop.requested or first.saved.reached_preemption(step)
+            return stop.requested or first.saved.reached_preemption()
 
         setups = [member.setup for member in members]
         states = [member.state for member in members]

@@ -6,6 +6,7 @@ plain TCP connection, to process 0, which the kernel closes when either end dies
 the others' JAX speaks to process 0 through a relay that does not pass on its end.
 """
 
+import errno
 import os
 import socket
 import threading
@@ -15,6 +16,7 @@ from contextlib import ExitStack, suppress
 from typing import NoReturn
 
 from ganjax.command.exits import Exit
+from ganjax.command.scheduler import parse_address
 from ganjax.config import ConfigError
 from ganjax.training.relay import relay, start
 
@@ -32,7 +34,7 @@ _IN_ORDER = tuple(str(int(x)) for x in (Exit.DONE, Exit.DIVERGED, Exit.STOPPED))
 
 
 class PeerError(Exception):
-    """Not all processes came in time: one line, for the user; a passing fault."""
+    """The processes did not come together: one line, for the user; a passing fault."""
 
 
 class Peers:
@@ -41,7 +43,7 @@ class Peers:
     Raises:
       ConfigError: the address is none, or cannot be listened at; or the numbers of the
         processes do not fit together.
-      PeerError: after `seconds` some process has not come.
+      PeerError: after `seconds` some process has not come, or the port is taken.
     """
 
     def __init__(
@@ -140,12 +142,10 @@ def checked(address: str | None, count: int, number: int) -> tuple[str, int]:
     Raises:
       ConfigError: the address is none, or the number out of range.
     """
-    host, _, port = (address or "").rpartition(":")
-    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
-        raise ConfigError("--coordinator_address: write HOST:PORT, of process 0")
+    where = parse_address("--coordinator_address", address or "")
     if number >= count:
         raise ConfigError(f"--process_id: must be below {count}")
-    return host.removeprefix("[").removesuffix("]"), int(port)
+    return where
 
 
 def _gather(
@@ -162,6 +162,8 @@ def _gather(
         )
     except OSError as error:
         what = f"cannot listen at port {port}: {error.strerror}"
+        if error.errno == errno.EADDRINUSE:  # for now, as by another run
+            raise PeerError(what) from error
         raise ConfigError(f"--coordinator_address: {what}") from error
     with listener:
         while len(lines) < count - 1:
