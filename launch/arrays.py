@@ -158,6 +158,7 @@ def ask(folder: Path, open_scheduler: Open) -> Found:
         except SchedulerError as error:
             found.unknown.append(_unknown(path, handed, error))
             tasks = {}
+        handed = read(path)  # of tasks that are gone it says whether by a cancel
         for pack in handed.packs:
             found.handed.update(dict.fromkeys(pack, handed))
         for index, task in tasks.items():

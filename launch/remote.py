@@ -17,7 +17,7 @@ from launch.screen import Screen
 from launch.sweep import Run, Sweep
 from launch.views import missing_of, view_of
 from launch.watch import Stop
-from launch.way import Rest
+from launch.way import Rest, resumable
 
 _POLL_SECONDS = 2.0  # between two questions to the scheduler
 _GLANCE_SECONDS = 0.1  # between two looks whether the user asks to stop
@@ -106,6 +106,8 @@ class Remote:
                 self._hand_over(folder, packs, until, held)
         if stop.asked:
             return Rest(f"left with {self.backend}", then, Exit.STOPPED)
+        if any(view.state not in (*FINISHED, "failed") for view in views.values()):
+            return resumable(folder)  # somebody cancelled them
         return None
 
     def _handed(

@@ -19,7 +19,7 @@ from launch.runs import FINISHED, View, mark_failed, saved_step
 from launch.screen import Screen
 from launch.sweep import Run, Sweep
 from launch.views import missing_of, view_of, views_of
-from launch.way import Rest
+from launch.way import Rest, resumable
 
 _POLL = 0.1  # seconds between two rounds of asking the back end
 
@@ -107,8 +107,7 @@ class Local:
                     if len(pack) > 1 and views[run.folder].state == "failed"
                 ]
         if stop.asked or any(view.state == "waiting" for view in views.values()):
-            again = f"python -m launch resume --workdir={folder}"
-            return Rest("stopped", f"to resume: {again}", Exit.STOPPED)
+            return resumable(folder)
         return None
 
     def _run(

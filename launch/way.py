@@ -20,6 +20,12 @@ class Rest(NamedTuple):
     code: Exit
 
 
+def resumable(folder: Path) -> Rest:
+    """Of a sweep whose runs were stopped."""
+    again = f"python -m launch resume --workdir={folder}"
+    return Rest("stopped", f"to resume: {again}", Exit.STOPPED)
+
+
 class Way(Protocol):
     """Runs what is missing of a sweep."""
 

@@ -205,3 +205,24 @@ def test_a_damaged_array_is_named(tmp_path):
     (tmp_path / "arrays/1.json").write_text("{}")
     with pytest.raises(ConfigError, match=r"arrays/1\.json is damaged: "):
         arrays.ask(tmp_path, lambda *_: SimpleNamespace())
+
+
+def test_who_waits_is_told_that_somebody_cancelled(tmp_path, sweep):
+    class Cancelled(Scheduler):
+        def submit(self, array, held):
+            path = array.folder / "arrays/1.json"
+            arrays_of[path] = array.name
+            return super().submit(array, held)
+
+        def ask(self, key):
+            for path, name in arrays_of.items():
+                if read_json(path)["key"] == name:  # while the launcher waits
+                    write_json(path, read_json(path) | {"cancelled": True})
+                    self.left[name] = {}
+            return super().ask(key)
+
+    arrays_of = {}
+    rest, views = run(remote(Cancelled(), wait=True), tmp_path, sweep)
+    assert {view.state for view in views.values()} == {"waiting"}
+    assert (rest.why, rest.code) == ("stopped", 75)
+    assert rest.then == f"to resume: python -m launch resume --workdir={tmp_path}"
