@@ -76,7 +76,11 @@ def quickly_compiled():
 def _programs_end(request):
     """Drops what a file compiled: thousands of programs are gigabytes."""
     quick = request.module.__name__.removeprefix("test_") in UNOPTIMIZED
-    with compiling.quickly() if quick else contextlib.nullcontext():
+    with contextlib.ExitStack() as stack:
+        if "jax" in sys.modules:
+            stack.enter_context(compiling.in_one_context())
+        if quick:
+            stack.enter_context(compiling.quickly())
         yield
     if "jax" in sys.modules:
         sys.modules["jax"].clear_caches()
@@ -109,6 +113,13 @@ def pytest_collection_modifyitems(items):
         for mark in item.iter_markers("needs"):
             if mark.args[0] in missing:
                 item.add_marker(pytest.mark.skip(f"needs {mark.args[0]}"))
+
+
+def pytest_collection_finish():
+    """Modules and tests stay until the end: no need to look through them again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)  # tracing makes much that stays for a while
 
 
 _peaks = {}  # of memory in GB, by worker
