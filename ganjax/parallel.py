@@ -65,9 +65,7 @@ def _advance(
     spread: Callable[[Step, int], Step] = lambda steps, count: steps,
 ) -> Advance:
     # A jitted step is traced once, whatever the lengths of the scans around it.
-    step = jax.jit(step)
-    if device.platform == "cpu":
-        step = jax.jit(reorder(step))
+    step = jax.jit(reorder(jax.jit(step), says=device.platform == "cpu"))
 
     def advance(
         state: TrainState, numbers: Tree, data: Tree, count: int

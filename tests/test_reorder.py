@@ -84,13 +84,25 @@ def test_several_devices_reorder_alike(name, capfd):
     jax.tree.map(close, fetch(state).params, plain().params)
 
 
+def test_other_back_ends_get_the_order_that_was_traced():
+    def orders(program, *arguments):
+        lowered = program.trace(*arguments).lower(lowering_platforms=("cuda",))
+        return re.findall(r"dim_numbers = (.*?), window", lowered.as_text())
+
+    advance, _, arguments = placed("jit")
+    found = orders(advance, *jax.device_get(arguments), STEPS)
+    wanted = orders(jax.jit(make_step()), start(), NUMBERS, SOURCE.arrays)
+    assert sorted(found) == sorted(wanted)
+    assert len(set(found)) > 1
+
+
 def test_what_is_in_the_fast_order_stays_as_it_is(capfd):
     def slope(kernel, images):
         return jax.grad(lambda k: jnp.sum(jnp.sin(convolve(images, k))))(kernel)
 
     arrays = jnp.ones((3, 3, 1, 2)), jnp.ones((2, 5, 5, 1))
     before, after = (
-        jax.jit(f).lower(*arrays).as_text() for f in (slope, reorder(slope))
+        jax.jit(f).lower(*arrays).as_text() for f in (slope, reorder(slope, says=True))
     )
     assert after.replace("reordered", "slope") == before
     assert SLOW not in capfd.readouterr().err
@@ -117,7 +129,7 @@ def test_programs_within_programs_are_reordered(capfd):
     draw = np.random.default_rng(0).normal
     arrays = draw(size=(3, 5, 4, 3)), draw(size=(3, 3, 2, 2))
     with jax.enable_x64(True):
-        expected, found = function(*arrays), jax.jit(reorder(function))
+        expected, found = function(*arrays), jax.jit(reorder(function, says=True))
         assert_allclose(found(*arrays), expected, rtol=1e-12)
         assert "ganjax: 2 convolutions" in capfd.readouterr().err
         written = re.findall(
@@ -170,6 +182,8 @@ def test_every_order_equals_that_of_lax(order, inputs, kernel, how):
 
     with jax.enable_x64(True):
         x, k = rng.normal(size=inputs), rng.normal(size=kernel)
-        written = jax.make_jaxpr(reorder(function))(x, k)
+        written = jax.make_jaxpr(reorder(function, says=False))(x, k)
         assert str(written) != str(jax.make_jaxpr(function)(x, k))
-        assert_allclose(jax.jit(reorder(function))(x, k), function(x, k), rtol=1e-12)
+        assert_allclose(
+            jax.jit(reorder(function, says=True))(x, k), function(x, k), rtol=1e-12
+        )

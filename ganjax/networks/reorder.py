@@ -3,7 +3,8 @@
 XLA on a CPU is many times slower for a convolution inside a loop whose dimensions are
 in any order but NHWC, HWIO -> NHWC (or the like for 1 or 3 axes). Derivatives lead to
 other orders, such as those of `flax.linen.Conv`; `ganjax.networks.convolution` never
-leaves this one.
+leaves this one. Which order it is to be is decided where the program is lowered: other
+back ends get what was traced.
 """
 
 import math
@@ -26,13 +27,14 @@ _PLAIN = {
 }
 
 
-def reorder(function: Callable[..., Any]) -> Callable[..., Any]:
+def reorder(function: Callable[..., Any], *, says: bool) -> Callable[..., Any]:
     """`function` with its convolutions in the canonical order, also in loops within.
 
-    The sums are the same, so that values differ by rounding at most; they are the same
-    bit for bit, and the program is, where there is no convolution in another order. The
-    first trace that finds one says so in a line on stderr. Nothing may be
-    differentiated any more: what is inside keeps no rules of its own.
+    It is so on a CPU. The sums are the same, so that values differ by rounding at most;
+    they are the same bit for bit, and the program is, where there is no convolution in
+    another order. The first trace that finds one `says` so in a line on stderr, where
+    it is to be run on a CPU. Nothing may be differentiated any more: what is inside
+    keeps no rules of its own.
     """
 
     def reordered(*arguments: Any) -> Any:
@@ -41,7 +43,7 @@ def reorder(function: Callable[..., Any]) -> Callable[..., Any]:
         program = traced.replace(jaxpr=_rewritten(traced.jaxpr, found))
         if not found:
             return function(*arguments)
-        if jax.process_index() == 0:
+        if says and jax.process_index() == 0:
             count = f"{len(found)} convolution{'s' * (len(found) > 1)}"
             print(
                 f"ganjax: {count} in an order that is slow in loops on a CPU, put into "
@@ -64,13 +66,22 @@ def _rewrite(equation: JaxprEqn, found: list[JaxprEqn]) -> JaxprEqn:
         if _is_fast(equation):
             return equation
         found.append(equation)
-        other = jax.jit(partial(_convolve, **equation.params))
-        (call,) = jax.make_jaxpr(other)(*(x.aval for x in equation.invars)).eqns
+        either = jax.jit(partial(_by_back_end, equation))
+        (call,) = jax.make_jaxpr(either)(*(x.aval for x in equation.invars)).eqns
         return call.replace(invars=equation.invars, outvars=equation.outvars)
     if equation.params.get("branches_platforms"):
         return equation  # who chooses by the back end has chosen well
     params = {key: _inside(x, found) for key, x in equation.params.items()}
     return equation.replace(params=params)
+
+
+def _by_back_end(equation: JaxprEqn, inputs: Array, kernel: Array) -> Array:
+    params = equation.params
+    return lax.platform_dependent(
+        *(inputs, kernel),
+        cpu=partial(_convolve, **params),
+        default=partial(equation.primitive.bind, **params),
+    )
 
 
 def _is_fast(equation: JaxprEqn) -> bool:
