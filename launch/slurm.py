@@ -173,6 +173,10 @@ def _run(command: Sequence[str], text: str = "", kept: Sequence[int] = ()) -> st
 
 
 def _plain(environment: Mapping[str, str]) -> dict[str, str]:
-    """Without what would change what is asked, and how it is told."""
-    own = ("SQUEUE_", "SCANCEL_")
-    return {key: x for key, x in environment.items() if not key.startswith(own)}
+    """Without what would change what is asked, and without the job around this one."""
+    own, kept = ("SQUEUE_", "SCANCEL_", "SLURM_"), ("SLURM_CONF", "SLURM_CLUSTERS")
+    return {
+        key: value
+        for key, value in environment.items()
+        if key in kept or not key.startswith(own)
+    }

@@ -39,6 +39,10 @@ def home(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def _on_a_login_node(slurm, monkeypatch):
     monkeypatch.setenv("SLURM_CONF", slurm.environment["SLURM_CONF"])
+    # Or within a job of another's, which is not to be mistaken for the tasks' own.
+    for name in ("JOB_ID", "NTASKS", "STEP_NUM_TASKS", "MEM_PER_CPU", "MEM_PER_NODE"):
+        monkeypatch.setenv(f"SLURM_{name}", "3")
+    monkeypatch.setenv("SQUEUE_STATES", "COMPLETED")
 
 
 def states(home, name):
@@ -168,7 +172,7 @@ def test_limits_and_urgent_jobs_cost_a_run_nothing(home, slurm):
 
 def test_a_sweep_in_packs_that_is_requeued_has_the_bits_of_one_that_is_not(home, slurm):
     """On Slurm, a run alone and a pack of two; on this machine, undisturbed."""
-    longer = (TINY, "--config.steps=10_000", "--config.record.every=50")
+    longer = (TINY, "--config.steps=6_000", "--config.record.every=50")
     words = (*longer, "--workdir=handed", SLURM, "--pack=2")
     code, _, errors = launch(home, *words)
     assert (code, errors) == (0, "")
