@@ -10,11 +10,12 @@ jax is imported when a run is trained or loaded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # a command heeds no signal before this file has been read
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
     from ganjax.look.run import TrainedRun
 
 __version__ = "0.1.0"
@@ -71,6 +72,7 @@ def train(
     Raises:
       ValueError: a bad config or folder, in one line; nothing is written then.
       ArithmeticError: the training diverged; its last good checkpoint is kept.
+      OSError: the machine failed, as by a full disk; the same call may work later.
       KeyboardInterrupt: it was interrupted before anything was saved.
     """
     from ganjax.training import inline

@@ -20,6 +20,7 @@ from ganjax.config.builtin import BUILT_IN
 from ganjax.config.catalogue import Catalogue, Part, arguments, builder_of
 from ganjax.config.chosen import Chosen, choose
 from ganjax.config.consistency import SCORE_FIELDS
+from ganjax.config.faults import blame
 from ganjax.config.validation import numbers
 from ganjax.data import DataError
 from ganjax.data.files import FEWEST
@@ -185,7 +186,7 @@ def _source(part: Part, section: Config) -> Source:
     try:
         return builder_of(part)(**_keywords(section))
     except (DataError, OSError) as error:
-        raise ConfigError(f"config.data: {error}") from error
+        raise blame(error, f"config.data: {error}") from error
 
 
 def _told_classes(config: Config, chosen: Chosen, source: Source) -> int:

@@ -45,6 +45,10 @@ class CheckpointError(Exception):
     """A checkpoint cannot be saved or restored: one line, for the user."""
 
 
+class SaveError(CheckpointError):
+    """A save was begun and failed, as by a full disk: the next one may not."""
+
+
 class Checkpoints(AbstractContextManager["Checkpoints"]):
     """The `keep` newest checkpoints in `directory`, which is made if it is absent.
 
@@ -97,7 +101,7 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
         The leaves are NumPy arrays of native byte order; others are a `TypeError`.
         Damaged steps that `restore` skipped are first renamed, to `<step>.damaged`.
         Does nothing if this very state is stored already. Raises `CheckpointError` if
-        another one is, as `step` or a later step, or if the save before failed.
+        another one is, as `step` or later; `SaveError` if the save before failed.
         """
         data, table = _pack(by_path(state))
         is_new = self._on_first(lambda: self._make_way(step, table))
@@ -150,7 +154,7 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
         return multihost_utils.reached_preemption_sync_point(self._asked)
 
     def close(self) -> None:
-        """Waits for the save under way; raises `CheckpointError` if it failed."""
+        """Waits for the save under way; raises `SaveError` if it failed."""
         self._shut()
         self._on_first(lambda: None)
 
@@ -170,7 +174,7 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
 
     def _on_first(self, decide: Callable[[], Any]) -> Any:
         """Runs `decide` in the first process, after its save; all get its result."""
-        result, failure, cause = None, "", None
+        result, failure, is_save, cause = None, "", False, None
         if jax.process_index() == 0:
             pending, self._pending = self._pending, None
             try:
@@ -178,13 +182,17 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
                     pending.result()
                 result = decide()
             except (CheckpointError, OSError) as error:
-                failure, cause = str(error), error
+                failure, is_save, cause = (
+                    str(error),
+                    isinstance(error, SaveError),
+                    error,
+                )
         if jax.process_count() > 1:
-            text = json.dumps([result, failure[:1000]]).encode().ljust(13_000)
+            text = json.dumps([result, failure[:1000], is_save]).encode().ljust(13_000)
             text = multihost_utils.broadcast_one_to_all(np.frombuffer(text, np.uint8))
-            result, failure = json.loads(bytes(text))
+            result, failure, is_save = json.loads(bytes(text))
         if failure:
-            raise CheckpointError(failure) from cause
+            raise (SaveError if is_save else CheckpointError)(failure) from cause
         return result
 
     def _make_way(self, step: int, table: Table) -> bool:
@@ -218,9 +226,7 @@ class Checkpoints(AbstractContextManager["Checkpoints"]):
                 torn = self._directory / f"{old}{ocp.utils.TMP_DIR_SUFFIX}"
                 shutil.rmtree((self._directory / old).rename(torn))
         except Exception as error:  # what is an OSError is often disguised as another
-            raise CheckpointError(
-                f"cannot save {folder}: {self._reason(error)}"
-            ) from error
+            raise SaveError(f"cannot save {folder}: {self._reason(error)}") from error
 
     def _find_newest(self, read: dict[int, Leaves]) -> int | None:
         """Returns the newest good step, whose leaves go into `read`."""

@@ -5,7 +5,7 @@ python -m ganjax.main --config=FILE.py[:ARGUMENT] --workdir=RUNS --seeds=8
 python -m ganjax.main --mode=evaluate|sample|export --workdir=RUN
 
 Exit codes: 0 done; 2 bad usage, config or data; 3 diverged; 75 stopped after saving,
-run the same command again to resume; 1 a bug.
+run the same command again to resume; 1 a bug, or the machine's fault as by a full disk.
 """
 # The docstring is what --help prints; this file is flags only, and imports jax late.
 
@@ -34,6 +34,7 @@ from ganjax.command.points import Given, read_points, read_programs
 from ganjax.command.scheduler import Place, find_devices, find_peers
 from ganjax.config import ConfigError, flatten
 from ganjax.config.catalogue import load, rows
+from ganjax.config.faults import MachineError, blame
 from ganjax.config.packing import check_pack
 from ganjax.config.program import Program, read_program, read_stored
 from ganjax.training import peers
@@ -198,7 +199,7 @@ def _main(argv: Sequence[str]) -> None:
         work = partial(work, until=_UNTIL.value)
         with program.naming():
             sys.exit(_together(work, folder, place) if place else work())
-    except ConfigError as error:
+    except (ConfigError, MachineError) as error:
         _fail(error)
 
 
@@ -349,7 +350,7 @@ def _look(program: Program) -> str:
     try:
         return load(path)(section)
     except (DataError, OSError) as error:
-        raise ConfigError(f"config.data: {error}") from error
+        raise blame(error, f"config.data: {error}") from error
 
 
 def _work_on_points(source: str) -> None:
@@ -390,11 +391,14 @@ def _check_points(points: Sequence[Given]) -> None:
             if config["data"] not in looked:
                 looked.append(config["data"])
                 _look(program)
-        except ConfigError as error:
-            _fail(f"point {index} ({point}): {error}")
+        except (ConfigError, MachineError) as error:
+            _fail(blame(error, f"point {index} ({point}): {error}"))
         lines.append(json.dumps(flatten(config)))
     print("\n".join(lines))
 
 
 if __name__ == "__main__":
-    start(_main, _parse)
+    try:
+        start(_main, _parse)
+    finally:
+        _STOP.close()

@@ -5,8 +5,8 @@ python -m launch status|resume|cancel|report --workdir=SWEEP
 
 The same command again resumes, or adds the points that the sweep got at its end.
 
-Exit codes: 0 all runs are done or diverged; 1 some failed; 2 bad usage or config;
-75 stopped by a signal, the runs are saved.
+Exit codes: 0 all runs are done or diverged; 1 some failed, or the machine did; 2 bad
+usage or config; 75 stopped by a signal, the runs are saved.
 """
 # The docstring is what --help prints; this file is flags only.
 
@@ -22,6 +22,7 @@ from ganjax.command.exits import Exit
 from ganjax.command.line import check_folder, fail, parse, start
 from ganjax.command.scheduler import find_peers
 from ganjax.config.experiment import ConfigError
+from ganjax.config.faults import blame
 from launch import arrays, session
 from launch import sweep as sweeps
 from launch.backend import Place
@@ -136,7 +137,8 @@ def _main(argv: Sequence[str]) -> None:
         _fail(error)
     except OSError as error:
         # A full disk does not say which file it was.
-        _fail(error if error.filename else f"--workdir: {_WORKDIR.value}: {error}")
+        where = "" if error.filename else f"--workdir: {_WORKDIR.value}: "
+        _fail(blame(error, f"{where}{error}"))
     except KeyboardInterrupt:  # before or after the runs
         sys.exit(Exit.STOPPED)
 

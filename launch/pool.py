@@ -36,7 +36,7 @@ def after(standing: Standing, code: int, step: int, retries: float) -> Standing:
     A run that is refused before it has begun tells of its config or data, which are the
     others' too; one that has begun, of its own folder.
     """
-    if code == Exit.REFUSED and standing.has_begun:
+    if code == Exit.REFUSED and (standing.has_begun or step > standing.step):
         return standing._replace(state="failed", step=step)
     final = _FINAL.get(code)
     if final:

@@ -22,7 +22,7 @@ import optax
 import pytest
 from processes import finish, wait_for
 
-from ganjax.checkpoint import CheckpointError, Checkpoints
+from ganjax.checkpoint import CheckpointError, Checkpoints, SaveError
 
 ROOT = Path(__file__).parents[1]
 TORN = ".orbax-checkpoint-tmp"  # what a killed save leaves ends like this
@@ -483,13 +483,13 @@ def test_a_failed_save_is_one_line(
     checkpoints = Checkpoints(stored, keep=1)
     with full_disk():
         checkpoints.save(400, LARGE)
-        with pytest.raises(CheckpointError) as raised:
+        with pytest.raises(SaveError) as raised:
             REPORTERS[reporter](checkpoints)
     message = str(raised.value)
     assert message.startswith(f"cannot save {stored}/400: ")
     assert "File too large" in message
     assert "\n" not in message
-    assert isinstance(raised.value.__cause__, CheckpointError)  # for whoever debugs
+    assert isinstance(raised.value.__cause__, SaveError)  # for whoever debugs
     assert caplog.records == []
     assert checkpoints.steps() == [200, 300]
     assert restore(stored)[0] == 300

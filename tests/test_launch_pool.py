@@ -31,6 +31,8 @@ def test_exit_code_decides(code, step, expected):
 def test_run_that_had_begun_is_refused_for_its_own_folder():
     begun = RUNNING._replace(has_begun=True)
     assert after(begun, 2, 10, retries=5).state == "failed"
+    # Its folder was new, and the disk was taken away while it trained.
+    assert after(RUNNING, 2, 11, retries=5).state == "failed"
 
 
 def fold(codes_and_steps, retries):

@@ -12,12 +12,16 @@ import numpy as np
 import pytest
 from processes import finish, wait_for
 
-from ganjax.checkpoint import Checkpoints
+from ganjax.checkpoint import CheckpointError, Checkpoints, SaveError
 from ganjax.command.stopping import StopRequest
+from ganjax.config import ConfigError
+from ganjax.config.faults import MachineError
 from ganjax.config.program import read_program
 from ganjax.record.files import read_json, write_json
 from ganjax.record.status import write_status
 from ganjax.training import loop
+from ganjax.training.journal import Journal
+from ganjax.training.member import told
 
 RATE = "optimizers.discriminator.learning_rate"
 EXPERIMENT = """
@@ -264,3 +268,32 @@ def test_what_fails_in_one_run_leaves_the_others_their_end(home, alone, monkeypa
     states = [read_json(folder / "status.json")["state"] for folder in folders]
     assert states == ["failed", "done"]
     assert (folders[1] / "evaluation.json").exists()
+    for seed, folder in enumerate(folders):  # which no step was taken for here
+        one, other = (x / "environment.json" for x in (alone / str(seed), folder))
+        assert one.read_bytes() == other.read_bytes()
+
+
+def test_a_save_that_failed_is_of_the_machine_and_damage_is_not():
+    found = [told(x, Path("run")) for x in (SaveError("full"), CheckpointError("torn"))]
+    assert [type(error) for error in found] == [MachineError, ConfigError]
+    assert [str(error) for error in found] == ["run: full", "run: torn"]
+    assert told(found[0]) is found[0]
+
+
+def test_a_signal_while_a_pause_is_evaluated_is_heeded(home, monkeypatch):
+    stop = StopRequest()
+    evaluated = []
+
+    def evaluate(journal, state):
+        evaluated.append(int(state.step))
+        stop.requested = True
+
+    monkeypatch.setattr(Journal, "evaluate", evaluate)
+    given = (read_program(str(home / "tiny.py")), home / "told", "train")
+    assert loop.run(*given, stop=stop, until=5) == 75
+    assert evaluated == [5]
+    status = read_json(home / "told/status.json")
+    assert (status["state"], status["message"]) == ("preempted", loop.AGAIN)
+    monkeypatch.undo()
+    assert loop.run(*given, stop=StopRequest(), until=5) == 0
+    assert read_json(home / "told/status.json")["message"] == loop.PAUSED

@@ -85,6 +85,30 @@ os.kill(os.getpid(), number)
     assert play(body, signal.SIGINT) == (0, ["end"], "")
 
 
+@pytest.mark.parametrize("number", SIGNALS)
+def test_at_the_end_the_exit_code_stands(number):
+    body = """
+import atexit
+atexit.register(lambda: os.kill(os.getpid(), number))
+stop.close()
+os.kill(os.getpid(), number)
+"""
+    assert play(body, number) == (0, ["end"], "")
+
+
+def test_a_command_holds_signals_to_its_last_line():
+    script = """
+import atexit, os, runpy, signal, sys
+atexit.register(lambda: os.kill(os.getpid(), signal.SIGUSR1))
+sys.argv[1:] = ["--help"]
+runpy.run_module("ganjax.main", run_name="__main__")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.DEVNULL, timeout=60
+    )
+    assert done.returncode == 0
+
+
 def test_of_several_processes_jax_is_told():
     body = """
 signal.signal(signal.SIGTERM, lambda *_: print("told"))  # as JAX does

@@ -11,6 +11,7 @@ from absl import app, flags, logging
 from ganjax.command.exits import Exit
 from ganjax.config import schema
 from ganjax.config.experiment import ConfigError
+from ganjax.config.faults import blame, is_of_machine
 
 _LONGEST = 1_000  # characters of a message
 
@@ -79,6 +80,7 @@ def check_folder(path: str) -> None:
 
     Raises:
       ConfigError: it is a file, too long, or not UTF-8, as checkpoints must be.
+      MachineError: the machine fails to say.
     """
     try:
         path.encode()
@@ -88,7 +90,7 @@ def check_folder(path: str) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise ConfigError(f"--workdir: {path}: {error.strerror}") from error
+        raise blame(error, f"--workdir: {path}: {error.strerror}") from error
     except UnicodeEncodeError as error:
         why = "is not UTF-8, which checkpoints need"
         with suppress(UnicodeDecodeError):
@@ -133,7 +135,12 @@ def one_line(message: object) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)
 
 
-def fail(program: str, error: object, *, code: Exit = Exit.REFUSED) -> NoReturn:
-    """Says an error in one line and ends the process."""
+def fail(program: str, error: object, *, code: Exit | None = None) -> NoReturn:
+    """Says an error in one line and ends the process.
+
+    Where no `code` is given it is 1 for an error of the machine, else 2.
+    """
     print(f"{program}: error:", one_line(error), file=sys.stderr)
+    if code is None:
+        code = Exit.FAILED if is_of_machine(error) else Exit.REFUSED
     sys.exit(code)

@@ -42,7 +42,17 @@ class StopRequest:
         It watches SIGTERM itself, so that all stop after the same step, and a handler
         of ours would disable that: other signals are passed on as SIGTERM.
         """
-        self._install([x for x in self._heeded if x != signal.SIGTERM], _pass_on)
+        for number in self._heeded:
+            if number != signal.SIGTERM:
+                signal.signal(number, _pass_on)
+
+    def close(self) -> None:
+        """Ignores signals from now on: all is done, and the exit code stands.
+
+        While it ends, Python gives each signal back its default, which is to kill.
+        """
+        for number in self._heeded:
+            signal.signal(number, signal.SIG_IGN)
 
     @contextmanager
     def heed_interrupt(self) -> Iterator[None]:

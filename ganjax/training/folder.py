@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ganjax.config import ConfigError, schema
+from ganjax.config.faults import blame
 from ganjax.config.program import SOURCE, Program, check_same_source
 from ganjax.config.validation import check_resumable
 from ganjax.record import lock
@@ -21,13 +22,14 @@ def check_run(program: Program, folder: Path, mode: str) -> None:
 
     Raises:
       ConfigError: it is another's, or no run's; or it cannot be read.
+      MachineError: the machine fails to read it.
     """
     try:
         _check(program, folder, mode)
         if mode == "train":
             check_same_source(program, folder)
     except OSError as error:
-        raise ConfigError(f"{folder}: {error}") from error
+        raise blame(error, f"{folder}: {error}") from error
 
 
 def _check(program: Program, folder: Path, mode: str) -> None:

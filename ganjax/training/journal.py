@@ -54,10 +54,14 @@ def opening(
     return "; ".join([*words, f"compiling, then from step {step}"])
 
 
+def write_environment(folder: Path, pack: str) -> None:
+    """Writes what trains a run; `pack` says how it is trained among others."""
+    devices = [str(device.device_kind) for device in jax.devices()]
+    write_json(folder / "environment.json", environment(devices, pack))
+
+
 class Journal:
     """The record of one run from `step` on; a context manager.
-
-    `pack` says how the run is trained among others, for its environment.
 
     Training time counts the steps alone, compilation of the first included, and
     continues where the last process left off.
@@ -69,12 +73,9 @@ class Journal:
         folder: Path,
         evaluator: Evaluator,
         step: int,
-        pack: str = "",
     ) -> None:
         self._config, self._folder, self._evaluator = config, folder, evaluator
         self._step, self._is_over = step, False
-        devices = [str(device.device_kind) for device in jax.devices()]
-        write_json(folder / "environment.json", environment(devices, pack))
         self.status("running")
         self._recorder = Recorder(folder, step=step)
         self._seconds = self._recorder.seconds

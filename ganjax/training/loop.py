@@ -41,11 +41,12 @@ from ganjax.training.inherit import Inherited, inherit
 from ganjax.training.journal import (
     opening,
     write_comparison,
+    write_environment,
     write_evaluation,
     write_report,
     write_samples,
 )
-from ganjax.training.member import Member, OnRecord
+from ganjax.training.member import Member, OnRecord, told
 from ganjax.training.rehearsal import rehearse
 
 Config = Mapping[str, Any]
@@ -85,6 +86,7 @@ def run(
     Raises:
       ConfigError: the folder belongs to another run, has nothing to look at, or cannot
         be read or written; or there is nothing to sample or to export.
+      MachineError: the machine failed at it, as by a full disk.
     """
     keep_compiled_programs()
     try:
@@ -110,7 +112,7 @@ def run(
             write_report(folder)
         return Exit.DONE
     except (CheckpointError, OSError, RunError) as error:
-        raise ConfigError(f"{folder}: {error}") from error
+        raise told(error, folder) from error
 
 
 def run_pack(
@@ -133,6 +135,7 @@ def run_pack(
 
     Raises:
       ConfigError: as of `run`, or runs that share no program.
+      MachineError: as of `run`.
     """
     keep_compiled_programs()
     check_pack([program.config for program, _ in runs])
@@ -149,7 +152,7 @@ def run_pack(
                 write_comparison(compared, [folder for _, folder in runs])
             return code
     except (CheckpointError, OSError, RunError) as error:
-        raise ConfigError(str(error)) from error
+        raise told(error) from error
 
 
 def _allow_files() -> None:
@@ -312,8 +315,11 @@ def _advance(
     config = first.program.config
     pack = _describe(layout)
     with ExitStack() as opened:
-        journals = [opened.enter_context(member.journal(pack)) for member in members]
+        journals = [opened.enter_context(member.journal()) for member in members]
         if first.evaluator and step < until:
+            for member in members:
+                with member.naming():
+                    write_environment(member.folder, pack)
             line = opening(config, first.evaluator, first.state, step, pack)
             print(line, file=sys.stderr, flush=True)
         progress = Progress(config["steps"], start=step)
@@ -376,6 +382,8 @@ def _conclude(
     member: Member, stop: StopRequest, errors: list[Exception], is_one_of_several: bool
 ) -> None:
     """Evaluates a run that is done; writes how it ended, and its page."""
+    if member.ending == "paused" and stop.requested:  # while it was evaluated
+        member.end("preempted", AGAIN)
     if member.ending == "done":
         stop.check()
         try:

@@ -11,8 +11,9 @@ from typing import Any, Self
 import jax
 
 from ganjax.build import Setup
-from ganjax.checkpoint import CheckpointError, Checkpoints
+from ganjax.checkpoint import CheckpointError, Checkpoints, SaveError
 from ganjax.config import ConfigError
+from ganjax.config.faults import MachineError, blame
 from ganjax.config.program import Program, store
 from ganjax.look.evaluate import Evaluator
 from ganjax.record.files import write_json
@@ -94,20 +95,20 @@ class Member(AbstractContextManager["Member"]):
         """Says of what goes wrong with the folder's files whose they are.
 
         Raises:
-          ConfigError: in one line.
+          ConfigError, MachineError: in one line.
         """
         try:
             yield
         except (CheckpointError, OSError) as error:
-            raise ConfigError(f"{self.folder}: {error}") from error
+            raise told(error, self.folder) from error
 
-    def journal(self, pack: str) -> AbstractContextManager[Journal | None]:
+    def journal(self) -> AbstractContextManager[Journal | None]:
         """The run's journal from here on; of several processes one writes."""
         self._journal = None
         if self.evaluator is None:
             return nullcontext()
         config = self.program.config
-        self._journal = Journal(config, self.folder, self.evaluator, self.step, pack)
+        self._journal = Journal(config, self.folder, self.evaluator, self.step)
         return self._journal
 
     def catch_up(self) -> None:
@@ -169,6 +170,14 @@ class Member(AbstractContextManager["Member"]):
             self._journal.draw(self.state)
         if due(config["evaluation"]["every"]):
             self._journal.evaluate(self.state)
+
+
+def told(error: Exception, folder: Path | None = None) -> ConfigError | MachineError:
+    """One line of what went wrong with files, of the run in `folder`."""
+    if isinstance(error, MachineError):
+        return error
+    line = f"{folder}: {error}" if folder else str(error)
+    return MachineError(line) if isinstance(error, SaveError) else blame(error, line)
 
 
 def _what_diverged(
