@@ -5,8 +5,9 @@ python -m launch status|resume|cancel|report --workdir=SWEEP
 
 The same command again resumes, or adds the points that the sweep got at its end.
 
-Exit codes: 0 all runs are done or diverged; 1 some failed, or the machine did; 2 bad
-usage or config; 75 stopped by a signal, the runs are saved.
+Exit codes: 0 all runs are done or diverged, or with a scheduler; 1 some failed, or the
+machine did; 2 bad usage or config, or the scheduler refuses; 75 stopped by a signal,
+the runs are saved.
 """
 # The docstring is what --help prints; this file is flags only.
 
