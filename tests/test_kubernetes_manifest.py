@@ -9,6 +9,7 @@ import jsonschema
 import kubernetes_validate
 import pytest
 
+from ganjax.command.scheduler import Place, find_peers
 from ganjax.config.experiment import ConfigError
 from launch.backend import Array
 from launch.kubernetes import OPTIONS, open_scheduler
@@ -249,10 +250,18 @@ def test_a_run_of_several_hosts_is_a_job_set_whose_pods_find_each_other():
     counts = ("completions", "parallelism", "backoffLimit")
     assert [job[x] for x in counts] == [2, 2, 0]
     assert container_of(sets[0])["command"][-1] == "2"
-    assert container_of(sets[0])["env"] == [
-        {"name": "GANJAX_COORDINATOR", "value": f"{name}-2-run-0-0.{name}-2:29500"},
-        {"name": "GANJAX_PROCESSES", "value": "2"},
-    ]
+    given = {x["name"]: x["value"] for x in container_of(sets[0])["env"]}
+    # JobSet names pods after the set, the job in it and their index; its service too.
+    first = Place(f"{name}-2-run-0-0.{name}-2:29500", processes=2, number=0)
+    for number in range(2):
+        found = find_peers({**given, "JOB_COMPLETION_INDEX": str(number)})
+        assert found == first._replace(number=number)
+
+
+def test_tasks_of_one_host_are_not_taken_for_one_run():
+    (job,) = made("gpus")
+    given = {x["name"]: x["value"] for x in container_of(job)["env"]}
+    assert find_peers({**given, "JOB_COMPLETION_INDEX": "5"}) is None
 
 
 def test_hosts_of_a_slice_share_a_node_pool():
@@ -403,3 +412,10 @@ def test_what_only_a_queue_can_keep_to_is_refused():
     words = "--max_parallel: .* write --options.queue=NAME instead"
     with pytest.raises(ConfigError, match=words):
         manifests(ARRAY._replace(at_once=2), options("hosts=2"))
+
+
+def test_every_option_is_documented():
+    pages = (Path(__file__).parents[1] / "docs").glob("clusters*.md")
+    text = "".join(page.read_text() for page in pages)
+    for name, option in OPTIONS.items():
+        assert f"\n| `{name}` | {option.help} |\n" in text
