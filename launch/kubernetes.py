@@ -185,10 +185,7 @@ def _check(options: Mapping[str, Any]) -> None:
     """Refuses what no cluster could take, by the name of the option."""
     for name in _REQUIRED:
         if not options[name]:
-            raise ConfigError(
-                f"--options.{name} is missing; write --options.{name}=, "
-                f"{OPTIONS[name].help[0].lower()}{OPTIONS[name].help[1:].rstrip('.')}"
-            )
+            raise ConfigError(f"--options.{name} is missing: {OPTIONS[name].help}")
     for name, (form, words) in _FORMS.items():
         value = options[name]
         for one in (value,) if isinstance(value, str) else value:
@@ -215,4 +212,6 @@ def _errors(text: str) -> list[str]:
 
 def _error(lines: Sequence[str]) -> SchedulerError:
     words = " ".join(lines) or "it failed, and said nothing"
-    return SchedulerError(one_line(f"kubectl: {words.removeprefix('error: ')}"))
+    # What is hinted at then is a flag of its own.
+    words = words.removeprefix("error: ").partition("; if you choose to ignore")[0]
+    return SchedulerError(one_line(f"kubectl: {words}"))

@@ -236,7 +236,8 @@ def test_a_cluster_that_cannot_be_asked_is_one_line(cluster, held, monkeypatch):
     ):
         with pytest.raises(SchedulerError) as caught:
             act()
-        assert_one_line(caught, "kubectl: .*refused")
+        assert_one_line(caught, "^kubectl: .*refused")
+        assert "--validate" not in str(caught.value)
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(SchedulerError) as caught:
         scheduler().find(NAME)

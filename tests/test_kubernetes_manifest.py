@@ -249,6 +249,8 @@ def test_a_run_of_several_hosts_is_a_job_set_whose_pods_find_each_other():
     assert job["template"]["metadata"]["labels"] == labels
     counts = ("completions", "parallelism", "backoffLimit")
     assert [job[x] for x in counts] == [2, 2, 0]
+    assert job["podReplacementPolicy"] == "Failed"
+    assert {x["action"] for x in job["podFailurePolicy"]["rules"]} == {"FailJob"}
     assert container_of(sets[0])["command"][-1] == "2"
     given = {x["name"]: x["value"] for x in container_of(sets[0])["env"]}
     # JobSet names pods after the set, the job in it and their index; its service too.
@@ -256,6 +258,22 @@ def test_a_run_of_several_hosts_is_a_job_set_whose_pods_find_each_other():
     for number in range(2):
         found = find_peers({**given, "JOB_COMPLETION_INDEX": str(number)})
         assert found == first._replace(number=number)
+
+
+def test_a_job_set_restarts_without_charge_what_was_stopped():
+    policy = made("hosts")[0]["spec"]["failurePolicy"]
+    stopped, ended = policy.pop("rules")
+    assert policy == {"maxRestarts": 1, "restartStrategy": "BlockingRecreate"}
+    assert stopped["action"] == "RestartJobSetAndIgnoreMaxRestarts"
+    assert stopped["onJobFailureReasons"] == ["PodFailurePolicy"]
+    assert ended["action"] == "FailJobSet"
+    assert ended["onJobFailureReasons"] == ["PodFailurePolicy", "DeadlineExceeded"]
+    # As the Job's controller writes it.
+    (pattern,) = stopped["onJobFailureMessagePatterns"]
+    said = "Container run for pod lab/x failed with exit code 75 matching FailJob rule"
+    assert [bool(re.search(pattern, f"{said} at index {n}")) for n in range(3)] == [
+        *(True, True, False)
+    ]
 
 
 def test_tasks_of_one_host_are_not_taken_for_one_run():
@@ -373,7 +391,7 @@ def test_a_wrong_field_is_found(kind, path, value, words):
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ("image=", "--options.image is missing; write --options.image="),
+        ("image=", "--options.image is missing: Container image with"),
         ("claim=", "--options.claim is missing"),
         ("mount=", "--options.mount is missing"),
         ("mount=lab", "--options.mount: 'lab' is not an absolute path"),
