@@ -10,6 +10,7 @@ from typing import Any
 from ganjax.command.exits import Exit
 from ganjax.config.experiment import ConfigError
 from launch.backend import Array
+from launch.kubernetes_pod import template
 
 ARRAY = "ganjax-array"  # the label of all that an array consists of
 TASK = "ganjax-task"  # and of what belongs to one task, where that is not the index
@@ -61,7 +62,7 @@ def _job(array: Array, options: Mapping[str, Any]) -> dict[str, Any]:
         "backoffLimitPerIndex": array.retries,
         "ttlSecondsAfterFinished": _WEEK,
         **_job_spec(options, rules),
-        "template": _template(array, options, labels, "$(JOB_COMPLETION_INDEX)", {}),
+        "template": template(array, options, labels, "$(JOB_COMPLETION_INDEX)", {}),
     }
     return {
         "apiVersion": "batch/v1",
@@ -89,7 +90,7 @@ def _job_set(array: Array, options: Mapping[str, Any], number: int) -> dict[str,
         "parallelism": options["hosts"],
         "backoffLimit": 0,
         **_job_spec(options, rules),
-        "template": _template(array, options, labels, str(number), peers),
+        "template": template(array, options, labels, str(number), peers),
     }
     spec = {
         "replicatedJobs": [{"name": "run", "replicas": 1, "template": {"spec": job}}],
@@ -166,91 +167,3 @@ def _metadata(
 def _suspended(options: Mapping[str, Any]) -> dict[str, Any]:
     """Kueue starts what is handed over suspended."""
     return {"suspend": True} if options["queue"] else {}
-
-
-def _template(
-    array: Array,
-    options: Mapping[str, Any],
-    labels: Mapping[str, str],
-    number: str,
-    peers: Mapping[str, str],
-) -> dict[str, Any]:
-    volumes = [
-        {"name": "sweep", "persistentVolumeClaim": {"claimName": options["claim"]}}
-    ]
-    mounts = [{"name": "sweep", "mountPath": options["mount"]}]
-    if options["gpus"] > 1:  # NCCL shares memory, of which a container has 64 MB
-        volumes.append({"name": "shared", "emptyDir": {"medium": "Memory"}})
-        mounts.append({"name": "shared", "mountPath": "/dev/shm"})
-    own = dict(words.split("=", 1) for words in options["env"])
-    container = {
-        "name": "run",
-        "image": options["image"],
-        "command": ["python", *map(_literal, array.words), number],
-        "env": [{"name": k, "value": _literal(x)} for k, x in {**own, **peers}.items()],
-        "resources": _resources(options),
-        "volumeMounts": mounts,
-    }
-    if array.cwd.is_relative_to(options["mount"]):
-        container["workingDir"] = str(array.cwd)
-    optional = {
-        "serviceAccountName": options["service_account"],
-        "priorityClassName": options["priority_class"],
-        "nodeSelector": _node_selector(options),
-        "tolerations": [_toleration(words) for words in options["tolerations"]],
-        "securityContext": _user(options["user"]),
-    }
-    spec = {
-        "restartPolicy": "Never",
-        "terminationGracePeriodSeconds": options["grace"],
-        # Otherwise python is process 1, which no signal ends that it does not handle.
-        "shareProcessNamespace": True,
-        "containers": [container],
-        "volumes": volumes,
-        **{key: value for key, value in optional.items() if value},
-    }
-    return {"metadata": {"labels": dict(labels)}, "spec": spec}
-
-
-def _literal(text: str) -> str:
-    """What Kubernetes reads as `text`: it replaces $(NAME), and $$ by $."""
-    return text.replace("$", "$$")
-
-
-def _resources(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Cores are asked for and not limited, as those that are idle help; all else is."""
-    limits = {
-        "memory": options["memory"],
-        "nvidia.com/gpu": options["gpus"],
-        "google.com/tpu": options["tpus"],
-    }
-    limits = {key: str(value) for key, value in limits.items() if value}
-    cores = {"cpu": options["cpu"]} if options["cpu"] else {}
-    wanted = {"limits": limits, "requests": {**limits, **cores}}
-    return {key: value for key, value in wanted.items() if value}
-
-
-def _node_selector(options: Mapping[str, Any]) -> dict[str, str]:
-    slices = {
-        "cloud.google.com/gke-tpu-accelerator": options["tpu_accelerator"],
-        "cloud.google.com/gke-tpu-topology": options["tpu_topology"],
-    }
-    own = dict(words.split("=", 1) for words in options["node_selector"])
-    return own | {key: value for key, value in slices.items() if value}
-
-
-def _toleration(words: str) -> dict[str, str]:
-    """KEY, KEY=VALUE, or either with :EFFECT behind it, as taints are written."""
-    taint, _, effect = words.partition(":")
-    key, is_equal, value = taint.partition("=")
-    where = (
-        {"operator": "Equal", "value": value} if is_equal else {"operator": "Exists"}
-    )
-    return {"key": key, **where, **({"effect": effect} if effect else {})}
-
-
-def _user(words: str) -> dict[str, int]:
-    if not words:
-        return {}
-    user, group = map(int, words.split(":"))
-    return {"runAsUser": user, "runAsGroup": group}

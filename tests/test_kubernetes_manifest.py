@@ -36,6 +36,7 @@ KINDS = {
     "gpus": ["gpus=8", "env=A=1", "env=B=$(A) $x=", "node_selector=a.b/c=d"],
     "tpu": SLICE,
     "queue": ["queue=lab", "priority_class=low", "service_account=me", "user=7:8"],
+    "root": ["user=0:0"],
     "limits": ["grace=30", "deadline=3600", "tolerations=spot=yes:NoSchedule"],
     "hosts": ["hosts=2", "gpus=8"],
     "slice": ["hosts=2", *SLICE, "queue=lab", "deadline=60"],
@@ -225,7 +226,23 @@ def test_a_queue_starts_what_is_suspended():
     pod = pod_of(job)
     assert pod["priorityClassName"] == "low"
     assert pod["serviceAccountName"] == "me"
-    assert pod["securityContext"] == {"runAsUser": 7, "runAsGroup": 8}
+
+
+def test_a_user_who_is_not_root_has_no_rights_beside():
+    (job,) = made("queue")
+    assert pod_of(job)["securityContext"] == {
+        "runAsUser": 7,
+        "runAsGroup": 8,
+        "runAsNonRoot": True,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    assert container_of(job)["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    (job,) = made("root")
+    assert pod_of(job)["securityContext"] == {"runAsUser": 0, "runAsGroup": 0}
+    assert "securityContext" not in container_of(job)
 
 
 def test_limits_of_time_and_taints():
