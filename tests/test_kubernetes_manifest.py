@@ -447,10 +447,3 @@ def test_what_only_a_queue_can_keep_to_is_refused():
     words = "--max_parallel: .* write --options.queue=NAME instead"
     with pytest.raises(ConfigError, match=words):
         manifests(ARRAY._replace(at_once=2), options("hosts=2"))
-
-
-def test_every_option_is_documented():
-    pages = (Path(__file__).parents[1] / "docs").glob("clusters*.md")
-    text = "".join(page.read_text() for page in pages)
-    for name, option in OPTIONS.items():
-        assert f"\n| `{name}` | {option.help} |\n" in text
