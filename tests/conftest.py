@@ -47,8 +47,8 @@ def _processes_end():
 # Compiled quickly, as what these compare are parts and pictures. Bits, and numbers at
 # their limits, are tested of programs as they are compiled for use.
 UNOPTIMIZED = (
-    *("augment", "corrections", "costs", "data", "dcgan", "dirac", "energy", "export"),
-    "f_divergence",
+    *("augment", "corrections", "costs", "data", "dcgan", "dirac", "doctor", "energy"),
+    *("export", "f_divergence"),
     *("folder", "games", "halfway", "inherit", "inline", "labels", "loss_sensitive"),
     *(
         "maxout",

@@ -39,6 +39,7 @@ RULES: dict[str, set[str]] = {
     | LEAVES
     | {"build", "config", "parallel", "record", "report", "step", "study", "training"},
     "training": BELOW_BUILD | {"build", "command", "look", "record", "report"},
+    "doctor": BELOW_BUILD | {"build", "command", "record", "training"},
     "main": {"command", "config", "training"},
     "copy_experiments": {"command", "config"},
     "experiments": {"config", "study"},
@@ -199,6 +200,7 @@ def loaded(*arguments):
         ("-c", "import ganjax.config.experiment"),
         ("-c", "import ganjax.data.look"),
         ("-m", "ganjax.main", "--help"),
+        ("-m", "ganjax.doctor", "--help"),
         ("-m", "launch", "--help"),
     ],
     ids=" ".join,

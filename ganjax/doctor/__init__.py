@@ -1,0 +1,1 @@
+"""What a machine gives to trainings, and whether that is what ganjax promises."""
