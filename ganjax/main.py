@@ -16,6 +16,7 @@ if __name__ == "__main__":
     _STOP.install()  # before the imports, which take a while
 
 import gc
+import hashlib
 import json
 import math
 import os
@@ -198,7 +199,7 @@ def _main(argv: Sequence[str]) -> None:
         work = partial(loop.run, program, folder, _MODE.value, _choice(), _STOP)
         work = partial(work, until=_UNTIL.value)
         with program.naming():
-            sys.exit(_together(work, folder, place) if place else work())
+            sys.exit(_together(work, program, folder, place) if place else work())
     except (ConfigError, MachineError) as error:
         _fail(error)
 
@@ -322,7 +323,9 @@ def _find_place() -> Place | None:
     return place
 
 
-def _together(work: Callable[[], int], folder: Path, place: Place) -> int:
+def _together(
+    work: Callable[[], int], program: Program, folder: Path, place: Place
+) -> int:
     from ganjax.training.folder import write_preempted
     from ganjax.training.together import join
 
@@ -332,7 +335,11 @@ def _together(work: Callable[[], int], folder: Path, place: Place) -> int:
             write_preempted(folder, message)
 
     try:
-        joined = join(place, find_devices(os.environ))
+        told = [_MODE.value, str(folder), program.config, _UNTIL.value, _choice()]
+        word = hashlib.sha256(json.dumps(told).encode())
+        for content in program.files.values():
+            word.update(content)
+        joined = join(place, find_devices(os.environ), word.hexdigest())
     except peers.PeerError as error:
         fail("ganjax", error, code=Exit.STOPPED)
     _STOP.share()

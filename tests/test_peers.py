@@ -28,7 +28,7 @@ def work():
         raise ValueError("a bug")
     return code
 
-peers = Peers(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), 60)
+peers = Peers(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), 60, "work")
 code = peers.guard(work, lambda message: print(message, flush=True))
 print(sys.stdin.readline(), end="")
 sys.exit(code)
@@ -68,7 +68,7 @@ def trio(address):
 
 def join(address, count, number):
     """Comes together with the others and leaves again."""
-    for line in Peers(address, count, number, 30)._lines.values():
+    for line in Peers(address, count, number, 30, "work")._lines.values():
         line.close()
 
 
@@ -112,9 +112,9 @@ def test_an_end_in_order_is_no_loss(trio, code):
 
 def test_one_that_never_comes_is_named(address):
     with pytest.raises(PeerError, match="of 3 processes 1, 2 did not come to port"):
-        Peers(address, 3, 0, 0.1)
+        Peers(address, 3, 0, 0.1, "work")
     with pytest.raises(PeerError, match=f"process 0 at {address} did not say within"):
-        Peers(address, 2, 1, 0.5)
+        Peers(address, 2, 1, 0.5, "work")
 
 
 def test_numbers_that_do_not_fit_together(address):
@@ -138,16 +138,28 @@ def test_a_number_that_two_have(address):
     assert [str(error) for error in errors] == ["--process_id: another is 1"]
 
 
+def test_work_that_is_not_the_same(address):
+    refused = "of 3 processes 1 were told other ones than process 0; those that train"
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(Peers, address, 3, 0, 30, "one")
+        third = pool.submit(Peers, address, 3, 2, 30, "one")
+        with pytest.raises(ConfigError, match=refused):
+            Peers(address, 3, 1, 30, "other")
+        for of_same in (first, third):
+            assert isinstance(of_same.exception(), ConfigError)
+            assert refused in str(of_same.exception())
+
+
 def test_a_port_that_is_taken(address):
     host, port = address.split(":")
     with (
         socket.create_server((host, int(port))),
         pytest.raises(PeerError, match=f"cannot listen at port {port}: Address"),
     ):
-        Peers(address, 2, 0, 1)
+        Peers(address, 2, 0, 1, "work")
 
 
 @pytest.mark.parametrize("wrong", [None, "", "host", ":1", "host:", "host:0", "h:x"])
 def test_an_address_that_is_none(wrong):
     with pytest.raises(ConfigError, match="--coordinator_address: write HOST:PORT"):
-        Peers(wrong, 2, 0, 1)
+        Peers(wrong, 2, 0, 1, "work")

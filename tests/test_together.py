@@ -10,15 +10,16 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from jax.experimental import multihost_utils
 from processes import finish, virtual, wait_for
 
 from ganjax.build import build_setup
 from ganjax.checkpoint import Checkpoints
+from ganjax.config import ConfigError
 from ganjax.config.program import read_program
 from ganjax.record.files import read_json
 from ganjax.record.records import read_records, series
-
-pytestmark = pytest.mark.needs("slurm")
+from ganjax.training.together import check_alike
 
 ROOT = Path(__file__).parents[1]
 # SGD, as Adam makes a whole step of the rounding of a gradient that should be zero.
@@ -87,6 +88,23 @@ def final_state(folder):
         return saved.restore(target)
 
 
+def test_data_that_is_not_that_of_process_0_is_refused(monkeypatch):
+    first = []  # what process 0 sends
+
+    def broadcast(mine):
+        first[:] = first or [mine]
+        return first[0]
+
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    monkeypatch.setattr(jax, "process_index", lambda: 1)
+    monkeypatch.setattr(multihost_utils, "broadcast_one_to_all", broadcast)
+    check_alike({"examples": 3, "fingerprint": "a"})
+    check_alike({"fingerprint": "a", "examples": 3})
+    with pytest.raises(ConfigError, match="process 1 reads other than process 0"):
+        check_alike({"examples": 3, "fingerprint": "b"})
+
+
+@pytest.mark.needs("slurm")
 def test_what_was_stopped_and_killed_equals_one_process_of_two_devices(home, slurm):
     process = start(home, slurm, "--workdir=pair")
     wait_until_it_compiles(home, process)

@@ -48,6 +48,7 @@ from ganjax.training.journal import (
 )
 from ganjax.training.member import Member, OnRecord, told
 from ganjax.training.rehearsal import rehearse
+from ganjax.training.together import check_alike
 
 Config = Mapping[str, Any]
 Run = tuple[Program, Path]  # and its folder
@@ -221,6 +222,7 @@ def _make(
     samples = config["evaluation"]["samples"]
     most = memory.most_at_once(setup, samples, len(runs), lay_out)
     data = describe_data(setup.source)
+    check_alike(data)
     for _, folder in runs:
         check_data(folder, data)
     evaluator = Evaluator(setup) if jax.process_index() == 0 else None

@@ -40,14 +40,16 @@ class PeerError(Exception):
 class Peers:
     """This process among `count` of one run, from the moment that all have come.
 
+    `work` is a word for what they do, which must be the same for all.
+
     Raises:
       ConfigError: the address is none, or cannot be listened at; or the numbers of the
-        processes do not fit together.
+        processes, or what they were told to do, do not fit together.
       PeerError: after `seconds` some process has not come, or the port is taken.
     """
 
     def __init__(
-        self, address: str | None, count: int, number: int, seconds: float
+        self, address: str | None, count: int, number: int, seconds: float, work: str
     ) -> None:
         host, port = checked(address, count, number)
         self._address, self._is_first = (host, port), number == 0
@@ -56,9 +58,10 @@ class Peers:
         self._is_back = threading.Event()
         deadline = time.monotonic() + seconds
         if number == 0:
-            self._lines = _gather(port, count, deadline, seconds)
+            self._lines = _gather(port, count, work, deadline, seconds)
         else:
-            self._lines = {0: _greet(host, port, count, number, deadline, seconds)}
+            greeting = f"ganjax {number} {count} {work}\n"
+            self._lines = {0: _greet(host, port, count, greeting, deadline, seconds)}
 
     def coordinator(self) -> str:
         """The address of JAX's coordinator, as it is to be given here."""
@@ -149,10 +152,11 @@ def checked(address: str | None, count: int, number: int) -> tuple[str, int]:
 
 
 def _gather(
-    port: int, count: int, deadline: float, seconds: float
+    port: int, count: int, work: str, deadline: float, seconds: float
 ) -> dict[int, socket.socket]:
     """The lines of all other processes, once each has said its number."""
     lines: dict[int, socket.socket] = {}
+    works: dict[int, str] = {}
     both = socket.has_dualstack_ipv6()
     try:
         listener = socket.create_server(
@@ -172,7 +176,7 @@ def _gather(
                 line, _ = listener.accept()
             except TimeoutError:
                 break
-            _admit(line, lines, count)
+            _admit(line, lines, works, count)
     absent = [str(n) for n in range(1, count) if n not in lines]
     if absent:
         for line in lines.values():
@@ -181,33 +185,47 @@ def _gather(
             f"of {count} processes {', '.join(absent)} did not come to port {port} "
             f"within {seconds:.0f} s"
         )
+    others = ", ".join(str(n) for n in sorted(lines) if works[n] != work)
+    answer = (
+        f"--config, --workdir: of {count} processes {others} were told other ones than "
+        "process 0; those that train runs of their own need --distributed=off"
+    )
     for line in lines.values():
         with suppress(OSError):
-            line.sendall(b"go\n")
+            line.sendall(f"{answer if others else 'go'}\n".encode())
+    if others:
+        for line in lines.values():
+            line.close()
+        raise ConfigError(answer)
     return lines
 
 
-def _admit(line: socket.socket, lines: dict[int, socket.socket], count: int) -> None:
+def _admit(
+    line: socket.socket,
+    lines: dict[int, socket.socket],
+    works: dict[int, str],
+    count: int,
+) -> None:
     line.settimeout(_GREETING_SECONDS)
     try:
         words = _read_line(line).split()
         if words[:1] != ["ganjax"]:
             raise OSError("a stranger")
-        number, their_count = map(int, words[1:])
+        number, their_count, work = int(words[1]), int(words[2]), words[3]
         if their_count != count:
             line.sendall(f"--num_processes: process 0 has {count}\n".encode())
         elif number in lines and not _is_closed(lines[number]):
             line.sendall(f"--process_id: another is {number}\n".encode())
         else:
-            lines[number] = _kept(line)
+            lines[number], works[number] = _kept(line), work
             return
-    except (OSError, ValueError):
+    except (OSError, ValueError, IndexError):
         pass
     line.close()
 
 
 def _greet(
-    host: str, port: int, count: int, number: int, deadline: float, seconds: float
+    host: str, port: int, count: int, greeting: str, deadline: float, seconds: float
 ) -> socket.socket:
     """The line to process 0, once that says that all have come."""
     while (left := deadline - time.monotonic()) > 0:
@@ -215,7 +233,7 @@ def _greet(
         with suppress(OSError), ExitStack() as unless_all_came:
             line = socket.create_connection((host, port), timeout=left)
             unless_all_came.callback(line.close)
-            line.sendall(f"ganjax {number} {count}\n".encode())
+            line.sendall(greeting.encode())
             answer = _read_line(line)
             if answer == "go":
                 unless_all_came.pop_all()

@@ -1,26 +1,33 @@
 """Joins several processes into one run."""
 
+import hashlib
+import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jax
+import numpy as np
+from jax.experimental import multihost_utils
 
 from ganjax.command.scheduler import Place
+from ganjax.config import ConfigError
 from ganjax.training import peers
 from ganjax.training.peers import Peers
 
 
-def join(place: Place, devices: Sequence[int] | None) -> Peers:
+def join(place: Place, devices: Sequence[int] | None, work: str) -> Peers:
     """Joins several processes into one run; to be called before any other use of jax.
 
-    `devices` are those of this process, of the GPUs that it sees; None is all.
+    `devices` are those of this process, of the GPUs that it sees; None is all. `work`
+    is a word for what is to be done, the same for all.
 
     Raises:
-      ConfigError: no coordinator, or a process number out of range.
+      ConfigError: no coordinator, a process number out of range, or other work.
       PeerError: some process did not come within `peers.JOIN_SECONDS`.
     """
     seconds = peers.JOIN_SECONDS
-    joined = Peers(*place, seconds)
+    joined = Peers(*place, seconds, work)
     # JAX dials this machine alone, which no proxy reaches.
     os.environ.update(no_grpc_proxy="127.0.0.1")
     jax.config.update("jax_check_proxy_envs", False)
@@ -36,3 +43,18 @@ def join(place: Place, devices: Sequence[int] | None) -> Peers:
         shutdown_timeout_seconds=24 * 3600,
     )
     return joined
+
+
+def check_alike(data: Mapping[str, Any]) -> None:
+    """Checks that all processes hold the same data, which each reads for itself.
+
+    Raises:
+      ConfigError: this one holds other data than process 0.
+    """
+    if jax.process_count() == 1:
+        return
+    text = json.dumps(data, sort_keys=True).encode()
+    mine = np.frombuffer(hashlib.sha256(text).digest(), np.uint8)
+    if (multihost_utils.broadcast_one_to_all(mine) != mine).any():
+        number = jax.process_index()
+        raise ConfigError(f"config.data: process {number} reads other than process 0")
