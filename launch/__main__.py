@@ -131,7 +131,7 @@ def _main(argv: Sequence[str]) -> None:
         _fail("--workdir is missing; write --workdir=sweeps/NAME")
     try:
         if command in ("", "resume") and (place := find_peers(os.environ)):
-            _fail(f"it launches from one process, not from {place.processes}")
+            _fail(f"works in one process, not in {place.processes}")
         check_folder(_WORKDIR.value)
         sys.exit(_run(command, Path(_WORKDIR.value)))
     except ConfigError as error:

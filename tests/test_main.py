@@ -285,6 +285,10 @@ def test_tasks_of_a_step_are_several_processes_unless_they_are_told(ganjax):
     done = ganjax(*run, off, "--num_processes=2", "--coordinator_address=localhost:1")
     assert_refused(done, f"{off} goes without --coordinator_address")
     assert_refused(ganjax(*run, off, "--mode=evaluate", **STEP), "train first")
+    launch = ("--config=ring:small", "--workdir=new")
+    done = ganjax(*launch, program="-mlaunch", **STEP)
+    assert done.returncode == 2
+    assert done.stderr == "launch: error: works in one process, not in 2\n"
 
 
 def test_a_coordinator_that_never_comes(ganjax, tmp_path):
