@@ -3,15 +3,18 @@
 python -m ganjax.doctor [--json=FILE] [--workdir=FOLDER]
 
 For a new machine, before anything else: about a minute on two cores. Exit codes: 0 all
-is as promised; 1 something is not, and a line says what mends it; 2 bad usage.
+is as promised; 1 something is not, and a line says what mends it; 2 bad usage; 75
+stopped by a signal.
 """
 
 from ganjax.command.stopping import StopRequest
 
+_STOP = StopRequest()
 if __name__ == "__main__":
-    StopRequest().install()  # before the imports, which take a while
+    _STOP.install()  # before the imports, which take a while
 
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -39,15 +42,25 @@ def _main(argv: Sequence[str]) -> None:
     del argv
     quiet()
     file = Path(_JSON.value) if _JSON.value else None
+    folder = Path(_WORKDIR.value) if _WORKDIR.value else None
+    try:
+        _check(file, folder)
+        code = _examine(file, folder)
+    except (ConfigError, OSError) as error:
+        _fail(error)
+    sys.exit(code)
+
+
+def _check(file: Path | None, folder: Path | None) -> None:
     if file and (file.is_dir() or not file.absolute().parent.is_dir()):
         _fail(f"--json: {file} must be a file in a folder that is there")
-    try:
-        check_folder(_WORKDIR.value or "")
-    except ConfigError as error:
-        _fail(error)
-    folder = Path(_WORKDIR.value) if _WORKDIR.value else None
-    if folder and folder.is_dir() and any(folder.iterdir()):
-        _fail(f"--workdir: {folder} is not empty; name a new folder")
+    if folder:
+        check_folder(str(folder))
+        if folder.is_dir() and any(folder.iterdir()):
+            _fail(f"--workdir: {folder} is not empty; name a new folder")
+
+
+def _examine(file: Path | None, folder: Path | None) -> int:
     share_cores(os.environ, _DEVICES)
     be_patient(os.environ)
     # Each of two runs that are compared is compiled by itself.
@@ -55,7 +68,8 @@ def _main(argv: Sequence[str]) -> None:
     from ganjax.doctor.examination import examine, report
 
     with TemporaryDirectory(prefix="ganjax-doctor-") as apart:
-        sys.exit(report(examine(folder or Path(apart), Sizes()), file))
+        _STOP.last_words = partial(shutil.rmtree, apart)
+        return report(examine(folder or Path(apart), Sizes()), file)
 
 
 def _parse(argv: Sequence[str]) -> list[str]:
