@@ -48,20 +48,11 @@ def _processes_end():
 # their limits, are tested of programs as they are compiled for use.
 UNOPTIMIZED = (
     *("augment", "corrections", "costs", "data", "dcgan", "dirac", "doctor", "energy"),
-    *("export", "f_divergence"),
-    *("folder", "games", "halfway", "inherit", "inline", "labels", "loss_sensitive"),
-    *(
-        "maxout",
-        "memory",
-        "networks",
-        "objectives",
-        "parallel",
-        "parts",
-        "parzen",
-        "penalties",
-    ),
-    *("pictures", "reorder", "run", "sampling", "supervised", "testing", "theory"),
-    *("toy_networks", "variational", "variational_games"),
+    *("evaluate", "export", "f_divergence", "folder", "games", "halfway", "inherit"),
+    *("inline", "labels", "loss_sensitive", "maxout", "memory", "networks"),
+    *("objectives", "optim", "parallel", "parts", "parzen", "penalties", "pictures"),
+    *("reorder", "run", "sampling", "supervised", "testing", "theory", "toy_networks"),
+    *("variational", "variational_games"),
 )
 
 
@@ -119,7 +110,7 @@ def pytest_collection_finish():
     """Modules and tests stay until the end: no need to look through them again."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 20)  # tracing makes much that stays for a while
+    gc.set_threshold(10_000)  # tracing makes much that stays for a while
 
 
 _peaks = {}  # of memory in GB, by worker
