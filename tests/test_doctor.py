@@ -55,7 +55,7 @@ def test_a_machine_as_promised(tmp_path, monkeypatch, capsys):
     assert values["member of a pack, map"] == "the bits of a run alone"
     assert "as of float32" in values["product of float32 matrices"]
     assert values["deterministic operations"] == machine.NO_GPU
-    assert values["a step of mnist, dcgan"].partition(", ")[2]
+    assert " ms, " in values["a step of mnist, dcgan"]
     assert (tmp_path / "runs" / "resumed" / "report.html").exists()
 
 

@@ -2,9 +2,9 @@
 
 python -m ganjax.doctor [--json=FILE] [--workdir=FOLDER]
 
-For a new machine, before anything else: about a minute on two cores. Exit codes: 0 all
-is as promised; 1 something is not, and a line says what mends it; 2 bad usage; 75
-stopped by a signal.
+For a new machine, before anything else: two minutes of CPU, most of it to compile. Exit
+codes: 0 all is as promised; 1 something is not, and a line says what mends it; 2 bad
+usage; 75 stopped by a signal.
 """
 
 from ganjax.command.stopping import StopRequest

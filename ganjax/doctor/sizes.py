@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class Sizes(NamedTuple):
-    """By default about a minute on two cores, most of it to compile.
+    """Of experiments: by default most of their time is spent on compiling.
 
     `ring` and `mnist` are overrides, "KEY=VALUE", of the experiments whose steps are
     timed.
