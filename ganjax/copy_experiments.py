@@ -4,7 +4,7 @@ python -m ganjax.copy_experiments [FOLDER [NAME ...]]
 
 They are written into FOLDER, `experiments` unless given, which must not hold any of
 them: those that are named, such as ring, and what they build on, or all. Exit codes: 0
-done; 2 bad usage, or a file that is there already.
+done; 1 the machine's fault, as by a full disk; 2 bad usage, or a file that is there.
 """
 
 import shlex

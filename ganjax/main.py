@@ -326,24 +326,31 @@ def _find_place() -> Place | None:
 def _together(
     work: Callable[[], int], program: Program, folder: Path, place: Place
 ) -> int:
-    from ganjax.training.folder import write_preempted
-    from ganjax.training.together import join
+    devices = find_devices(os.environ)
+    told = [_MODE.value, str(folder), program.config, _UNTIL.value, _choice()]
+    digest = hashlib.sha256(json.dumps(told).encode())
+    for content in program.files.values():
+        digest.update(content)
+    try:
+        joined = peers.Peers(*place, peers.JOIN_SECONDS, digest.hexdigest())
+    except peers.PeerError as error:
+        _fail(error, code=Exit.STOPPED)
+
+    def begin() -> int:
+        from ganjax.training.together import initialize
+
+        initialize(joined, place, devices)
+        _STOP.share()
+        return work()
 
     def end(message: str) -> None:
+        from ganjax.training.folder import write_preempted
+
         print("ganjax:", message, file=sys.stderr, flush=True)
         if _MODE.value == "train" and place.number == 0:
             write_preempted(folder, message)
 
-    try:
-        told = [_MODE.value, str(folder), program.config, _UNTIL.value, _choice()]
-        word = hashlib.sha256(json.dumps(told).encode())
-        for content in program.files.values():
-            word.update(content)
-        joined = join(place, find_devices(os.environ), word.hexdigest())
-    except peers.PeerError as error:
-        fail("ganjax", error, code=Exit.STOPPED)
-    _STOP.share()
-    return joined.guard(work, end)
+    return joined.guard(begin, end)
 
 
 def _look(program: Program) -> str:

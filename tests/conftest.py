@@ -92,6 +92,7 @@ def pytest_report_header():
 # The files that take longest, by their time: begun last, one worker would end alone.
 LONGEST = (
     *("notebook", "train", "parallel", "variational_games", "step", "launch", "energy"),
+    "together",
     *("own_parts", "pack_runs", "theory", "f_divergence", "convolution", "objectives"),
 )
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -15,11 +16,12 @@ from processes import finish, virtual, wait_for
 
 from ganjax.build import build_setup
 from ganjax.checkpoint import Checkpoints
+from ganjax.command.scheduler import Place
 from ganjax.config import ConfigError
 from ganjax.config.program import read_program
 from ganjax.record.files import read_json
 from ganjax.record.records import read_records, series
-from ganjax.training.together import check_alike
+from ganjax.training.together import check_alike, initialize
 
 ROOT = Path(__file__).parents[1]
 # SGD, as Adam makes a whole step of the rounding of a gradient that should be zero.
@@ -102,6 +104,18 @@ def test_data_that_is_not_that_of_process_0_is_refused(monkeypatch):
     check_alike({"fingerprint": "a", "examples": 3})
     with pytest.raises(ConfigError, match="process 1 reads other than process 0"):
         check_alike({"examples": 3, "fingerprint": "b"})
+
+
+def test_jax_is_told_which_gpus_are_this_process_s(monkeypatch):
+    told = {}
+    monkeypatch.setenv("no_grpc_proxy", "")  # and put back
+    monkeypatch.setattr(jax.config, "update", lambda *_: None)
+    monkeypatch.setattr(jax.distributed, "initialize", lambda *_, **x: told.update(x))
+    joined = SimpleNamespace(coordinator=lambda: "127.0.0.1:5000")
+    initialize(joined, Place("node:5000", 2, 1), (2, 3))
+    assert told["local_device_ids"] == (2, 3)
+    # Else JAX would take the second of them, as this is the second task of its node.
+    assert told["cluster_detection_method"] == "deactivate"
 
 
 @pytest.mark.needs("slurm")

@@ -1,4 +1,4 @@
-"""Joins several processes into one run."""
+"""Several processes of one run: one JAX, and the same data."""
 
 import hashlib
 import json
@@ -12,22 +12,14 @@ from jax.experimental import multihost_utils
 
 from ganjax.command.scheduler import Place
 from ganjax.config import ConfigError
-from ganjax.training import peers
-from ganjax.training.peers import Peers
+from ganjax.training.peers import JOIN_SECONDS, Peers
 
 
-def join(place: Place, devices: Sequence[int] | None, work: str) -> Peers:
-    """Joins several processes into one run; to be called before any other use of jax.
+def initialize(joined: Peers, place: Place, devices: Sequence[int] | None) -> None:
+    """Makes one JAX of processes that have met, before any other use of it.
 
-    `devices` are those of this process, of the GPUs that it sees; None is all. `work`
-    is a word for what is to be done, the same for all.
-
-    Raises:
-      ConfigError: no coordinator, a process number out of range, or other work.
-      PeerError: some process did not come within `peers.JOIN_SECONDS`.
+    `devices` are those of this process, of the GPUs that it sees; None is all.
     """
-    seconds = peers.JOIN_SECONDS
-    joined = Peers(*place, seconds, work)
     # JAX dials this machine alone, which no proxy reaches.
     os.environ.update(no_grpc_proxy="127.0.0.1")
     jax.config.update("jax_check_proxy_envs", False)
@@ -38,11 +30,10 @@ def join(place: Place, devices: Sequence[int] | None, work: str) -> Peers:
         local_device_ids=devices,
         # Under Slurm it would take a GPU of those that belong to another task.
         cluster_detection_method="deactivate",
-        initialization_timeout=int(seconds),
+        initialization_timeout=int(JOIN_SECONDS),
         # Who is done waits for process 0 to evaluate; who is gone is noticed before.
         shutdown_timeout_seconds=24 * 3600,
     )
-    return joined
 
 
 def check_alike(data: Mapping[str, Any]) -> None:
