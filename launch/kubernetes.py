@@ -110,10 +110,10 @@ class Kubernetes:
         # An older cluster is to refuse the fields it does not know, not to drop them.
         words = ["create", "--validate=strict", "-o", "name", "-f", "-"]
         done = self._run(words, self.render(array), held)
-        errors = _errors(done.stderr)
-        is_there = bool(errors) and all("(AlreadyExists)" in line for line in errors)
-        if done.returncode and not is_there:
-            raise _error(errors)
+        said = _errors(done.stderr)
+        refused = [line for line in said if "(AlreadyExists)" not in line]
+        if done.returncode and (refused or not said):
+            raise _error(refused)
         return array.name
 
     def find(self, name: str) -> str | None:

@@ -29,7 +29,7 @@ class Cluster:
     def __init__(self):
         self.objects = {}
         self.calls = []  # "POST jobs", with the query where a test reads it
-        self.refuses = {}  # calls that are refused, such as "POST jobs": why
+        self.refuses = {}  # why calls are refused, "POST jobs" or "POST jobs NAME"
         self._serial = itertools.count()
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
@@ -312,9 +312,11 @@ def _serve(cluster, verb, path, query, given):
     group, namespace, resource, name = matched.groups()
     call = f"{verb} {resource}"
     cluster.calls.append((call, query))
-    if call in cluster.refuses:
-        return _status(403, "Forbidden", cluster.refuses[call])
-    what = f'{resource} "{name or given.get("metadata", {}).get("name")}"'
+    named = name or given.get("metadata", {}).get("name")
+    for refused in (call, f"{call} {named}"):
+        if refused in cluster.refuses:
+            return _status(403, "Forbidden", cluster.refuses[refused])
+    what = f'{resource} "{named}"'
     if verb == "POST":
         if (resource, given["metadata"]["name"]) in cluster.objects:
             return _status(409, "AlreadyExists", f"{what} already exists")

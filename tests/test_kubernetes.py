@@ -167,6 +167,12 @@ def test_hosts_of_a_run_start_and_stop_together(cluster, held):
     assert kubernetes.submit(ARRAY, held) == NAME
     del cluster.objects["jobsets", f"{NAME}-0"]  # as if it had not come that far
     assert kubernetes.find(NAME) is None
+    cluster.refuses[f"POST jobsets {NAME}-0"] = "exceeded quota"
+    with pytest.raises(SchedulerError) as caught:
+        kubernetes.submit(ARRAY, held)
+    assert_one_line(caught, "exceeded quota$")
+    assert "already exists" not in str(caught.value)
+    cluster.refuses.clear()
     kubernetes.submit(ARRAY, held)
     assert len(cluster.all("jobsets")) == 3
     assert kubernetes.find(NAME) == NAME
