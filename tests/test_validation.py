@@ -341,6 +341,19 @@ def test_network_of_points_with_as_many_latents(data, latent_size):
     assert validate(config) == config.to_dict()
 
 
+@pytest.mark.parametrize(
+    ("objective", "keys"),
+    [("feature_matching", {}), ("loss_sensitive", {"margin": "features"})],
+)
+def test_a_discriminator_without_features(objective, keys):
+    config = defaults(data="ring", network="dirac", objective=objective)
+    config.objective.update(keys)
+    words = "config.networks.discriminator: dirac has no features, which the objective "
+    refuses(f"{words}{objective} reads", validate, config)
+    config.networks.discriminator = section("network", "mlp", player="discriminator")
+    assert validate(config) == config.to_dict()
+
+
 def test_correction_needs_a_joint_gradient():
     config = defaults(data="ring", network="mlp", objective="hinge")
     config.corrections.consensus = correction("consensus")

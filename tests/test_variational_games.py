@@ -155,7 +155,10 @@ def test_probes_show_the_mean_example_of_mean_codes(likelihood, shown):
 
 def test_vae_gan_scores_three_kinds_of_example():
     game, variables = open_game("vae_gan", lambda examples, keys: -examples)
-    outcome, state = game.play(variables, Batch(REAL), KEYS)
+    label = np.arange(COUNT)
+    outcome, state = game.play(variables, Batch(REAL, label=label), KEYS)
+    # Of a discriminator that is told them, penalties tell it too.
+    assert_allclose((outcome.real_label, outcome.fake_label), (label, label))
     # The discriminator sees them through the view; real and fake are before it.
     assert_allclose(outcome.real, REAL)
     for kind in ("real", "fake"):

@@ -290,6 +290,7 @@ _NETWORKS = (
     _network(
         *("dirac", "discriminator", "toy:linear_discriminator"),
         {"start": Key(1.0, "(-inf, inf)")},
+        check="ganjax.config.checks:dirac",
         takes=(),
     ),
     _network(

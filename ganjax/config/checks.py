@@ -10,6 +10,8 @@ from ganjax.config.experiment import ConfigError
 
 # What the alpha-divergence becomes where its formula is 0 / 0.
 _ALPHA_LIMITS = {0.0: "reverse_kl", 1.0: "kl"}
+# Whatever their numbers, these read features of a discriminator.
+_OF_FEATURES = ("feature_matching", "vae_gan")
 
 
 def mixture(config: Mapping[str, Any]) -> None:
@@ -34,6 +36,16 @@ def affine(config: Mapping[str, Any]) -> None:
         raise ConfigError(
             f"config.game.latent_size: must be {dimension}, the dimension of the data, "
             f"for the network affine, not {latent_size}"
+        )
+
+
+def dirac(config: Mapping[str, Any]) -> None:
+    """An objective that asks for no features, of which there are none."""
+    objective = config["objective"]
+    if objective["name"] in _OF_FEATURES or objective.get("margin") == "features":
+        raise ConfigError(
+            "config.networks.discriminator: dirac has no features, which the objective "
+            f"{objective['name']} reads; choose another network"
         )
 
 

@@ -89,6 +89,8 @@ def vae_gan(
             real_score=said[_REAL].score,
             fake_score=said[_FAKE].score,
             real_features=said[_REAL].features,
+            real_label=label,  # for penalties of a discriminator that is told
+            fake_label=label,
             mean=mean,
             log_var=log_var,
             reconstruction_score=said[_RECONSTRUCTION].score,
