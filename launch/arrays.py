@@ -116,11 +116,13 @@ def hand_over(
     files.write_json(path, asdict(handed))
     try:
         key = scheduler.submit(array(path, handed, at_once), held)
-    except SchedulerError as error:
+    except (SchedulerError, ConfigError) as error:
         # Who may have got it all the same is asked the next time.
         with suppress(SchedulerError):
             if scheduler.find(handed.name) is None:
                 path.unlink()
+        if isinstance(error, ConfigError):
+            raise
         raise ConfigError(f"{handed.backend}: {error}") from error
     files.write_json(path, asdict(replace(handed, key=key)))
     return key

@@ -26,12 +26,15 @@ class Kind(NamedTuple):
 
 
 def open_scheduler(backend: str, options: Mapping[str, Any]) -> Scheduler:
-    """The scheduler of a back end, with options that were checked.
+    """The scheduler of a back end, with options that were checked once.
+
+    Perhaps by an older version, which had others.
 
     Raises:
       ConfigError: there is no such back end.
     """
-    return _kind(backend).open(options)
+    table, opens = _kind(backend)
+    return opens({key: options.get(key, x.default) for key, x in table.items()})
 
 
 def options_of(

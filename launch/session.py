@@ -53,7 +53,9 @@ def launch(folder: Path, new: Sweep, way: Way) -> int:
     Raises:
       ConfigError: the folder holds something else, or a launcher works on it.
     """
-    sweeps.find(folder)  # refuses a foreign folder before anything is written
+    # Refuses a foreign folder, and what no scheduler takes, before anything is written.
+    sweeps.find(folder)
+    way.plan(folder, way.packs(new, new.runs))
     folder.mkdir(parents=True, exist_ok=True)
     with lock.hold(folder) as held:
         remove_temporary(folder)

@@ -9,6 +9,7 @@ python -m launch.task --ended=CODE SWEEP/arrays/N.json INDEX
 
 import argparse
 import os
+import platform
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from pathlib import Path
 from ganjax.command.exits import Exit
 from ganjax.command.line import fail
 from ganjax.config.experiment import ConfigError
+from ganjax.config.faults import blame
 from ganjax.record import files
 from ganjax.record.reading import read_object
 from launch import arrays
@@ -38,6 +40,9 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("array", type=Path)
     parser.add_argument("index", type=int)
     given = parser.parse_args(argv)
+    if not given.array.exists():  # another node may see it
+        missing = f"there is no {given.array} on {platform.node()}"
+        fail("launch.task", missing, code=Exit.FAILED)
     try:
         folder, handed = given.array.parents[1], arrays.read(given.array)
         sweep = sweeps.find(folder)
@@ -52,8 +57,10 @@ def main(argv: Sequence[str]) -> None:
             folder, sweep, handed, pack, note, given.ended
         )
         sys.exit(Exit.FAILED if is_over else Exit.DONE)
-    except (ConfigError, OSError) as error:
+    except ConfigError as error:
         fail("launch.task", error)
+    except OSError as error:
+        fail("launch.task", blame(error, str(error)))
 
 
 def _train(folder: Path, sweep: Sweep, handed: Handed, pack: Sequence[Run]) -> None:

@@ -404,6 +404,13 @@ def test_dry_run_of_many_points(home):
             "--options.nodes: must be a whole number from 0, not 'x'",
         ),
         (
+            (
+                *(TINY, "--workdir=new", "--backend=kubernetes", "--options.image=x"),
+                *("--options.claim=y", "--options.mount=/other"),
+            ),
+            "new is not under --options.mount=/other, where the claim is mounted",
+        ),
+        (
             (TINY, "--workdir=new", "--backend=slurm", "--options=no.toml"),
             "--options: no.toml: ",
         ),

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ganjax.config import ConfigError
-from launch import kubernetes, slurm
+from launch import backends, kubernetes, slurm
 from launch.options import Option, read_options
 
 DOC = Path(__file__).parents[1] / "docs/clusters.md"
@@ -73,3 +73,8 @@ def test_bad_options(tmp_path, text, given, words):
     with pytest.raises(ConfigError) as raised:
         read_options("x", TABLE, str(path), given)
     assert words in str(raised.value)
+
+
+def test_a_scheduler_opens_with_the_options_of_an_older_version():
+    opened = backends.open_scheduler("slurm", {"nodes": 2, "of_old": "x"})
+    assert opened.processes == 2

@@ -1,6 +1,8 @@
 """What is handed over to a scheduler, and what is said of it, without a scheduler."""
 
 import json
+import subprocess
+import sys
 from dataclasses import asdict
 from types import SimpleNamespace
 
@@ -10,6 +12,7 @@ from ganjax.config import ConfigError
 from ganjax.record.files import read_json, write_json
 from ganjax.record.status import write_status
 from launch import arrays
+from launch import sweep as sweeps
 from launch.arrays import Handed
 from launch.backend import SchedulerError, Task
 from launch.remote import Remote, stand
@@ -226,3 +229,20 @@ def test_who_waits_is_told_that_somebody_cancelled(tmp_path, sweep):
     assert {view.state for view in views.values()} == {"waiting"}
     assert (rest.why, rest.code) == ("stopped", 75)
     assert rest.then == f"to resume: python -m launch resume --workdir={tmp_path}"
+
+
+def test_a_task_of_a_folder_that_this_node_does_not_see_is_tried_again(tmp_path):
+    words = ["-m", "launch.task", str(tmp_path / "arrays/1.json"), "0"]
+    done = subprocess.run([sys.executable, *words], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    said = f"launch.task: error: there is no {tmp_path}/arrays/1.json on "
+    assert done.stderr.startswith(said)
+
+
+def test_a_task_that_there_is_not_is_refused(tmp_path, sweep):
+    run(remote(Scheduler()), tmp_path, sweep)
+    sweeps.write(tmp_path, sweep)
+    words = ["-m", "launch.task", str(arrays.paths(tmp_path)[0]), "5"]
+    done = subprocess.run([sys.executable, *words], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "arrays/1.json has no task 5" in done.stderr
