@@ -164,7 +164,7 @@ _GAMES = (
         takes=("view",),
         players=("encoder", "generator", "discriminator"),
         makes=(
-            *(*_EXAMPLES, *_SCORES, "real_features", "mean", "log_var"),
+            *(*_EXAMPLES, *_SCORES, *_CLASSES, "real_features", "mean", "log_var"),
             *("reconstruction_score", "reconstruction_features"),
         ),
         probes=(*_CODES, "latents", "sample", "score"),
