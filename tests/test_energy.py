@@ -3,6 +3,7 @@
 from functools import cache, partial
 from pathlib import Path
 
+import compiling
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -387,7 +388,8 @@ def get_config(arg=""):
 
 def test_a_killed_run_resumes_its_chains_with_the_same_bits(tmp_path):
     (tmp_path / "tiny.py").write_text(TINY)
-    alike = {"environment": ENVIRONMENT | {"XLA_FLAGS": virtual(2)}}
+    flags = f"{virtual(2)} {compiling.FLAGS}"
+    alike = {"environment": ENVIRONMENT | {"XLA_FLAGS": flags}}
     code, _, errors = run(tmp_path, "whole", **alike)
     assert (code, errors.count("Traceback")) == (0, 0), errors
     process = start(tmp_path, "cut", **alike)
