@@ -29,7 +29,7 @@ probability above 0.99: non-saturating without a penalty on the ring, hinge on t
 WGAN-GP on digits; and that more lies between the best and the worst trial of one
 objective than between the first and the last of the tuned (docs/results.md).
 
-The small one has 216 runs, 19 min 36 s of CPU in packs; the full one 1,152. A step took
+The small one has 216 runs, 16 min of CPU in packs; the full one 1,152. A step took
 0.5 to 0.9 ms on points and 1.1 to 1.9 on digits, of WGAN 1.6 and 3.0, of WGAN-GP 2.1
 and 5.1 with their five rounds (AMD EPYC, two cores, one run at a time, 27 November
 2026): nine hours of steps for the full one.
