@@ -29,7 +29,6 @@ DETERMINISTIC = "XLA_FLAGS=--xla_gpu_deterministic_ops=true"
 def test_a_machine_as_promised(tmp_path, monkeypatch, capsys):
     two = jax.devices()[:2]
     monkeypatch.setattr(jax, "devices", lambda: two)
-    monkeypatch.delenv("GANJAX_DATA", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
     rows = list(examine(tmp_path / "runs", SIZES))
     file = tmp_path / "said.json"
@@ -87,19 +86,18 @@ def test_products_of_less_than_float32(error, name, is_good, monkeypatch):
 @pytest.mark.parametrize(
     ("seconds", "found"),
     [
-        # 1e9 operations in a second, where products have 4e9; or in a tenth of it.
-        (1.0, "1e+03 ms, 25.0% of the rate of products"),
-        (0.1, "100 ms, above the rate of products: the machine is busy"),
+        # Five steps of 1e9 operations in five seconds, where products have 4e9 in one.
+        (5.0, "1e+03 ms, 25.0% of the rate of products, 4 GFLOP/s"),
+        (0.5, "100 ms, above the rate of products, 4 GFLOP/s: the machine is busy"),
     ],
 )
 def test_the_share_of_a_step(seconds, found, monkeypatch):
-    monkeypatch.setattr(products, "_rate", lambda _: 4e9)
-    monkeypatch.setattr(products, "_step", lambda *_: (1e9, seconds))
-    for name in ("_ring", "_mnist"):
+    monkeypatch.setattr(products, "_operations", lambda _: 4e9)
+    monkeypatch.setattr(products, "_steps", lambda _: (1e9, None))
+    monkeypatch.setattr(products, "in_turns", lambda *_: [1.0, seconds])
+    for name in ("_ring", "_mnist", "_products"):
         monkeypatch.setattr(products, name, lambda _: None)
-    rate, *steps = products.shares(SIZES)
-    assert rate.value == "4 GFLOP/s of float32"
-    assert [row.value for row in steps] == [found] * 2
+    assert [row.value for row in products.shares(SIZES)] == [found] * 2
 
 
 def state(*params):
@@ -125,10 +123,11 @@ def test_layouts_that_do_not_agree(first, again, is_good, value):
 
 def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
-    monkeypatch.setenv("GANJAX_DATA", str(tmp_path / "file" / "data"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     *_, row = machine.folders()
     assert not row.ok
-    assert row.value == f"{tmp_path}/file/data cannot be written"
+    assert row.value == f"{tmp_path}/file/ganjax cannot be written"
+    assert "XDG_CACHE_HOME" in row.mend
 
 
 def test_a_check_that_fails_is_a_row_and_the_others_go_on(monkeypatch, tmp_path):

@@ -11,7 +11,7 @@ from ganjax.config.validation import validate
 from ganjax.doctor.row import Row
 from ganjax.doctor.runs import MEND, differing, images
 from ganjax.doctor.sizes import Sizes
-from ganjax.doctor.timing import of_steps
+from ganjax.doctor.timing import Call, in_turns, stepping
 from ganjax.parallel import (
     Layout,
     jit_layout,
@@ -51,27 +51,28 @@ def packs(sizes: Sizes) -> Iterator[Row]:
     setups = [setup._replace(seed=seed) for seed in range(sizes.members)]
     starts = [jax.device_get(own.init()) for own in setups]
     alone = _taken(setup, jit_layout(jax.devices()[0]), starts)
-    seconds = {}
+    calls = []
     for mapping in ("map", "vmap"):
-        members, seconds[mapping] = _packed(setups, starts, mapping, sizes)
+        members, call = _packed(setups, starts, mapping)
         yield _membership(mapping, starts, alone, members)
-    ratio = seconds["map"] / seconds["vmap"]
-    found = f"vmap takes its steps {ratio:.2f} times as fast as map"
+        calls.append(call)
+    by_map, by_vmap = in_turns(calls, sizes.seconds)
+    found = f"vmap takes its steps {by_map / by_vmap:.2f} times as fast as map"
     yield Row(f"pack of {sizes.members} on one device", found)
 
 
 def _packed(
-    setups: list[Setup], starts: list[TrainState], mapping: str, sizes: Sizes
-) -> tuple[list[TrainState], float]:
-    """The members of a pack after the steps, and the seconds that one takes."""
+    setups: list[Setup], starts: list[TrainState], mapping: str
+) -> tuple[list[TrainState], Call]:
+    """The members of a pack after the steps, and a call that goes on."""
     layout = pack_layout(jax.devices()[:1], len(setups), mapping)
     advance = layout.compile(setups[0].make_step(None))
     numbers = layout.place_numbers([setup.numbers for setup in setups])
     data = layout.place_data(setups[0].source.arrays)
     state, _ = advance(layout.place(stack(starts)), numbers, data, _STEPS)
     after = layout.fetch(state)
-    seconds = of_steps(advance, state, numbers, data, _STEPS, sizes.seconds)
-    return [part(after, member) for member in range(len(setups))], seconds
+    members = [part(after, member) for member in range(len(setups))]
+    return members, stepping(advance, state, numbers, data, _STEPS)
 
 
 def _over(devices: list[jax.Device]) -> Mapping[str, Layout]:

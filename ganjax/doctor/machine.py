@@ -54,7 +54,7 @@ def folders() -> Iterator[Row]:
     keep_compiled_programs()
     programs = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
     yield _folder("compiled programs", programs, "JAX_COMPILATION_CACHE_DIR")
-    data = os.environ.get("GANJAX_DATA") or str(pooch.os_cache("ganjax"))
+    data = str(pooch.os_cache("ganjax"))
     yield _folder("data that is downloaded", data, "XDG_CACHE_HOME")
 
 

@@ -11,7 +11,7 @@ from ganjax.config.program import read_program
 from ganjax.data.images import resident
 from ganjax.doctor.row import Row
 from ganjax.doctor.sizes import Sizes
-from ganjax.doctor.timing import best, of_steps
+from ganjax.doctor.timing import Call, in_turns, stepping
 from ganjax.parallel import jit_layout
 
 _SIDE = 512  # of the product whose error is measured
@@ -38,18 +38,18 @@ def precision() -> Iterator[Row]:
 
 
 def shares(sizes: Sizes) -> Iterator[Row]:
-    """The rate of large products, and those of the steps of two experiments."""
-    peak = _rate(sizes)
-    side = f"{sizes.matrix:,}"
-    found = f"{peak / 1e9:,.0f} GFLOP/s of float32"
-    yield Row(f"products of {side} x {side}", found)
+    """What the steps of two experiments reach of the rate of large products."""
+    products = _products(sizes)
     for name, setup in (("ring", _ring(sizes)), ("mnist, dcgan", _mnist(sizes))):
-        operations, seconds = _step(setup, sizes)
-        share = operations / seconds / peak
-        of_rate = f"{share:.1%} of the rate of products"
+        operations, steps = _steps(setup)
+        of_products, of_steps = in_turns([products, steps], sizes.seconds)
+        rate = _operations(sizes) / of_products
+        seconds = of_steps / _STEPS
+        share, beside = operations / seconds / rate, f"{rate / 1e9:,.0f} GFLOP/s"
+        found = f"{share:.1%} of the rate of products, {beside}"
         if share > 1:
-            of_rate = "above the rate of products: the machine is busy"
-        yield Row(f"a step of {name}", f"{1e3 * seconds:.3g} ms, {of_rate}")
+            found = f"above the rate of products, {beside}: the machine is busy"
+        yield Row(f"a step of {name}", f"{1e3 * seconds:.3g} ms, {found}")
 
 
 def _error() -> float:
@@ -60,8 +60,12 @@ def _error() -> float:
     return float(np.linalg.norm(found - exact) / np.linalg.norm(exact))
 
 
-def _rate(sizes: Sizes) -> float:
-    """Operations per second of large products, additions counted as such."""
+def _operations(sizes: Sizes) -> int:
+    """Of the large products of one dispatch, additions counted as such."""
+    return 2 * sizes.matrix**3 * _REPEATS
+
+
+def _products(sizes: Sizes) -> Call:
     side = sizes.matrix
     matrix = np.random.default_rng(0).normal(size=(side, side)) / side**0.5
 
@@ -70,7 +74,7 @@ def _rate(sizes: Sizes) -> float:
         return jax.lax.fori_loop(0, _REPEATS, lambda _, x: x @ matrix, matrix)
 
     placed = jax.device_put(matrix.astype(np.float32))
-    return 2 * side**3 * _REPEATS / best(lambda: products(placed), sizes.seconds)
+    return lambda: products(placed)
 
 
 def _ring(sizes: Sizes) -> Setup:
@@ -86,14 +90,13 @@ def _mnist(sizes: Sizes) -> Setup:
     return build_setup(program.config, program.catalogue, source)
 
 
-def _step(setup: Setup, sizes: Sizes) -> tuple[float, float]:
-    """The operations of a step as XLA counts them before it compiles; its seconds."""
+def _steps(setup: Setup) -> tuple[float, Call]:
+    """The operations of a step, as XLA counts them before it compiles, and a call."""
     layout = jit_layout(jax.devices()[0])
     advance = layout.compile(setup.make_step(None))
     data = layout.place_data(setup.source.arrays)
     state = layout.place(setup.init())
-    given = setup.numbers, data, _STEPS
+    given = state, setup.numbers, data, _STEPS
     # Of a loop it counts the body once.
-    lowered = advance.lower(state, *given)  # type: ignore[attr-defined]
-    operations = lowered.cost_analysis()["flops"]
-    return operations, of_steps(advance, state, *given, sizes.seconds)
+    lowered = advance.lower(*given)  # type: ignore[attr-defined]
+    return lowered.cost_analysis()["flops"], stepping(advance, *given)
