@@ -11,7 +11,8 @@ PIP = .venv/bin/python -m pip --disable-pip-version-check install -q -c constrai
 QUICK = $(patsubst %,tests/test_%.py, \
 	config experiment validation losses objectives penalties optim measures nonparametric ranks testing)
 
-PYTEST = .venv/bin/python -m pytest -n 2 --timeout=600
+# Three at a time on two cores, as who waits for Slurm or for another process needs none.
+PYTEST = .venv/bin/python -m pytest -n 3 --timeout=600
 
 .PHONY: train test quick lint system
 

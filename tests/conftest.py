@@ -91,9 +91,10 @@ def pytest_report_header():
 
 # The files that take longest, by their time: begun last, one worker would end alone.
 LONGEST = (
-    *("notebook", "train", "parallel", "variational_games", "step", "launch", "energy"),
-    "together",
-    *("own_parts", "pack_runs", "theory", "f_divergence", "convolution", "objectives"),
+    *("launch_slurm", "train", "launch", "pack_runs", "launch_stages", "notebook"),
+    *("together", "step", "variational_games", "parallel", "energy", "theory"),
+    *("own_parts", "packs", "halving", "doctor", "lowering", "objectives"),
+    *("f_divergence", "convolution"),
 )
 
 

@@ -90,7 +90,8 @@ def act(words, folder):
             signal.raise_signal(signal.SIGKILL)
         time.sleep(300)  # longer than anybody waits, and not for ever
     states = {"0": "done", "3": "diverged", "75": "preempted"}
-    write_status(folder, state=states.get(word, "failed"), step=3, steps=3)
+    step = 0 if word == "2" else 3
+    write_status(folder, state=states.get(word, "failed"), step=step, steps=3)
     if word == "0":
         write_json(folder / "config.json", {"steps": 3})
         write_json(folder / "evaluation.json", {"metrics": {"high_quality": 0.5}})

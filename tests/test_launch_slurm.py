@@ -81,7 +81,7 @@ def test_each_task_ends_as_its_exit_code_says(home, slurm):
         assert code == 1, errors
         assert f"codes: 7 tasks handed to slurm as {job_of(folder)}\n" in output
         assert "codes: 4 done, 2 failed, 1 diverged\n" in output
-        assert "refused: failed at 3/3, ended with 2\n" in errors
+        assert "refused: failed at 0/3, ended with 2\n" in errors
         assert (folder / "report.html").exists()
 
 
