@@ -183,10 +183,9 @@ def _way(folder: Path) -> Way:
         )
         return Local(place, open_scheduler, most=most, retries=retries)
     if backend.endswith(".py"):
-        backend = str(Path(backend).absolute())  # whoever asks later may be elsewhere
-    options = options_of(backend, _OPTIONS.value, _options)
-    if last and last.backend == backend and not (_OPTIONS.value or _options):
-        options = last.options
+        backend = str(Path(backend).resolve())  # whoever asks later may be elsewhere
+    before = last.options if last and last.backend == backend else None
+    options = options_of(backend, _OPTIONS.value, _options, before)
     return Remote(
         backend,
         options,

@@ -1,14 +1,16 @@
-"""Arrays of tasks that a sweep handed to a scheduler, and `arrays/N.json` of each.
+"""Arrays of tasks that a sweep handed to a scheduler, and a file in `arrays/` of each.
 
-The file is written before its array is handed over, under a name that no other has: a
-launcher that was killed in between finds by it whether the scheduler got the array.
+It is written before its array is handed over, under a name that no other has or had: a
+launcher that was killed in between finds by it whether the scheduler got the array, and
+a task that comes after its file was removed finds nothing to do.
 """
 
 import hashlib
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +21,8 @@ from ganjax.record.reading import RunError, read_object
 from launch.backend import Array, Scheduler, SchedulerError, Task
 
 FOLDER = "arrays"
+
+_NAME = re.compile(r"([1-9]\d*)-[0-9a-f]{6}\.json")
 
 _SAVING_SECONDS = 120.0  # that tasks have to save and end before they are ended
 _ENDING_SECONDS = 60.0
@@ -69,16 +73,29 @@ class Found(NamedTuple):
 
 def read(path: Path) -> Handed:
     """An array by its file; raises ConfigError where that cannot be read."""
+    found: Mapping[str, Any] = {}
+    with suppress(RunError):
+        found = read_object(path)
     try:
-        return Handed(**read_object(path))
-    except (RunError, TypeError) as error:
-        raise ConfigError(f"{path} is damaged: {error}") from error
+        handed = Handed(**found)
+        if not all(isinstance(x, str) for pack in handed.packs for x in pack):
+            raise TypeError
+    except TypeError:
+        raise ConfigError(
+            f"{path} is damaged; where no task of it is left, remove it"
+        ) from None
+    return handed
 
 
 def paths(folder: Path) -> list[Path]:
     """The files of a sweep's arrays, oldest first."""
-    found = (folder / FOLDER).glob("*.json")
-    return sorted((x for x in found if x.stem.isdecimal()), key=lambda x: int(x.stem))
+    return sorted(filter(_number, (folder / FOLDER).glob("*.json")), key=_number)
+
+
+def _number(path: Path) -> int:
+    """Of an array, from 1; 0 of another file."""
+    found = _NAME.fullmatch(path.name)
+    return int(found[1]) if found else 0
 
 
 def array(path: Path, handed: Handed, at_once: int | None) -> Array:
@@ -96,12 +113,11 @@ def array(path: Path, handed: Handed, at_once: int | None) -> Array:
 
 def new(folder: Path, count: int = 0) -> tuple[Path, str]:
     """The file and the name of an array to be handed over after `count` others."""
-    last = max((int(path.stem) for path in paths(folder)), default=0)
-    number = last + 1 + count
+    number = max(map(_number, paths(folder)), default=0) + 1 + count
     whole = folder.absolute()
     digest = hashlib.sha256(os.fsencode(whole)).hexdigest()[:10]
-    name = f"ganjax-{digest}-{number}-{os.urandom(3).hex()}"
-    return whole / FOLDER / f"{number}.json", name
+    own = f"{number}-{os.urandom(3).hex()}"
+    return whole / FOLDER / f"{own}.json", f"ganjax-{digest}-{own}"
 
 
 def hand_over(
@@ -112,6 +128,10 @@ def hand_over(
     Raises:
       ConfigError: the scheduler refuses.
     """
+    try:  # one that is not here, or does not answer, gets nothing
+        scheduler.find(handed.name)
+    except SchedulerError as error:
+        raise ConfigError(f"{handed.backend}: {error}") from error
     path.parent.mkdir(exist_ok=True)
     files.write_json(path, asdict(handed))
     try:
@@ -136,12 +156,12 @@ def settle(folder: Path, open_scheduler: Open) -> None:
     Raises:
       ConfigError: a scheduler cannot be asked.
     """
-    for path, handed, scheduler in _all(folder, open_scheduler):
+    for path in paths(folder):
+        handed = read(path)
         if handed.key is None:
-            try:
+            with _asking(path, handed):
+                scheduler = open_scheduler(handed.backend, handed.options)
                 key = scheduler.find(handed.name)
-            except SchedulerError as error:
-                raise ConfigError(_unknown(path, handed, error)) from error
             if key is None:
                 path.unlink()
             else:
@@ -151,15 +171,18 @@ def settle(folder: Path, open_scheduler: Open) -> None:
 def ask(folder: Path, open_scheduler: Open) -> Found:
     """What files and schedulers say of the arrays of a sweep."""
     found = Found({}, {}, [])
-    for path, handed, scheduler in _all(folder, open_scheduler):
+    for path in paths(folder):
+        handed = read(path)
+        tasks: Mapping[int, Task] = {}
         try:
-            key = handed.key or scheduler.find(handed.name)
-            if key is None:  # nobody got it
-                continue
-            tasks = scheduler.ask(key)
-        except SchedulerError as error:
-            found.unknown.append(_unknown(path, handed, error))
-            tasks = {}
+            with _asking(path, handed):
+                scheduler = open_scheduler(handed.backend, handed.options)
+                key = handed.key or scheduler.find(handed.name)
+                if key is None:  # nobody got it
+                    continue
+                tasks = scheduler.ask(key)
+        except ConfigError as error:
+            found.unknown.append(str(error))
         handed = read(path)  # of tasks that are gone it says whether by a cancel
         for pack in handed.packs:
             found.handed.update(dict.fromkeys(pack, handed))
@@ -192,17 +215,15 @@ def cancel(folder: Path, open_scheduler: Open) -> None:
     Raises:
       ConfigError: a scheduler cannot be asked, or does not end them.
     """
-    waiting = True
     for now, seconds in ((False, _SAVING_SECONDS), (True, _ENDING_SECONDS)):
-        for path, handed, scheduler in _all(folder, open_scheduler):
-            try:
-                if handed.key and (not now or waiting) and scheduler.ask(handed.key):
+        for path in paths(folder):
+            handed = read(path)
+            with _asking(path, handed):
+                scheduler = open_scheduler(handed.backend, handed.options)
+                if handed.key and scheduler.ask(handed.key):
                     files.write_json(path, asdict(replace(handed, cancelled=True)))
                     scheduler.cancel(handed.key, now=now)
-            except SchedulerError as error:
-                raise ConfigError(_unknown(path, handed, error)) from error
-        waiting = not _have_ended(folder, open_scheduler, seconds)
-        if not waiting:
+        if _have_ended(folder, open_scheduler, seconds):
             return
     raise ConfigError(f"{folder}: tasks that were cancelled have not ended")
 
@@ -220,20 +241,17 @@ def _have_ended(folder: Path, open_scheduler: Open, seconds: float) -> bool:
         time.sleep(_PAUSE)
 
 
-def _all(
-    folder: Path, open_scheduler: Open
-) -> Iterator[tuple[Path, Handed, Scheduler]]:
-    for path in paths(folder):
-        handed = read(path)
-        yield path, handed, open_scheduler(handed.backend, handed.options)
-
-
-def _unknown(path: Path, handed: Handed, error: SchedulerError) -> str:
-    named = handed.key or handed.name
-    return (
-        f"{handed.backend} cannot be asked for {named}, of {path}: {error}; where that "
-        "array is gone for good, remove the file"
-    )
+@contextmanager
+def _asking(path: Path, handed: Handed) -> Iterator[None]:
+    """Says of which array a scheduler cannot be asked."""
+    try:
+        yield
+    except (SchedulerError, ConfigError) as error:
+        named = handed.key or handed.name
+        raise ConfigError(
+            f"{handed.backend} cannot be asked for {named}, of {path}: {error}; where "
+            "no task of it is left, nor will come, remove the file"
+        ) from error
 
 
 def newest(folder: Path) -> Handed | None:

@@ -3,12 +3,11 @@
 import importlib
 import runpy
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from ganjax.config.experiment import ConfigError
 from launch.backend import Scheduler
-from launch.options import Table, read_options
+from launch.options import Option, Table, read_options
 
 LOCAL = "local"
 
@@ -38,25 +37,35 @@ def open_scheduler(backend: str, options: Mapping[str, Any]) -> Scheduler:
 
 
 def options_of(
-    backend: str, path: str | None, given: Sequence[str]
+    backend: str,
+    path: str | None,
+    given: Sequence[str],
+    before: Mapping[str, Any] | None = None,
 ) -> Mapping[str, Any]:
-    """The options of a back end, from a file and "KEY=VALUE", checked.
+    """The options of a back end, as of `read_options`.
 
     Raises:
       ConfigError: there is no such back end or option, or a value cannot be used.
     """
-    return read_options(backend, _kind(backend).options, path, given)
+    return read_options(backend, _kind(backend).options, path, given, before or {})
 
 
 def _kind(backend: str) -> Kind:
-    if backend in _MODULES:
-        module = vars(importlib.import_module(_MODULES[backend]))
-    elif backend.endswith(".py") and Path(backend).is_file():
-        module = runpy.run_path(backend)
-    else:
+    if backend not in _MODULES and not backend.endswith(".py"):
         what = ", ".join(NAMES)
         raise ConfigError(f"--backend: {backend!r} is none of {what}, nor a FILE.py")
     try:
-        return Kind(module["OPTIONS"], module["open_scheduler"])
+        if backend in _MODULES:
+            module = vars(importlib.import_module(_MODULES[backend]))
+        else:
+            module = runpy.run_path(backend)
+        kind = Kind(dict(module["OPTIONS"]), module["open_scheduler"])
     except KeyError as error:
         raise ConfigError(f"--backend: {backend} lacks {error.args[0]}") from error
+    except Exception as error:  # whatever a file of the user's raises
+        what = f"{type(error).__name__}: {error}"
+        raise ConfigError(f"--backend: {backend}: {what}") from error
+    if not all(isinstance(option, Option) for option in kind.options.values()):
+        what = "OPTIONS holds what is no launch.options.Option"
+        raise ConfigError(f"--backend: {backend}: {what}")
+    return kind

@@ -21,21 +21,29 @@ Table = Mapping[str, Option]
 
 
 def read_options(
-    backend: str, table: Table, path: str | None, given: Sequence[str]
+    backend: str,
+    table: Table,
+    path: str | None,
+    given: Sequence[str],
+    before: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """All options of a back end: those of the file, of the command line, and defaults.
+    """All options of a back end: defaults, then the file's, then the command line's.
 
     Args:
       backend: its name, for messages.
       table: its options.
       path: of a TOML file, or None.
       given: "KEY=VALUE" each; a list takes one value each time that its key is given.
+      before: what is taken in place of the defaults, where there is no file.
 
     Raises:
       ConfigError: the file cannot be read; an option that there is not, or a value of
         another type.
     """
-    options: dict[str, Any] = {name: option.default for name, option in table.items()}
+    options: dict[str, Any] = {
+        name: option.default if path else before.get(name, option.default)
+        for name, option in table.items()
+    }
     if path:
         try:
             found = tomllib.loads(Path(path).read_text("utf-8"))
@@ -46,11 +54,13 @@ def read_options(
             options[key] = _checked(own, value, f"{path}: {key}")
     lists: set[str] = set()
     for words in given:
-        key, _, text = words.partition("=")
+        key, is_given, text = words.partition("=")
         own = _option(backend, table, key, f"--options.{key}")
+        if not is_given:
+            raise ConfigError(f"--options.{key}: write --options.{key}=VALUE")
         if isinstance(own.default, tuple):
-            before = options[key] if key in lists else ()
-            options[key] = (*before, text)
+            others = options[key] if key in lists else ()
+            options[key] = (*others, text)
             lists.add(key)
         else:
             options[key] = _parsed(own, text, f"--options.{key}")

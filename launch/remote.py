@@ -2,6 +2,7 @@
 
 import math
 import os
+import shlex
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from ganjax.command.exits import Exit
 from ganjax.config.experiment import ConfigError
 from launch import arrays
 from launch.arrays import Found, Handed, Open
+from launch.backend import SchedulerError
 from launch.packs import last_words, log_of, make_packs
 from launch.runs import FINISHED, View, mark_failed
 from launch.screen import Screen
@@ -19,7 +21,7 @@ from launch.views import missing_of, view_of
 from launch.watch import Stop
 from launch.way import Rest, resumable
 
-_POLL_SECONDS = 2.0  # between two questions to the scheduler
+_POLL_SECONDS = 5.0  # between two questions to the scheduler
 _GLANCE_SECONDS = 0.1  # between two looks whether the user asks to stop
 
 
@@ -58,11 +60,18 @@ class Remote:
         return make_packs(sweep, runs, at_once, self._most)
 
     def plan(self, folder: Path, packs: Sequence[Sequence[Run]]) -> str:
-        """What would be handed over, in whole."""
+        """What would be handed over, in whole.
+
+        Raises:
+          ConfigError: the scheduler would refuse.
+        """
         parts = [f"{len(packs)} tasks of {self.backend}:"]
         for path, handed in self._handed(folder, packs, None):
             array = arrays.array(path, handed, self._at_once)
-            parts.append(self._scheduler.render(array).rstrip("\n"))
+            try:
+                parts.append(self._scheduler.render(array).rstrip("\n"))
+            except SchedulerError as error:
+                raise ConfigError(f"{self.backend}: {error}") from error
         return "\n\n".join(parts) + "\n"
 
     def run(
@@ -88,7 +97,8 @@ class Remote:
         others = [x for x in missing if [x] not in alone]
         packs = [*self.packs(sweep, others), *alone]
         self._hand_over(folder, packs, until, held)
-        then = f"how they stand: python -m launch status --workdir={folder}"
+        whole = shlex.quote(str(folder))
+        then = f"how they stand: python -m launch status --workdir={whole}"
         if not self._wait:
             return Rest(f"with {self.backend}", then, Exit.DONE)
         with Stop() as stop, Screen(str(folder), views) as screen:
@@ -153,7 +163,7 @@ class Remote:
         stop: Stop,
     ) -> Found:
         """Brings views up to date until no task is left, or the user asks to stop."""
-        due = -math.inf
+        due, unknown = -math.inf, list[str]()
         while True:
             if time.monotonic() >= due:
                 found = arrays.ask(folder, self._open)
@@ -161,6 +171,9 @@ class Remote:
                 screen.update(views)
                 if stop.asked or not (found.tasks or found.unknown):
                     break
+                if found.unknown != unknown:
+                    unknown = found.unknown
+                    screen.say(unknown[0] if unknown else "the scheduler answers again")
                 due = time.monotonic() + _POLL_SECONDS
             time.sleep(_GLANCE_SECONDS)
         for run in sweep.runs:

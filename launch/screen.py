@@ -53,7 +53,7 @@ class Screen:
         if sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb":
             self._live = self._open_table()
         else:
-            self._say(self._summary())
+            self.say(self._summary())
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -76,18 +76,19 @@ class Screen:
                 if view.state not in ("running", "waiting"):
                     self._ended = [folder, *(x for x in self._ended if x != folder)]
                 if self._live is None:
-                    self._say(f"{folder}: {describe(view)}")
+                    self.say(f"{folder}: {describe(view)}")
         if self.is_due():
             self._shown = time.monotonic()
             if self._live is None:
-                self._say(self._summary())
+                self.say(self._summary())
             else:
                 self._live.refresh()
 
     def _summary(self) -> str:
         return "; ".join(summary(self._title, self._views, self._left()))
 
-    def _say(self, line: str) -> None:
+    def say(self, line: str) -> None:
+        """Prints a line, above the table where there is one."""
         print(line, file=sys.stderr, flush=True)
 
     def _left(self) -> float | None:

@@ -92,12 +92,16 @@ def status(folder: Path, open_scheduler: Open) -> str:
     """A table of all runs, from the run folders and what schedulers say."""
     sweep, is_held = open_sweep(folder), lock.is_held(folder)
     found = arrays.ask(folder, open_scheduler)
+    # A launcher works without tasks: on what a scheduler had before, perhaps.
+    is_local = is_held and not (found.tasks or found.unknown)
     rows = [TITLES]
     for run in sweep.runs:
-        view = stand(folder, run, view_of(folder, sweep, run), found)
-        is_handed = run.folder in found.handed
-        if view.state == "running" and not (is_held or is_handed):
-            view = view._replace(state="stopped")
+        view = view_of(folder, sweep, run)
+        if not is_local:
+            view = stand(folder, run, view, found)
+            is_handed = run.folder in found.handed
+            if view.state == "running" and not (is_held or is_handed):
+                view = view._replace(state="stopped")
         rows.append((run.folder, *cells_of(view)))
     said = [f"{x}; the table is from the run folders" for x in found.unknown]
     return "\n".join([align(rows), *_outlook(sweep), *said])

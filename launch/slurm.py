@@ -13,6 +13,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ganjax.config.experiment import ConfigError
 from launch.backend import Array, Scheduler, SchedulerError, Task
 from launch.options import Option, Table
 
@@ -36,28 +37,42 @@ OPTIONS: Table = {
 
 _SECONDS = 120.0  # that a command of Slurm may take
 _GONE = "Invalid job id specified"
+_ELSEWHERE = re.compile(r"-M|--clusters?\b")
 _FIELD = 40  # columns of what squeue says of a job
 
 
 class Slurm:
-    """A `Scheduler`; `options` are checked by `OPTIONS`."""
+    """A `Scheduler`; `options` are checked by `OPTIONS`.
+
+    Raises:
+      ConfigError: one that Slurm cannot take.
+    """
 
     most = 1000  # tasks of an array: MaxArraySize is 1001 unless a site changes it
 
     def __init__(self, options: Mapping[str, Any]) -> None:
+        for key in ("nodes", "processes"):
+            if not options[key]:
+                raise ConfigError(f"--options.{key}: must be 1 at least")
+        for line in options["sbatch"]:
+            if _ELSEWHERE.match(line):
+                what = f"{line!r} names a cluster, of which squeue is not asked"
+                raise ConfigError(f"--options.sbatch: {what}")
         self._options = options
-        self.processes = max(1, options["nodes"]) * max(1, options["processes"])
+        self.processes: int = options["nodes"] * options["processes"]
 
     def render(self, array: Array) -> str:
         """The batch script."""
-        options = self._options
+        options, own = self._options, self._own(array)
         python = shlex.quote(options["python"] or sys.executable)
         words = shlex.join(array.words)
         cores = f"--cpus-per-task={options['cpus']} " if options["cpus"] else ""
         return "\n".join(
             [
                 "#!/bin/bash",
-                *(f"#SBATCH {line}" for line in self._directives(array)),
+                *(f"#SBATCH {line}" for line in options["sbatch"]),
+                *(f"#SBATCH --{k}={shlex.quote(x)}" for k, x in own.items()),
+                "#SBATCH --requeue",
                 *(f"module load {shlex.quote(name)}" for name in options["modules"]),
                 *options["setup"],
                 # Only what runs under srun is told before it is ended.
@@ -73,7 +88,8 @@ class Slurm:
             ]
         )
 
-    def _directives(self, array: Array) -> list[str]:
+    def _own(self, array: Array) -> dict[str, str]:
+        """The options of sbatch that are not the user's own lines."""
         options = self._options
         some = f"%{array.at_once}" if array.at_once else ""
         output = str(array.folder / "logs" / array.name).replace("%", "%%")
@@ -95,14 +111,15 @@ class Slurm:
             "constraint": options["constraint"],
             "gres": options["gres"],
         }
-        named = [f"--{key}={shlex.quote(x)}" for key, x in given.items() if x]
-        return [*named, "--requeue", *options["sbatch"]]
+        return {key: x for key, x in given.items() if x}
 
     def submit(self, array: Array, held: int) -> str:
         """Gives the script to sbatch; returns the number of the job."""
-        command = ["sbatch", "--parsable"]
+        # Variables such as SBATCH_JOB_NAME go before the script, and these before them.
+        own = [f"--{key}={x}" for key, x in self._own(array).items()]
+        command = ["sbatch", "--parsable", "--requeue", *own]
         said = _run(command, text=self.render(array), kept=[held])
-        return said.strip().partition(";")[0]  # a cluster's name may come behind it
+        return said.strip().partition(";")[0]  # the cluster's name may come behind it
 
     def find(self, name: str) -> str | None:
         """By the name of the job."""
@@ -128,18 +145,20 @@ class Slurm:
             if not index.isdecimal():
                 raise SchedulerError(f"squeue says {line!r}")
             if state == "PENDING":
-                tasks[int(index)] = Task("queued", why)
+                tasks[int(index)] = Task("queued", "" if why == "None" else why)
             else:  # or configuring, suspended, completing
                 tasks[int(index)] = Task("running", "")
         return tasks
 
     def cancel(self, key: str, *, now: bool = False) -> None:
         """Takes the waiting ones away, and lets the steps of the others save."""
-        if now:
-            _run(["scancel", key])
-            return
-        _run(["scancel", "--state=PENDING", key])
-        _run(["scancel", "--signal=TERM", key])
+        ways = [[]] if now else [["--state=PENDING"], ["--signal=TERM"]]
+        for how in ways:
+            try:
+                _run(["scancel", *how, key])
+            except SchedulerError as error:
+                if _GONE not in str(error):  # all have ended, perhaps just now
+                    raise
 
 
 def open_scheduler(options: Mapping[str, Any]) -> Scheduler:
@@ -173,10 +192,10 @@ def _run(command: Sequence[str], text: str = "", kept: Sequence[int] = ()) -> st
 
 
 def _plain(environment: Mapping[str, str]) -> dict[str, str]:
-    """Without what would change what is asked, and without the job around this one."""
-    own, kept = ("SQUEUE_", "SCANCEL_", "SLURM_"), ("SLURM_CONF", "SLURM_CLUSTERS")
+    """Without what would change what is asked or whom, and the job around this one."""
+    own = ("SQUEUE_", "SCANCEL_", "SLURM_", "SBATCH_CLUSTERS")
     return {
         key: value
         for key, value in environment.items()
-        if key in kept or not key.startswith(own)
+        if key == "SLURM_CONF" or not key.startswith(own)
     }

@@ -1,8 +1,8 @@
 """One task of an array, as its scheduler runs it.
 
-python -m launch.task SWEEP/arrays/N.json INDEX
+python -m launch.task SWEEP/arrays/FILE.json INDEX
     Trains those runs of the task that have not ended.
-python -m launch.task --ended=CODE SWEEP/arrays/N.json INDEX
+python -m launch.task --ended=CODE SWEEP/arrays/FILE.json INDEX
     Says by its own exit code, 0, that the task which ended with CODE is to be started
     again. For schedulers that do not decide this themselves.
 """
@@ -19,7 +19,7 @@ from ganjax.command.line import fail
 from ganjax.config.experiment import ConfigError
 from ganjax.config.faults import blame
 from ganjax.record import files
-from ganjax.record.reading import read_object
+from ganjax.record.reading import RunError, read_object
 from launch import arrays
 from launch import sweep as sweeps
 from launch.arrays import Handed
@@ -40,10 +40,11 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("array", type=Path)
     parser.add_argument("index", type=int)
     given = parser.parse_args(argv)
-    if not given.array.exists():  # another node may see it
-        missing = f"there is no {given.array} on {platform.node()}"
-        fail("launch.task", missing, code=Exit.FAILED)
     try:
+        if not given.array.exists():
+            # Another node may see it; or it was removed, and the task is nobody's.
+            missing = f"there is no {given.array} on {platform.node()}"
+            fail("launch.task", missing, code=Exit.FAILED)
         folder, handed = given.array.parents[1], arrays.read(given.array)
         sweep = sweeps.find(folder)
         if sweep is None or not 0 <= given.index < len(handed.packs):
@@ -57,7 +58,7 @@ def main(argv: Sequence[str]) -> None:
             folder, sweep, handed, pack, note, given.ended
         )
         sys.exit(Exit.FAILED if is_over else Exit.DONE)
-    except ConfigError as error:
+    except (ConfigError, RunError) as error:
         fail("launch.task", error)
     except OSError as error:
         fail("launch.task", blame(error, str(error)))

@@ -1,5 +1,6 @@
 """The ways to run a sweep: by processes of this machine, or by a scheduler."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -22,7 +23,7 @@ class Rest(NamedTuple):
 
 def resumable(folder: Path) -> Rest:
     """Of a sweep whose runs were stopped."""
-    again = f"python -m launch resume --workdir={folder}"
+    again = f"python -m launch resume --workdir={shlex.quote(str(folder))}"
     return Rest("stopped", f"to resume: {again}", Exit.STOPPED)
 
 

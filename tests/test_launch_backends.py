@@ -30,14 +30,14 @@ def test_the_command_line_goes_before_the_file_and_that_before_defaults(tmp_path
     path = tmp_path / "cluster.toml"
     path.write_text('partition = "gpu"\nmodules = ["a", "b"]\nnodes = 2\n')
     given = ["nodes=4", "exclusive=true", "modules=c", "modules=d e"]
-    assert read_options("x", TABLE, str(path), given) == {
+    assert read_options("x", TABLE, str(path), given, {}) == {
         "partition": "gpu",
         "nodes": 4,
         "exclusive": True,
         "modules": ("c", "d e"),
     }
-    assert read_options("x", TABLE, None, ["partition=1"]) == {
-        **{"partition": "1", "nodes": 1, "exclusive": False, "modules": ()},
+    assert read_options("x", TABLE, None, ["partition=1"], {"nodes": 3, "old": 1}) == {
+        **{"partition": "1", "nodes": 3, "exclusive": False, "modules": ()},
     }
 
 
@@ -71,8 +71,40 @@ def test_bad_options(tmp_path, text, given, words):
     if text is not None:
         path.write_text(text)
     with pytest.raises(ConfigError) as raised:
-        read_options("x", TABLE, str(path), given)
+        read_options("x", TABLE, str(path), given, {})
     assert words in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("nodes=0", "--options.nodes: must be 1 at least"),
+        ("sbatch=--cluster=east", "'--cluster=east' names a cluster, of which squeue"),
+        ("sbatch=-Meast", "--options.sbatch: '-Meast' names a cluster"),
+    ],
+)
+def test_what_slurm_cannot_take(given, words):
+    with pytest.raises(ConfigError) as raised:
+        backends.open_scheduler("slurm", backends.options_of("slurm", None, [given]))
+    assert words in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        ("OPTIONS = {", "SyntaxError"),
+        ("OPTIONS = {}", "lacks open_scheduler"),
+        ("OPTIONS = {'x': 3}; open_scheduler = 1", "what is no launch.options.Option"),
+        (None, "No such file or directory"),
+    ],
+)
+def test_a_file_that_is_no_back_end(tmp_path, program, words):
+    path = tmp_path / "own.py"
+    if program is not None:
+        path.write_text(program)
+    with pytest.raises(ConfigError, match=words) as raised:
+        backends.options_of(str(path), None, [])
+    assert str(raised.value).startswith(f"--backend: {path}")
 
 
 def test_a_scheduler_opens_with_the_options_of_an_older_version():

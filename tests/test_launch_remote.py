@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from ganjax.config import ConfigError
 from ganjax.record.files import read_json, write_json
 from ganjax.record.status import write_status
-from launch import arrays
+from launch import arrays, lock, session
 from launch import sweep as sweeps
 from launch.arrays import Handed
 from launch.backend import SchedulerError, Task
@@ -36,7 +37,7 @@ class Scheduler:
     def submit(self, array, held):
         if self.refuses:
             raise SchedulerError("no such partition")
-        assert json.loads((array.folder / "arrays/1.json").read_text())
+        assert json.loads(Path(array.words[-1]).read_text())["key"] is None
         self.given.append(array)
         self.left[array.name] = {i: Task("queued", "soon") for i in range(array.size)}
         return array.name
@@ -150,8 +151,8 @@ def test_how_a_run_stands(tmp_path, sweep):
     known, [line] = stands()
     assert known == [("running", ""), waiting, ("running", ""), waiting, waiting]
     assert line == (
-        f"fake cannot be asked for {array.name}, of {path}: no answer; where that "
-        "array is gone for good, remove the file"
+        f"fake cannot be asked for {array.name}, of {path}: no answer; where no task "
+        "of it is left, nor will come, remove the file"
     )
 
 
@@ -162,6 +163,41 @@ def test_what_is_not_known_is_not_handed_over(tmp_path, sweep):
     with pytest.raises(ConfigError, match=r"fake cannot be asked for ganjax-\w+-1-"):
         run(remote(scheduler), tmp_path, sweep)
     assert len(scheduler.given) == 1
+
+
+def test_a_scheduler_that_is_not_there_is_given_nothing(tmp_path, sweep):
+    scheduler = Scheduler()
+    scheduler.is_gone = True
+    with pytest.raises(ConfigError, match=r"^fake: no answer$"):
+        run(remote(scheduler), tmp_path, sweep)
+    assert arrays.paths(tmp_path) == []
+
+
+def test_a_file_that_was_removed_names_no_other_array(tmp_path, sweep):
+    scheduler = Scheduler()
+    run(remote(scheduler), tmp_path, sweep)
+    [path] = arrays.paths(tmp_path)
+    path.unlink()
+    run(remote(scheduler), tmp_path, sweep)
+    assert path not in arrays.paths(tmp_path)
+    assert len(scheduler.given) == 2
+
+
+def test_a_back_end_that_is_gone_is_said_of_its_arrays(tmp_path, sweep):
+    run(remote(Scheduler()), tmp_path, sweep)
+    (tmp_path / "r0").mkdir()
+    ended(tmp_path, "r0", "running", step=1)
+
+    def no_such(*_):
+        raise ConfigError("--backend: x.py: FileNotFoundError")
+
+    found = arrays.ask(tmp_path, no_such)
+    assert "x.py: FileNotFoundError; where no task of it is left" in found.unknown[0]
+    assert stand(
+        tmp_path, sweep.runs[0], view_of(tmp_path, sweep, sweep.runs[0]), found
+    )
+    with pytest.raises(ConfigError, match="cannot be asked"):
+        arrays.check_idle(tmp_path, no_such)
 
 
 def test_a_refusal_leaves_nothing(tmp_path, sweep):
@@ -182,7 +218,7 @@ def test_an_array_of_a_launcher_that_died_is_found_or_forgotten(tmp_path, sweep)
     assert read_json(path) == whole
     assert len(scheduler.given) == 1
     lost = Handed("fake", {}, "ganjax-lost", [["r0"]], "/", None, 1)
-    write_json(tmp_path / "arrays/2.json", asdict(lost))
+    write_json(tmp_path / "arrays/2-abcdef.json", asdict(lost))
     run(remote(scheduler), tmp_path, sweep)
     assert arrays.paths(tmp_path) == [path]
 
@@ -203,18 +239,36 @@ def test_a_cancelled_array_is_marked_before_it_is_cancelled(tmp_path, sweep):
     assert (seen, scheduler.cancelled) == ([True], [(scheduler.given[0].name, False)])
 
 
+def test_status_of_what_a_launcher_trains_after_a_scheduler_had_it(tmp_path, sweep):
+    scheduler = Scheduler()
+    run(remote(scheduler), tmp_path, sweep)
+    sweeps.write(tmp_path, sweep)
+    ended(tmp_path, "r0", "running", step=1)
+    scheduler.left = {}
+
+    def states():
+        rows = session.status(tmp_path, lambda *_: scheduler).splitlines()[1:]
+        return [row.split()[1] for row in rows]
+
+    assert states() == ["failed"] * 5
+    with lock.hold(tmp_path):
+        assert states() == ["running", *["waiting"] * 4]
+
+
 def test_a_damaged_array_is_named(tmp_path):
     (tmp_path / "arrays").mkdir()
-    (tmp_path / "arrays/1.json").write_text("{}")
-    with pytest.raises(ConfigError, match=r"arrays/1\.json is damaged: "):
-        arrays.ask(tmp_path, lambda *_: SimpleNamespace())
+    for text in ("", "{}", '{"packs": 3}'):
+        (tmp_path / "arrays/1-abcdef.json").write_text(text)
+        with pytest.raises(
+            ConfigError, match=r"1-abcdef\.json is damaged; where no task"
+        ):
+            arrays.ask(tmp_path, lambda *_: SimpleNamespace())
 
 
 def test_who_waits_is_told_that_somebody_cancelled(tmp_path, sweep):
     class Cancelled(Scheduler):
         def submit(self, array, held):
-            path = array.folder / "arrays/1.json"
-            arrays_of[path] = array.name
+            arrays_of[Path(array.words[-1])] = array.name
             return super().submit(array, held)
 
         def ask(self, key):
@@ -232,10 +286,10 @@ def test_who_waits_is_told_that_somebody_cancelled(tmp_path, sweep):
 
 
 def test_a_task_of_a_folder_that_this_node_does_not_see_is_tried_again(tmp_path):
-    words = ["-m", "launch.task", str(tmp_path / "arrays/1.json"), "0"]
+    words = ["-m", "launch.task", str(tmp_path / "arrays/1-abcdef.json"), "0"]
     done = subprocess.run([sys.executable, *words], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (1, "")
-    said = f"launch.task: error: there is no {tmp_path}/arrays/1.json on "
+    said = f"launch.task: error: there is no {tmp_path}/arrays/1-abcdef.json on "
     assert done.stderr.startswith(said)
 
 
@@ -245,4 +299,4 @@ def test_a_task_that_there_is_not_is_refused(tmp_path, sweep):
     words = ["-m", "launch.task", str(arrays.paths(tmp_path)[0]), "5"]
     done = subprocess.run([sys.executable, *words], capture_output=True, text=True)
     assert done.returncode == 2
-    assert "arrays/1.json has no task 5" in done.stderr
+    assert ".json has no task 5" in done.stderr

@@ -20,6 +20,7 @@ from test_launch import (
 )
 
 from ganjax.record.files import read_json
+from launch import arrays
 from launch.runs import saved_step
 
 pytestmark = pytest.mark.needs("slurm")
@@ -57,7 +58,9 @@ def states(home, name):
 
 
 def job_of(folder):
-    return read_json(folder / "arrays/1.json")["key"]
+    """The number of the one job that a sweep was handed over as."""
+    [path] = arrays.paths(folder)
+    return read_json(path)["key"]
 
 
 def test_each_task_ends_as_its_exit_code_says(home, slurm):
@@ -118,6 +121,18 @@ def test_a_sweep_is_left_looked_at_and_cancelled(home, slurm):
         assert_refused(nothing, "no launcher works on left")
 
 
+def test_a_sweep_of_which_nothing_has_begun_is_cancelled(home, slurm):
+    with stand_ins(home, "held", a=["0"], b=["0"]) as folder:
+        words = ("--workdir=held", SLURM, ALONE, "--options.sbatch=--hold")
+        assert launch(home, "resume", *words)[0] == 0
+        known, output = states(home, "held")
+        assert known == dict.fromkeys("ab", "waiting")
+        assert "JobHeldUser" in output
+        assert launch(home, "cancel", "--workdir=held")[0] == 0
+        assert slurm.run("squeue", "-h") == ""
+        assert tries(folder) == {}
+
+
 def test_a_launcher_that_dies_as_it_hands_over_hands_nothing_over_twice(
     home, monkeypatch, tmp_path
 ):
@@ -127,6 +142,7 @@ def test_a_launcher_that_dies_as_it_hands_over_hands_nothing_over_twice(
     (tmp_path / "sbatch").chmod(0o755)
     with stand_ins(home, "twice", a=["wait", "0"]) as folder:
         monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+        monkeypatch.setenv("SBATCH_JOB_NAME", "of-the-user")
         assert launch(home, "resume", SLURM, "--workdir=twice")[0] == -9
         assert job_of(folder) is None
         monkeypatch.undo()
@@ -178,12 +194,13 @@ def test_a_sweep_in_packs_that_is_requeued_has_the_bits_of_one_that_is_not(home,
     assert (code, errors) == (0, "")
     runs = [home / f"handed/00{seed}_hinge_seed={seed}" for seed in range(3)]
     wait_for(lambda: all(map(saved_step, runs)))
-    slurm.run("scontrol", "requeue", job_of(home / "handed"))
+    job = job_of(home / "handed")
+    slurm.run("scontrol", "requeue", job)
     local = launch(home, *longer, "--workdir=local")
     assert local[0] == 0, local[2]
     code, _, errors = launch(home, "resume", "--workdir=handed", "--wait")
     assert code == 0, errors
-    assert sorted(os.listdir(home / "handed/arrays")) == ["1.json"]
+    assert job_of(home / "handed") == job
     for log in ("000_hinge_seed=0", "001_hinge_seed=1+1"):
         said = (home / f"handed/logs/{log}.log").read_text()
         assert "preempted at step" in said
