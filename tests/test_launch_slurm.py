@@ -188,7 +188,7 @@ def test_limits_and_urgent_jobs_cost_a_run_nothing(home, slurm):
 
 def test_a_sweep_in_packs_that_is_requeued_has_the_bits_of_one_that_is_not(home, slurm):
     """On Slurm, a run alone and a pack of two; on this machine, undisturbed."""
-    longer = (TINY, "--config.steps=6_000", "--config.record.every=50")
+    longer = (TINY, "--config.steps=4_000", "--config.record.every=50")
     words = (*longer, "--workdir=handed", SLURM, "--pack=2")
     code, _, errors = launch(home, *words)
     assert (code, errors) == (0, "")

@@ -2,7 +2,7 @@
 
 python -m ganjax.doctor [--json=FILE] [--workdir=FOLDER]
 
-For a new machine, before anything else: two minutes of CPU, most of it to compile. Exit
+For a new machine, before anything else: a minute or two, most of it to compile. Exit
 codes: 0 all is as promised; 1 something is not, and a line says what mends it; 2 bad
 usage; 75 stopped by a signal.
 """

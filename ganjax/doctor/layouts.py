@@ -76,8 +76,8 @@ def _packed(
 
 
 def _over(devices: list[jax.Device]) -> Mapping[str, Layout]:
-    """Layouts over one device, two, and all."""
-    counts = sorted({1, min(2, len(devices)), len(devices)})
+    """Layouts over two devices and all, or over the one that there is."""
+    counts = sorted({min(2, len(devices)), len(devices)})
     makers: dict[str, Callable[[list[jax.Device]], Layout]] = {
         "pmap": pmap_layout,
         "shard_map": shard_map_layout,
