@@ -47,7 +47,7 @@ def options_of(
     Raises:
       ConfigError: there is no such back end or option, or a value cannot be used.
     """
-    return read_options(backend, _kind(backend).options, path, given, before or {})
+    return read_options(backend, _kind(backend).options, path, given, before)
 
 
 def _kind(backend: str) -> Kind:

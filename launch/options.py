@@ -25,7 +25,7 @@ def read_options(
     table: Table,
     path: str | None,
     given: Sequence[str],
-    before: Mapping[str, Any],
+    before: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """All options of a back end: defaults, then the file's, then the command line's.
 
@@ -41,7 +41,7 @@ def read_options(
         another type.
     """
     options: dict[str, Any] = {
-        name: option.default if path else before.get(name, option.default)
+        name: option.default if path or not before else before.get(name, option.default)
         for name, option in table.items()
     }
     if path:

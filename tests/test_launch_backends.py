@@ -30,7 +30,7 @@ def test_the_command_line_goes_before_the_file_and_that_before_defaults(tmp_path
     path = tmp_path / "cluster.toml"
     path.write_text('partition = "gpu"\nmodules = ["a", "b"]\nnodes = 2\n')
     given = ["nodes=4", "exclusive=true", "modules=c", "modules=d e"]
-    assert read_options("x", TABLE, str(path), given, {}) == {
+    assert read_options("x", TABLE, str(path), given) == {
         "partition": "gpu",
         "nodes": 4,
         "exclusive": True,
@@ -71,7 +71,7 @@ def test_bad_options(tmp_path, text, given, words):
     if text is not None:
         path.write_text(text)
     with pytest.raises(ConfigError) as raised:
-        read_options("x", TABLE, str(path), given, {})
+        read_options("x", TABLE, str(path), given)
     assert words in str(raised.value)
 
 
