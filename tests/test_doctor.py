@@ -69,6 +69,13 @@ def test_runs_that_differ_name_the_flag(tmp_path, monkeypatch, capsys):
     assert errors.startswith(said + DETERMINISTIC)
 
 
+def test_numbers_differ_by_their_bits():
+    one = np.float32([0.0, np.nan, 1.0]), np.int32(3), np.bool_([True])
+    other = np.float32([-0.0, np.nan, 1.0]), np.int32(4), np.bool_([True])
+    assert runs.differing(one, one) == 0
+    assert runs.differing(one, other) == 2  # the zero, and the int
+
+
 @pytest.mark.parametrize(
     ("error", "name", "is_good"),
     [(4e-7, "float32", True), (3e-4, "TF32", False), (2e-3, "bfloat16", False)],

@@ -67,4 +67,10 @@ def _compared(what: str, one: TrainState, other: TrainState) -> Row:
 def differing(one: TrainState, other: TrainState) -> int:
     """How many numbers of two states are not the same, bit for bit."""
     pairs = zip(*map(jax.tree.leaves, jax.device_get((one, other))), strict=True)
-    return sum(int(np.sum(np.asarray(a) != np.asarray(b))) for a, b in pairs)
+    return sum(int(np.sum(_bits(a) != _bits(b))) for a, b in pairs)
+
+
+def _bits(leaf: np.ndarray) -> np.ndarray:
+    """As whole numbers, since -0 equals 0 and nan does not equal itself."""
+    array = np.asarray(leaf)
+    return array.view(f"u{array.itemsize}")
