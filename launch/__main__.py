@@ -20,7 +20,7 @@ from pathlib import Path
 from absl import flags
 
 from ganjax.command.exits import Exit
-from ganjax.command.line import check_folder, fail, parse, start
+from ganjax.command.line import check_folder, dotted, fail, parse, start
 from ganjax.command.scheduler import find_peers
 from ganjax.config.experiment import ConfigError
 from ganjax.config.faults import blame
@@ -86,7 +86,7 @@ _RUN_STUDY = flags.DEFINE_bool(
     "Run the study of the experiment file though it is not the file that was launched.",
 )
 
-_RUNS = (*("workdir", "backend", "options", "wait", "max_parallel", "pack", "retries"),)
+_RUNS = ("workdir", "backend", "options", "wait", "max_parallel", "pack", "retries")
 
 # What each command reads; "" is a launch.
 _FLAGS = {
@@ -97,8 +97,6 @@ _FLAGS = {
     "report": ("workdir", "run_study"),
 }
 
-_OPTION = "--options."
-
 _fail = partial(fail, "launch")
 
 _overrides: list[str] = []
@@ -106,12 +104,12 @@ _options: list[str] = []  # "KEY=VALUE" each, as overrides
 
 
 def _parse(argv: Sequence[str]) -> list[str]:
-    own = [x for x in argv if x.startswith(_OPTION)]
-    words, overrides = parse("launch", [x for x in argv if x not in own])
+    own, others = dotted(argv, "options")
+    words, overrides = parse("launch", others)
     if len(words) > 1:
         _fail(f"{words[1]!r} is not a flag; write --name=value")
     _overrides.extend(overrides)
-    _options.extend(x.removeprefix(_OPTION) for x in own)
+    _options.extend(own)
     return [argv[0], *words]
 
 

@@ -13,6 +13,7 @@ from launch.kubernetes_manifest import ARRAY, manifests
 from launch.kubernetes_rules import EFFECTS, QUANTITY, VALUE, problems
 from launch.kubernetes_states import tasks
 from launch.options import Option, Table
+from launch.programs import run
 
 OPTIONS: Table = {
     "image": Option("", "Container image with ganjax, and with python in its PATH."),
@@ -66,7 +67,6 @@ _FORMS = {
 }
 
 _REQUEST_SECONDS = 30  # of one request
-_SECONDS = 120  # of a call of kubectl, which may make several
 
 
 class Kubernetes:
@@ -152,24 +152,8 @@ class Kubernetes:
     ) -> subprocess.CompletedProcess[str]:
         where = {x: self._options[x] for x in ("context", "namespace")}
         flags = [f"--{name}={value}" for name, value in where.items() if value]
-        try:
-            return subprocess.run(
-                ["kubectl", f"--request-timeout={_REQUEST_SECONDS}s", *flags, *words],
-                input=given,
-                capture_output=True,
-                encoding="utf-8",
-                errors="replace",
-                timeout=_SECONDS,
-                pass_fds=kept,
-                start_new_session=True,  # Ctrl-C is for the launcher
-            )
-        except FileNotFoundError as error:
-            raise SchedulerError("kubectl is not installed, or not in PATH") from error
-        except OSError as error:
-            raise SchedulerError(f"kubectl: {error.strerror}") from error
-        except subprocess.TimeoutExpired as error:
-            said = f"kubectl: no answer within {_SECONDS} s"
-            raise SchedulerError(said) from error
+        limit = f"--request-timeout={_REQUEST_SECONDS}s"
+        return run(["kubectl", limit, *flags, *words], text=given, kept=kept)
 
 
 def open_scheduler(options: Mapping[str, Any]) -> Scheduler:

@@ -93,9 +93,9 @@ class Remote:
             raise ConfigError(found.unknown[0])
         _stand(folder, sweep, until, views, found)
         missing = [x for x in missing_of(sweep, views) if x.folder not in found.tasks]
-        alone = [[x] for x in missing if views[x.folder].state == "failed"]
-        others = [x for x in missing if [x] not in alone]
-        packs = [*self.packs(sweep, others), *alone]
+        failed = [x for x in missing if views[x.folder].state == "failed"]
+        others = [x for x in missing if x not in failed]
+        packs = [*self.packs(sweep, others), *([run] for run in failed)]
         self._hand_over(folder, packs, until, held)
         whole = shlex.quote(str(folder))
         then = f"how they stand: python -m launch status --workdir={whole}"
@@ -201,7 +201,7 @@ def stand(folder: Path, run: Run, view: View, found: Found) -> View:
     if view.state in FINISHED or handed is None:
         return view
     if task:
-        state = {"queued": "waiting"}.get(task.state, task.state)
+        state = "waiting" if task.state == "queued" else task.state
         return view._replace(state=state, message=task.why)
     if found.unknown or view.state not in ("running", "waiting", "failed"):
         return view

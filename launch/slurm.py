@@ -7,8 +7,6 @@ what has ended is not asked of it.
 import os
 import re
 import shlex
-import shutil
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,6 +14,7 @@ from typing import Any
 from ganjax.config.experiment import ConfigError
 from launch.backend import Array, Scheduler, SchedulerError, Task
 from launch.options import Option, Table
+from launch.programs import run
 
 OPTIONS: Table = {
     "partition": Option("", "Partition."),
@@ -35,7 +34,6 @@ OPTIONS: Table = {
     "python": Option("", "Python of the tasks; that of the launcher unless given."),
 }
 
-_SECONDS = 120.0  # that a command of Slurm may take
 _GONE = "Invalid job id specified"
 _ELSEWHERE = re.compile(r"-M|--clusters?\b")
 _FIELD = 40  # columns of what squeue says of a job
@@ -118,12 +116,12 @@ class Slurm:
         # Variables such as SBATCH_JOB_NAME go before the script, and these before them.
         own = [f"--{key}={x}" for key, x in self._own(array).items()]
         command = ["sbatch", "--parsable", "--requeue", *own]
-        said = _run(command, text=self.render(array), kept=[held])
+        said = _call(command, text=self.render(array), kept=[held])
         return said.strip().partition(";")[0]  # the cluster's name may come behind it
 
     def find(self, name: str) -> str | None:
         """By the name of the job."""
-        said = _run(["squeue", "-h", "-t", "all", f"--name={name}", "-o", "%F"])
+        said = _call(["squeue", "-h", "-t", "all", f"--name={name}", "-o", "%F"])
         return next(iter(said.split()), None)
 
     def ask(self, key: str) -> Mapping[int, Task]:
@@ -132,7 +130,7 @@ class Slurm:
             f"{name}:{_FIELD}" for name in ("ArrayTaskID", "State", "Reason")
         )
         try:
-            said = _run(["squeue", "-h", "-r", "-j", key, "-O", fields])
+            said = _call(["squeue", "-h", "-r", "-j", key, "-O", fields])
         except SchedulerError as error:
             if _GONE in str(error):
                 return {}
@@ -155,7 +153,7 @@ class Slurm:
         ways = [[]] if now else [["--state=PENDING"], ["--signal=TERM"]]
         for how in ways:
             try:
-                _run(["scancel", *how, key])
+                _call(["scancel", *how, key])
             except SchedulerError as error:
                 if _GONE not in str(error):  # all have ended, perhaps just now
                     raise
@@ -166,24 +164,10 @@ def open_scheduler(options: Mapping[str, Any]) -> Scheduler:
     return Slurm(options)
 
 
-def _run(command: Sequence[str], text: str = "", kept: Sequence[int] = ()) -> str:
+def _call(command: Sequence[str], text: str = "", kept: Sequence[int] = ()) -> str:
     """What a command of Slurm says; raises `SchedulerError` where it fails."""
-    if not shutil.which(command[0]):
-        raise SchedulerError(f"there is no {command[0]} here; is this a login node?")
-    try:
-        done = subprocess.run(
-            command,
-            input=text,
-            capture_output=True,
-            encoding="utf-8",
-            errors="backslashreplace",
-            timeout=_SECONDS,
-            pass_fds=kept,
-            env=_plain(os.environ),
-        )
-    except subprocess.TimeoutExpired as error:
-        what = f"no answer from {command[0]} within {_SECONDS:.0f} s"
-        raise SchedulerError(what) from error
+    environment = _plain(os.environ)
+    done = run(command, text=text, kept=kept, environment=environment)
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"exit {done.returncode}"]
         said = re.sub(rf"^{command[0]}: (error: )?", "", lines[-1])

@@ -15,8 +15,6 @@ from ganjax.config.faults import blame, is_of_machine
 
 _LONGEST = 1_000  # characters of a message
 
-_PREFIXES = ("--config.", "-config.")
-
 
 class _Output:
     """Standard output, whose loss ends no work: it is said once, and all else dropped.
@@ -105,15 +103,22 @@ def _hint(error: flags.Error) -> str:
     return f"; write --config.{name}=VALUE" if name in schema.RUN else ""
 
 
+def dotted(argv: Sequence[str], name: str) -> tuple[list[str], list[str]]:
+    """What follows --NAME. in the words that begin so, and the other words."""
+    prefixes = (f"--{name}.", f"-{name}.")
+    given = [x.partition(".")[2] for x in argv if x.startswith(prefixes)]
+    return given, [x for x in argv if not x.startswith(prefixes)]
+
+
 def parse(program: str, argv: Sequence[str]) -> tuple[list[str], list[str]]:
     """Parses the flags; returns all other words, and the config's overrides.
 
     Overrides are kept as they are, "KEY=VALUE": the config knows their types. Ends the
     process with `Exit.REFUSED` for a bad flag, and with 0 after --help.
     """
-    overrides = [x.partition(".")[2] for x in argv if x.startswith(_PREFIXES)]
+    overrides, others = dotted(argv, "config")
     try:
-        words = flags.FLAGS([x for x in argv if not x.startswith(_PREFIXES)])
+        words = flags.FLAGS(others)
     except flags.Error as error:
         fail(program, f"{error}{_hint(error)}")
     except SystemExit:
