@@ -134,18 +134,25 @@ def test_a_sweep_of_which_nothing_has_begun_is_cancelled(home, slurm):
 
 
 def test_a_launcher_that_dies_as_it_hands_over_hands_nothing_over_twice(
-    home, monkeypatch, tmp_path
+    home, slurm, monkeypatch, tmp_path
 ):
     real = shutil.which("sbatch")
     script = f'#!/bin/sh\n{real} "$@"; kill -9 $PPID\n'
     (tmp_path / "sbatch").write_text(script)
     (tmp_path / "sbatch").chmod(0o755)
     with stand_ins(home, "twice", a=["wait", "0"]) as folder:
-        monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
         monkeypatch.setenv("SBATCH_JOB_NAME", "of-the-user")
-        assert launch(home, "resume", SLURM, "--workdir=twice")[0] == -9
+        with monkeypatch.context() as patch:
+            patch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+            assert launch(home, "resume", SLURM, "--workdir=twice")[0] == -9
         assert job_of(folder) is None
-        monkeypatch.undo()
+        wait_for((folder / "a/status.json").exists)
+        assert states(home, "twice")[0] == {"a": "running"}
+        code, output, errors = launch(home, "resume", "--workdir=twice")
+        assert (code, errors, "handed" in output) == (0, "", False)
+        assert slurm.run("squeue", "-h", "-r", "-o", "%F") == job_of(folder)
+        assert launch(home, "cancel", "--workdir=twice")[0] == 0
+        assert tries(folder) == {"a": 1}
 
 
 def test_a_scheduler_that_is_gone_is_said(home, slurm):
